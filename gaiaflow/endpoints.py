@@ -1,0 +1,117 @@
+"""Where a service is, by who asks: the one table of addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from gaiaflow.errors import UsageError, near_miss
+
+LOOPBACK = "127.0.0.1"
+ALL = "all"
+
+
+class Vantage(str, Enum):
+    """Who asks for an address."""
+
+    HOST = "host"
+    CONTAINER = "container"
+    POD = "pod"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of the stack.
+
+    Attributes:
+        port: the default port on the host.
+        inner_port: the port inside a container of the stack's network.
+        health: the path that answers 200 when the service is up.
+        needs: services that must run for this one to be of use.
+    """
+
+    name: str
+    port: int
+    inner_port: int
+    health: str
+    needs: tuple[str, ...] = ()
+
+    @property
+    def variable(self) -> str:
+        """The variable that moves the port, e.g. ``GAIAFLOW_S3_PORT``."""
+        return f"GAIAFLOW_{self.name.upper().replace('-', '_')}_PORT"
+
+
+SERVICES: dict[str, Service] = {
+    s.name: s
+    for s in (
+        Service("s3", 9000, 9000, "/healthz"),
+        Service("mlflow", 5000, 5000, "/health", needs=("s3",)),
+        Service("airflow", 8080, 8080, "/api/v2/monitor/health", needs=("mlflow",)),
+        Service("jupyter", 8895, 8895, "/api", needs=("mlflow",)),
+    )
+}
+# A second port of s3, not a service of its own.
+S3_CONSOLE = Service("s3-console", 9001, 9001, "/")
+PORTS: dict[str, Service] = {**SERVICES, S3_CONSOLE.name: S3_CONSOLE}
+ALIASES = {"minio": "s3"}
+
+
+def service_names(wanted: list[str] | tuple[str, ...]) -> list[str]:
+    """The services meant by names, aliases or ``all``, in the table's order, without what they need.
+
+    Raises:
+        UsageError: a name is unknown.
+    """
+    known = [*SERVICES, *ALIASES, ALL]
+    for name in wanted:
+        if name not in known:
+            raise UsageError(f"unknown service `{name}`{near_miss(name, known)}", f"one of {', '.join(known)}")
+    if not wanted or ALL in wanted:
+        return list(SERVICES)
+    meant = {ALIASES.get(name, name) for name in wanted}
+    return [name for name in SERVICES if name in meant]
+
+
+def with_needs(names: list[str]) -> list[str]:
+    """The services and all that they depend on, in start order."""
+    found: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += SERVICES[name].needs
+    return [name for name in SERVICES if name in found]
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """The addresses of one running stack.
+
+    Attributes:
+        ports: the host's port of each entry of PORTS.
+        gateway: the name or address under which pods of the local cluster reach the host.
+    """
+
+    ports: Mapping[str, int]
+    gateway: str = "host.minikube.internal"
+
+    def url(self, name: str, vantage: Vantage = Vantage.HOST) -> str:
+        """``http://host:port`` of a service as the vantage point sees it."""
+        entry = PORTS[name]
+        host, port = {
+            Vantage.HOST: (LOOPBACK, self.ports[name]),
+            Vantage.CONTAINER: (name.partition("-")[0], entry.inner_port),
+            Vantage.POD: (self.gateway, self.ports[name]),
+        }[vantage]
+        return f"http://{host}:{port}"
+
+    def task_environment(self, vantage: Vantage) -> dict[str, str]:
+        """What a user's function needs to find MLflow and S3; addresses only, no keys."""
+        return {
+            "MLFLOW_TRACKING_URI": self.url("mlflow", vantage),
+            "AWS_ENDPOINT_URL_S3": self.url("s3", vantage),
+            "MLFLOW_S3_ENDPOINT_URL": self.url("s3", vantage),
+        }

@@ -1,0 +1,52 @@
+"""The errors that gaiaflow raises on purpose; everything else is a bug of ours."""
+
+from __future__ import annotations
+
+
+class GaiaflowError(Exception):
+    """Something a person can mend.
+
+    Args:
+        message: lower case, the thing in backticks, the cause after a colon.
+        hint: what to do next, at best a command to paste.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
+class UsageError(GaiaflowError):
+    """The call itself is wrong: an unknown name, a value out of range."""
+
+    exit_code = 2
+
+
+class MissingError(GaiaflowError):
+    """Something that the work needs is not there: a tool, an image, a running service."""
+
+    exit_code = 3
+
+
+class StillStartingError(GaiaflowError):
+    """It did not fail, it is not ready yet either."""
+
+    exit_code = 4
+
+
+class TaskFailedError(GaiaflowError):
+    """The user's function failed; the message is the runner's last line."""
+
+
+def near_miss(name: str, known: list[str] | tuple[str, ...]) -> str:
+    """``" (did you mean `x`?)"`` when one of the known names is close, otherwise empty."""
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f" (did you mean `{close[0]}`?)" if close else ""

@@ -1,0 +1,1 @@
+"""The Invoke tasks: what a person types."""

@@ -1,0 +1,183 @@
+"""What a project says of itself: pyproject's ``[tool.gaiaflow]``, ``.env`` and the tree."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gaiaflow.errors import MissingError, UsageError, near_miss
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+HOME = ".gaiaflow"
+_NOT_PACKAGES = {"dags", "tests", "test", "docs", "notebooks", "data", "build", "dist", "bench", "src"}
+
+
+class Settings(BaseModel):
+    """The table ``[tool.gaiaflow]``; every key has a default.
+
+    Attributes:
+        name: the project's name; by default ``[project] name``, else the folder's.
+        source: the folder with dags/ and the package, relative to pyproject.toml.
+        dags: the folder of DAG files, relative to source.
+        lock: a requirements file with pins for the project's environment, relative to source.
+        image: the image for dev_docker, prod_local and prod.
+        allowed_contexts: kube contexts that prodlocal may use although they look like production.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = None
+    source: str = "."
+    dags: str = "dags"
+    lock: str = "requirements.lock"
+    image: str | None = None
+    allowed_contexts: list[str] = []
+
+
+@dataclass(frozen=True)
+class Project:
+    """One project on this machine.
+
+    Attributes:
+        root: the folder of pyproject.toml; ``.gaiaflow`` and ``.env`` lie here.
+        source: the folder with dags/ and the package; often the same.
+        settings: the checked table of pyproject.toml.
+        version: ``[project] version`` of the source tree, else its package's ``__version__``, else ``0``.
+    """
+
+    root: Path
+    source: Path
+    name: str
+    settings: Settings
+    pyproject: dict[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Project:
+        """The project of a folder: the nearest pyproject.toml with ``[tool.gaiaflow]`` or a dags/ beside it.
+
+        Raises:
+            MissingError: there is none in this folder or above it.
+            UsageError: its table has a key or a value that gaiaflow does not know.
+        """
+        here = (start or Path.cwd()).resolve()
+        for folder in (here, *here.parents):
+            file = folder / "pyproject.toml"
+            if file.is_file():
+                data = _read_toml(file)
+                if "gaiaflow" in data.get("tool", {}) or (folder / "dags").is_dir():
+                    return cls._from(folder, data)
+        raise MissingError(
+            f"no project in `{here}` or above it: no pyproject.toml with [tool.gaiaflow]",
+            "go to your project's folder, or add an empty [tool.gaiaflow] to its pyproject.toml",
+        )
+
+    @classmethod
+    def _from(cls, root: Path, data: dict[str, Any]) -> Project:
+        settings = _settings(root / "pyproject.toml", data.get("tool", {}).get("gaiaflow", {}))
+        source = (root / settings.source).resolve()
+        if not source.is_dir():
+            raise UsageError(
+                f"`source` in {root / 'pyproject.toml'} names `{settings.source}`: no such folder",
+                "give the folder that holds dags/, relative to pyproject.toml",
+            )
+        inner = data if source == root else _read_toml(source / "pyproject.toml")
+        name = settings.name or inner.get("project", {}).get("name") or source.name
+        return cls(root, source, slug(name), settings, inner)
+
+    @property
+    def id(self) -> str:
+        """The name with eight hex digits of the folder: two clones of one name differ."""
+        return f"{self.name}-{hashlib.sha256(str(self.root).encode()).hexdigest()[:8]}"
+
+    @property
+    def home(self) -> Path:
+        """Where state, environments, logs and data of the embedded stack lie (0700)."""
+        return self.root / HOME
+
+    @property
+    def dags(self) -> Path:
+        return self.source / self.settings.dags
+
+    @property
+    def lock(self) -> Path:
+        return self.source / self.settings.lock
+
+    @property
+    def code_paths(self) -> tuple[Path, ...]:
+        """The folders that a function's module is imported from: source, and source/src when it is there."""
+        src = self.source / "src"
+        return (src, self.source) if src.is_dir() else (self.source,)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The importable packages of the tree, by name."""
+        found = {
+            init.parent.name
+            for folder in self.code_paths
+            for init in folder.glob("*/__init__.py")
+            if init.parent.name not in _NOT_PACKAGES and not init.parent.name.startswith(".")
+        }
+        return tuple(sorted(found))
+
+    @property
+    def dotenv(self) -> dict[str, str]:
+        """``.env`` of the root, read now; keys without a value are left out."""
+        return {k: v for k, v in dotenv_values(self.root / ".env").items() if v is not None}
+
+    @property
+    def version(self) -> str:
+        declared = self.pyproject.get("project", {}).get("version")
+        return str(declared or self._package_version() or "0")
+
+    def _package_version(self) -> str | None:
+        for folder in self.code_paths:
+            for package in self.packages:
+                file = folder / package / "__init__.py"
+                text = file.read_text(encoding="utf-8") if file.is_file() else ""
+                if found := re.search(r"^__version__\s*=\s*[\"']([^\"']+)", text, re.MULTILINE):
+                    return found.group(1)
+        return None
+
+    def setting(self, variable: str, default: str) -> str:
+        """A ``GAIAFLOW_*`` variable: the process's environment, then ``.env``, then the default."""
+        return os.environ.get(variable) or self.dotenv.get(variable) or default
+
+
+def slug(name: str) -> str:
+    """A name that is good for a container, a label and a DNS entry: lower case, digits, dashes."""
+    cleaned = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return cleaned[:40].strip("-") or "project"
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read `{file}`: {error}", "mend the file; it is not valid TOML") from None
+
+
+def _settings(file: Path, table: dict[str, Any]) -> Settings:
+    try:
+        return Settings(**table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        guess = near_miss(key, list(Settings.model_fields)) if first["type"] == "extra_forbidden" else ""
+        raise UsageError(
+            f"`{key}` in [tool.gaiaflow] of {file}: {first['msg'].lower()}{guess}",
+            f"the keys are {', '.join(Settings.model_fields)}",
+        ) from None
