@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import invoke
+from invoke.exceptions import Exit
+from invoke.tasks import task as invoke_task
 from rich.console import Console
 from rich.table import Table
 
@@ -28,9 +29,9 @@ def lifecycle_task(*args: Any, **options: Any) -> Any:
             try:
                 body(*args, **kwargs)
             except GaiaflowError as error:
-                raise invoke.Exit(render_error(error), code=error.exit_code) from None
+                raise Exit(render_error(error), code=error.exit_code) from None
 
-        return invoke.task(run, **{"positional": [], **options})
+        return invoke_task(run, **{"positional": [], **options})
 
     return decorate(args[0]) if args and callable(args[0]) else decorate
 
