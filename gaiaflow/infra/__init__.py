@@ -1,0 +1,1 @@
+"""The world outside: processes, Docker, Kubernetes. Returns or raises, never prints."""

@@ -1,0 +1,149 @@
+"""What a backend of the stack is: the questions and orders that `inv dev` has for it, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from gaiaflow.endpoints import Endpoints
+from gaiaflow.project import Project
+
+# Shows one phase of the work while it runs: ``with phase("start s3"): ...``. terminal.Phases.phase fits.
+Phase = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class StartOptions:
+    """What `inv dev.start` was told.
+
+    Attributes:
+        services: what to start, with what it needs, in start order (endpoints.with_needs).
+        ports: the ports a person asked for by flag or variable; the rest is the table's.
+        auto_ports: take the next free port where one is taken, instead of refusing.
+        wait: seconds until a service that does not answer is called still starting.
+    """
+
+    services: list[str]
+    ports: Mapping[str, int] = field(default_factory=dict)
+    auto_ports: bool = False
+    wait: float = 180
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One service now.
+
+    Attributes:
+        state: ``running``, ``starting``, ``stopped`` or ``failed``.
+        url: its address on the host.
+        detail: why, when it does not run; empty otherwise.
+    """
+
+    service: str
+    state: str
+    url: str
+    detail: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Credential:
+    """How a person gets into a service.
+
+    Attributes:
+        secret: the password, token or secret key.
+        place: the file that it is kept in.
+    """
+
+    service: str
+    url: str
+    user: str
+    secret: str = field(repr=False)
+    place: Path
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Something that lies on this machine because of the stack and can be removed.
+
+    Attributes:
+        name: what it is called: a path, a volume, a network.
+        size: bytes, or None where nobody knows.
+    """
+
+    kind: str
+    name: str
+    size: int | None
+
+
+class Backend(Protocol):
+    """One way to run the stack of a project. It returns or raises GaiaflowError; it prints nothing."""
+
+    name: str
+
+    def __init__(self, project: Project) -> None: ...
+
+    def phases(self, options: StartOptions) -> int:
+        """How many phases `start` will show."""
+
+    def start(self, options: StartOptions, phase: Phase) -> Endpoints:
+        """Start what does not run yet and wait for each to answer; what runs is left alone.
+
+        Raises:
+            UsageError: a wanted port is taken (before anything starts).
+            StillStartingError: a service did not answer in time; it keeps running.
+            GaiaflowError: a service died; all that this call started is stopped.
+        """
+
+    def stop(self, services: list[str]) -> list[str]:
+        """Stop these and leave data; the names of those that ran."""
+
+    def status(self) -> list[ServiceStatus]:
+        """All services in the table's order."""
+
+    def logs(self, services: list[str], lines: int, follow: bool) -> Iterator[str]:
+        """The last lines, each headed by its service; `follow` goes on until closed."""
+
+    def endpoints(self) -> Endpoints:
+        """The addresses of the stack, running or as it last ran."""
+
+    def credentials(self) -> list[Credential]:
+        """How to get into each service."""
+
+    def volumes(self) -> list[Holding]:
+        """The data that `stop --delete-volume` removes."""
+
+    def holdings(self) -> list[Holding]:
+        """All that `cleanup` removes: data, environments, logs, state."""
+
+    def remove(self, holdings: list[Holding]) -> None:
+        """Remove what `volumes` or `holdings` named, after the stack has stopped."""
+
+
+def answers(backends: Mapping[str, type[Backend]], wanted: str, engine_answers: Callable[[], bool]) -> tuple[str, str]:
+    """The name of the backend to use, and why.
+
+    Args:
+        backends: those that are built, by name.
+        wanted: ``auto`` or one of their names.
+        engine_answers: asked for auto only, when a docker backend is built.
+    """
+    from gaiaflow.errors import MissingError, UsageError, near_miss
+
+    if wanted in backends:
+        return wanted, "as asked"
+    if wanted == "docker":
+        raise MissingError("the backend `docker` is not built yet", "inv dev.start --backend embedded")
+    if wanted != "auto":
+        known = ["auto", "embedded", "docker"]
+        raise UsageError(f"unknown backend `{wanted}`{near_miss(wanted, known)}", f"one of {', '.join(known)}")
+    if "docker" not in backends:
+        return "embedded", "plain processes; no docker backend"
+    if engine_answers():
+        return "docker", "a Docker engine answers"
+    return "embedded", "no Docker engine answers"
