@@ -1,0 +1,212 @@
+"""Runs ONE function of yours and hands its result over; the standard library and Python >= 3.8 are enough.
+
+    python runner.py
+
+It takes no arguments. Everything comes by environment variables:
+
+GAIAFLOW_CALL         the call as JSON:
+                      {"protocol": 1, "function": "pkg.module:name",
+                       "args": [...], "kwargs": {...}, "params": {...}}
+GAIAFLOW_CALL_FILE    the path of a file with the same JSON, for calls too large for a variable
+GAIAFLOW_RESULT_FILE  where the result goes; without it the result is dropped
+GAIAFLOW_CODE         folders to import from, joined like PATH; optional
+
+`params` goes only to a function that takes `params` or `**kwargs`, and never over a `params` in kwargs.
+
+Success: the result file holds the returned value as bare JSON, written under a temporary name and renamed;
+exit 0. Failure: the traceback on stderr without the runner's own frames, then one last line, exit 1:
+
+    gaiaflow: the call cannot be read: ...
+    gaiaflow: pkg.module does not import: ModuleNotFoundError: ...
+    gaiaflow: pkg.module has no function `name`: there is a, b
+    gaiaflow: pkg.module:name raised ValueError: ...
+    gaiaflow: pkg.module:name returned what is not JSON: result["a"] is a numpy.ndarray
+
+The runner itself prints nothing of arguments, results or environment. This file is copied alone into images:
+its folder is taken out of sys.path, so nothing beside it can shadow your modules.
+"""
+
+import importlib
+import inspect
+import json
+import math
+import os
+import sys
+import traceback
+
+PROTOCOL = 1
+CALL = "GAIAFLOW_CALL"
+CALL_FILE = "GAIAFLOW_CALL_FILE"
+RESULT_FILE = "GAIAFLOW_RESULT_FILE"
+CODE = "GAIAFLOW_CODE"
+PREFIX = "gaiaflow: "
+LONGEST_MESSAGE = 1000
+
+
+class Failure(Exception):
+    """Ends the run; the text is the last line, the cause (if any) is the user's exception."""
+
+
+def not_json(value, name="result"):
+    """Say where a value is not JSON, e.g. ``result["a"] is a set``; None when all of it is."""
+    try:
+        return _not_json(value, name)
+    except RecursionError:
+        return name + " contains itself or is nested too deep"
+
+
+def _not_json(value, name):
+    if value is None or isinstance(value, (str, bool, int)):
+        return None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "%s is %r, which JSON does not have" % (name, float(value))
+    if isinstance(value, (list, tuple)):
+        parts = (_not_json(item, "%s[%d]" % (name, i)) for i, item in enumerate(value))
+        return next(filter(None, parts), None)
+    if isinstance(value, dict):
+        return next(filter(None, (_bad_item(name, k, v) for k, v in value.items())), None)
+    return "%s is a %s" % (name, type_name(value))
+
+
+def _bad_item(name, key, value):
+    if not isinstance(key, str):
+        return "%s has the key %r, a %s, not a str" % (name, key, type_name(key))
+    return _not_json(value, "%s[%s]" % (name, json.dumps(key)))
+
+
+def type_name(value):
+    """``dict``, ``numpy.ndarray``."""
+    kind = type(value)
+    return kind.__name__ if kind.__module__ == "builtins" else "%s.%s" % (kind.__module__, kind.__name__)
+
+
+def read_call(environ):
+    """Take the call out of the environment, so that the function's own children do not carry it."""
+    text, path = environ.pop(CALL, None), environ.pop(CALL_FILE, None)
+    try:
+        if text is None:
+            with open(path or "", encoding="utf-8") as file:
+                text = file.read()
+        call = json.loads(text)
+        if call["protocol"] != PROTOCOL:
+            raise ValueError("protocol %r, this runner speaks %d" % (call["protocol"], PROTOCOL))
+        module, colon, name = call["function"].partition(":")
+        if not (module and colon and name):
+            raise ValueError("`function` is not `module:name`")
+        return module, name, list(call.get("args") or ()), dict(call.get("kwargs") or {}), call.get("params") or {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Failure("the call cannot be read: %s" % describe(error)) from None
+
+
+def load(module_name, name):
+    """Import the function."""
+    try:
+        found = importlib.import_module(module_name)
+    except BaseException as error:
+        raise Failure("%s does not import: %s" % (module_name, describe(error))) from error
+    names = sorted(n for n, v in vars(found).items() if inspect.isroutine(v) and not n.startswith("_"))
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not callable(found):
+        there_is = ", ".join(names[:20]) or "none at all"
+        raise Failure("%s has no function `%s`: there is %s" % (module_name, name, there_is))
+    return found
+
+
+def takes_params(function):
+    """Whether a function wants the DAG's params."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.kind is p.VAR_KEYWORD or (p.name == "params" and p.kind is not p.POSITIONAL_ONLY) for p in parameters)
+
+
+def bind_params(function, args, kwargs, params):
+    """Add `params` where the function takes it and no argument has filled its place."""
+    if "params" in kwargs or not takes_params(function):
+        return kwargs
+    names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return kwargs if "params" in names[: len(args)] else dict(kwargs, params=params)
+
+
+def call_function(label, function, args, kwargs):
+    """The function's value as JSON text."""
+    try:
+        value = function(*args, **kwargs)
+    except BaseException as error:
+        raise Failure("%s raised %s" % (label, describe(error))) from error
+    if RESULT_FILE not in os.environ:
+        return None
+    problem = not_json(value)
+    if problem:
+        raise Failure("%s returned what is not JSON: %s" % (label, problem))
+    return json.dumps(value, allow_nan=False)
+
+
+def write_result(path, text):
+    """Write under another name and rename, so that a reader sees all of it or nothing."""
+    temporary = "%s.%d.tmp" % (path, os.getpid())
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def describe(error):
+    """``ValueError: text`` on one line, even when str() of the error fails."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = "(its text cannot be shown)"
+    text = text if len(text) <= LONGEST_MESSAGE else text[:LONGEST_MESSAGE] + "…"
+    return "%s: %s" % (type_name(error), text) if text else type_name(error)
+
+
+def print_traceback(error):
+    """The error and its causes, without the frames of this file and of the import machinery."""
+    hidden = (__file__, importlib.__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+    shown = traceback.TracebackException.from_exception(error)
+    chain, seen = [shown], set()
+    while chain:
+        part = chain.pop()
+        if part is not None and id(part) not in seen:
+            seen.add(id(part))
+            part.stack = traceback.StackSummary.from_list([f for f in part.stack if f.filename not in hidden])
+            chain += [part.__cause__, part.__context__]
+    sys.stderr.write("".join(shown.format()))
+
+
+def prepare_path(environ):
+    """Take the runner's own folder out of sys.path and put the folders of the project first."""
+    own = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [p for p in sys.path if not p or os.path.abspath(p) != own]
+    sys.path[:0] = [p for p in environ.get(CODE, "").split(os.pathsep) if p]
+
+
+def run(environ):
+    """One call, one result."""
+    module, name, args, kwargs, params = read_call(environ)
+    prepare_path(environ)
+    function = load(module, name)
+    text = call_function("%s:%s" % (module, name), function, args, bind_params(function, args, kwargs, params))
+    if text is not None:
+        write_result(environ[RESULT_FILE], text)
+
+
+def main():
+    try:
+        run(os.environ)
+    except Failure as failure:
+        sys.stdout.flush()
+        if failure.__cause__ is not None:
+            print_traceback(failure.__cause__)
+        sys.stderr.write("%s%s\n" % (PREFIX, failure))
+        sys.stderr.flush()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
