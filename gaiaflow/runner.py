@@ -93,7 +93,13 @@ def read_call(environ):
         module, colon, name = call["function"].partition(":")
         if not (module and colon and name):
             raise ValueError("`function` is not `module:name`")
-        return module, name, list(call.get("args") or ()), dict(call.get("kwargs") or {}), call.get("params") or {}
+        return (
+            module,
+            name,
+            list(call.get("args") or ()),
+            dict(call.get("kwargs") or {}),
+            call.get("params") or {},
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Failure("the call cannot be read: %s" % describe(error)) from None
 
@@ -119,14 +125,18 @@ def takes_params(function):
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return False
-    return any(p.kind is p.VAR_KEYWORD or (p.name == "params" and p.kind is not p.POSITIONAL_ONLY) for p in parameters)
+    return any(
+        p.kind is p.VAR_KEYWORD or (p.name == "params" and p.kind is not p.POSITIONAL_ONLY) for p in parameters
+    )
 
 
 def bind_params(function, args, kwargs, params):
     """Add `params` where the function takes it and no argument has filled its place."""
     if "params" in kwargs or not takes_params(function):
         return kwargs
-    names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    names = [
+        p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
     return kwargs if "params" in names[: len(args)] else dict(kwargs, params=params)
 
 
@@ -166,7 +176,12 @@ def describe(error):
 
 def print_traceback(error):
     """The error and its causes, without the frames of this file and of the import machinery."""
-    hidden = (__file__, importlib.__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+    hidden = (
+        __file__,
+        importlib.__file__,
+        "<frozen importlib._bootstrap>",
+        "<frozen importlib._bootstrap_external>",
+    )
     shown = traceback.TracebackException.from_exception(error)
     chain, seen = [shown], set()
     while chain:

@@ -1,0 +1,1 @@
+"""One operator for each mode, imported late: a DAG file pays only for the mode it runs in."""

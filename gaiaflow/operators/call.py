@@ -1,0 +1,189 @@
+"""What the operators share: the arguments as Airflow resolves them, the call and its result as JSON."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk.definitions._internal.mixins import ResolveMixin
+
+from gaiaflow.errors import GaiaflowError, TaskFailedError, near_miss
+from gaiaflow.runner import PREFIX, PROTOCOL, not_json
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+LARGEST_VARIABLE = 96 * 1024
+AXES = ("axis_0", "axis_1", "axis_2", "axis_3")
+
+
+def replace_references(value: Any, replace: Callable[[Any], Any]) -> Any:
+    """A copy of a value in which all that can ``resolve`` went through ``replace``; text stays as it is."""
+    if hasattr(value, "resolve") and not isinstance(value, os.PathLike):
+        return replace(value)
+    if isinstance(value, Mapping):
+        return {key: replace_references(item, replace) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [replace_references(item, replace) for item in value]
+    return value
+
+
+def references(value: Any) -> list[Any]:
+    """Everything in a value, nested too, that is resolved at run time."""
+    found: list[Any] = []
+    replace_references(value, found.append)
+    return found
+
+
+class Arguments(ResolveMixin):  # type: ignore[misc]
+    """The arguments of one call: Airflow finds their edges and resolves them, and renders none of their text.
+
+    Args:
+        value: what create_task got, FromTask and XComArg anywhere in it.
+        dag: the DAG in which the names of FromTask are looked up.
+    """
+
+    def __init__(self, value: Any, dag: DAG | None) -> None:
+        self.value = value
+        self.dag = dag
+
+    def iter_references(self) -> Iterable[tuple[Any, str]]:
+        """The upstream operators; a FromTask whose task is not made yet waits for `check_references`."""
+        for reference in references(self.value):
+            if isinstance(reference, ResolveMixin):
+                yield from reference.iter_references()
+            elif self.dag and self.dag.has_task(reference.task):
+                yield self.dag.get_task(reference.task), "return_value"
+
+    def resolve(self, context: Mapping[str, Any]) -> Any:
+        return replace_references(self.value, lambda reference: reference.resolve(context))
+
+    def serialize(self) -> Any:
+        """What the UI shows before the run."""
+        return replace_references(self.value, str)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Arguments:
+        return Arguments(copy.deepcopy(self.value, memo), memo.get(id(self.dag), self.dag))
+
+
+class CallMixin:
+    """An operator that runs one function by the runner's protocol; mixed in before a provider's operator."""
+
+    call_fields: ClassVar[tuple[str, ...]] = ("func_args", "func_kwargs")
+    func_path: str
+    func_args: Any
+    func_kwargs: Any
+    dag: Any
+    task_id: str
+
+    def set_call(
+        self, func_path: str, func_args: Any, func_kwargs: Any, axes: Sequence[str], values: Sequence[Any]
+    ) -> None:
+        """Keep the call; call it after the provider's ``__init__``, which knows the DAG."""
+        dag = self.dag if self.has_dag() else None  # type: ignore[attr-defined]
+        self.func_path = func_path
+        self.func_args = _arguments(func_args or [], dag)
+        kwargs = _arguments(func_kwargs or {}, dag)
+        mapped = dict(zip(axes, values, strict=False))
+        self.func_kwargs = Arguments({**kwargs.value, **mapped}, dag) if mapped else kwargs
+
+    def resolve_template_files(self) -> None:
+        """Airflow calls this on every task once a DAG file is read: the place to check and link FromTask."""
+        super().resolve_template_files()  # type: ignore[misc]
+        link_references(self)
+
+    def encode_call(self, context: Mapping[str, Any]) -> str:
+        """The call as JSON, after Airflow has resolved its arguments.
+
+        Raises:
+            GaiaflowError: an argument is not JSON.
+        """
+        call = {
+            "protocol": PROTOCOL,
+            "function": self.func_path,
+            "args": list(self.func_args),
+            "kwargs": dict(self.func_kwargs),
+            "params": dict(context.get("params") or {}),
+        }
+        for part in ("args", "kwargs", "params"):
+            if problem := not_json(call[part], part):
+                raise GaiaflowError(
+                    f"task `{self.task_id}` cannot pass its arguments to `{self.func_path}`: {problem}",
+                    "pass str, int, finite float, bool, None, and lists and dicts of them",
+                )
+        return json.dumps(call, allow_nan=False)
+
+    def decode_result(self, text: str | None) -> Any:
+        """The function's value.
+
+        Raises:
+            TaskFailedError: the function ended without handing a result over.
+        """
+        if not text or not text.strip():
+            raise TaskFailedError(
+                f"`{self.func_path}` ended without a result",
+                "the process was killed or left by os._exit; its log is above",
+            )
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise TaskFailedError(f"`{self.func_path}` left a result that is not JSON: {error}") from None
+
+    def failed(self, last_lines: Iterable[str], ending: str) -> TaskFailedError:
+        """The error of a function that failed, from the runner's last line if it came to that."""
+        said = [line for line in last_lines if line.startswith(PREFIX)]
+        return TaskFailedError(said[-1][len(PREFIX) :] if said else f"`{self.func_path}` {ending}")
+
+    def refuse_large(self, call: str) -> None:
+        """Raise where a mode has no way for a call that is too large for a variable."""
+        if len(call.encode()) > LARGEST_VARIABLE:
+            raise GaiaflowError(
+                f"the arguments of task `{self.task_id}` have {len(call.encode()) // 1024} KiB: "
+                f"a pod takes at most {LARGEST_VARIABLE // 1024} KiB",
+                "write the value to S3 or MLflow and pass its address",
+            )
+
+
+def _arguments(value: Any, dag: DAG | None) -> Arguments:
+    return value if isinstance(value, Arguments) else Arguments(value, dag)
+
+
+def link_references(operator: Any) -> None:
+    """Add the edges of all FromTask of an operator, now that its DAG is complete.
+
+    Raises:
+        GaiaflowError: a FromTask names a task that the DAG does not have, or the task itself.
+    """
+    dag = operator.dag
+    for part in (operator.func_args, operator.func_kwargs):
+        for reference in references(part.value if isinstance(part, Arguments) else part):
+            if isinstance(reference, ResolveMixin):
+                continue
+            check_reference(dag, operator.task_id, reference.task)
+            if reference.task not in operator.upstream_task_ids:
+                operator.set_upstream(dag.get_task(reference.task))
+                dag.check_cycle()
+
+
+def check_reference(dag: DAG, task_id: str, upstream: str) -> None:
+    """Raise unless a DAG has the task that a FromTask names."""
+    if upstream == task_id:
+        raise GaiaflowError(
+            f"task `{task_id}` of DAG `{dag.dag_id}` takes its own result: FromTask(`{upstream}`)",
+            "name another task",
+        )
+    if not dag.has_task(upstream):
+        known = sorted(dag.task_ids)
+        raise GaiaflowError(
+            f"task `{task_id}` of DAG `{dag.dag_id}` takes the result of `{upstream}`, which is not in the DAG"
+            + (near_miss(upstream, known) or _same_leaf(upstream, known)),
+            "a task in a TaskGroup is named `group.task`",
+        )
+
+
+def _same_leaf(name: str, known: list[str]) -> str:
+    leaf = name.rpartition(".")[2]
+    return next((f" (did you mean `{other}`?)" for other in known if other.rpartition(".")[2] == leaf), "")

@@ -1,0 +1,71 @@
+"""The environment that a function finds, by mode; read when the task runs, so that an edit counts at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from gaiaflow.errors import MissingError
+
+PROJECT = "GAIAFLOW_PROJECT"
+# Airflow's own settings and keys are not the function's business; AIRFLOW_CTX_* tells it its run.
+_HIDDEN = ("AIRFLOW_", "_AIRFLOW", "__AIRFLOW")
+_SHOWN = "AIRFLOW_CTX_"
+
+
+def read_variables(file: Path) -> dict[str, str]:
+    """A dotenv file; a missing one is empty."""
+    return {k: v for k, v in dotenv_values(file, interpolate=False).items() if v is not None}
+
+
+def project_folder() -> Path | None:
+    """The folder with ``.env``, or None where nobody named one."""
+    folder = os.environ.get(PROJECT)
+    return Path(folder) if folder else None
+
+
+def working_folder() -> str | None:
+    """Where a function of mode dev starts: the project's source folder."""
+    folders = [f for f in os.environ.get("GAIAFLOW_CODE", "").split(os.pathsep) if f]
+    return folders[-1] if folders else None
+
+
+def project_variables() -> dict[str, str]:
+    """``.env`` of the project."""
+    folder = project_folder()
+    return dict(read_variables(folder / ".env")) if folder else {}
+
+
+def local_secrets(names: list[str]) -> dict[str, str]:
+    """The values of secrets kept for dev and dev_docker (``inv secret.create --mode dev``).
+
+    A name without a local file is left out: its values may stand in ``.env``.
+    """
+    folder = project_folder()
+    values: dict[str, str] = {}
+    for name in names:
+        if folder:
+            values |= read_variables(folder / ".gaiaflow" / "secrets" / f"{name}.env")
+    return values
+
+
+def local_environment(secrets: list[str]) -> dict[str, str]:
+    """What a function of mode dev gets: this process's variables, then ``.env``, then its secrets."""
+    inherited = {k: v for k, v in os.environ.items() if k.startswith(_SHOWN) or not k.startswith(_HIDDEN)}
+    return inherited | project_variables() | local_secrets(secrets)
+
+
+def stack_variables(mode: str) -> dict[str, str]:
+    """Addresses and keys of the local stack for a container or a pod; empty where there is no stack.
+
+    Raises:
+        MissingError: the file that the stack promised is gone.
+    """
+    path = os.environ.get(f"GAIAFLOW_TASK_ENV_{mode.upper()}")
+    if not path:
+        return {}
+    if not Path(path).is_file():
+        raise MissingError(f"no file `{path}` with the addresses of the local stack", "inv dev.start")
+    return read_variables(Path(path))

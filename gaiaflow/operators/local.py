@@ -1,0 +1,143 @@
+"""Mode dev: the function in the project's own environment, as a child of the Airflow worker."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from airflow.providers.standard.operators.python import ExternalPythonOperator
+
+from gaiaflow import runner
+from gaiaflow.errors import MissingError
+from gaiaflow.operators.call import LARGEST_VARIABLE, CallMixin
+from gaiaflow.operators.environment import local_environment, working_folder
+from gaiaflow.operators.mapping import make
+from gaiaflow.tasks import TaskSpec
+
+GRACE_SECONDS = 5
+
+
+def function_of_the_project() -> None:
+    """Stands where ExternalPythonOperator wants a callable; the runner calls the real one."""
+
+
+class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
+    """Runs ``func_path`` in the interpreter that ``GAIAFLOW_PYTHON`` names, or in this one.
+
+    Args:
+        func_path: ``package.module:function``.
+        func_args: positional arguments, JSON, FromTask anywhere in them.
+        func_kwargs: keyword arguments, likewise.
+        secrets: names of local secrets whose keys the function finds in its environment.
+        axes: the keyword arguments that the axes of a mapped task fill, in order.
+    """
+
+    template_fields: Sequence[str] = CallMixin.call_fields
+
+    def __init__(
+        self,
+        *,
+        func_path: str,
+        func_args: Any = None,
+        func_kwargs: Any = None,
+        secrets: Sequence[str] = (),
+        axes: Sequence[str] = (),
+        axis_0: Any = None,
+        axis_1: Any = None,
+        axis_2: Any = None,
+        axis_3: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            python=os.environ.get("GAIAFLOW_PYTHON") or sys.executable,
+            python_callable=function_of_the_project,
+            expect_airflow=False,
+            **kwargs,
+        )
+        self.secrets = list(secrets)
+        self.set_call(func_path, func_args, func_kwargs, axes, (axis_0, axis_1, axis_2, axis_3))
+        self._process: subprocess.Popen[str] | None = None
+
+    def execute(self, context: Mapping[str, Any]) -> Any:
+        """Run the function; its output goes to the task's log."""
+        python = Path(self.python)
+        if not python.is_file():
+            raise MissingError(
+                f"no Python at `{python}`: the project's environment is not made", "inv dev.start"
+            )
+        with TemporaryDirectory(prefix="gaiaflow-") as folder:
+            result = Path(folder, "result.json")
+            variables = local_environment(self.secrets) | self._call_variables(context, Path(folder))
+            if self.do_xcom_push:
+                variables[runner.RESULT_FILE] = str(result)
+            self._run([str(python), "-u", runner.__file__], variables)
+            return self._read(result) if self.do_xcom_push else None
+
+    def _call_variables(self, context: Mapping[str, Any], folder: Path) -> dict[str, str]:
+        call = self.encode_call(context)
+        if len(call.encode()) <= LARGEST_VARIABLE:
+            return {runner.CALL: call}
+        file = folder / "call.json"
+        file.write_text(call, encoding="utf-8")
+        return {runner.CALL_FILE: str(file)}
+
+    def _run(self, command: list[str], variables: dict[str, str]) -> None:
+        last: deque[str] = deque(maxlen=50)
+        self._process = subprocess.Popen(
+            command,
+            env=variables,
+            cwd=working_folder(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+        try:
+            for line in self._process.stdout or ():
+                last.append(line.rstrip("\n"))
+                self.log.info("%s", last[-1])
+            code = self._process.wait()
+        finally:
+            self.on_kill()
+        if code:
+            raise self.failed(
+                last, f"was ended by signal {-code}" if code < 0 else f"left with exit code {code}"
+            )
+
+    def _read(self, result: Path) -> Any:
+        return self.decode_result(result.read_text(encoding="utf-8") if result.is_file() else None)
+
+    def on_kill(self) -> None:
+        """End the function and everything that it started."""
+        import psutil
+
+        if self._process is None or self._process.poll() is not None:
+            return
+        process = psutil.Process(self._process.pid)
+        family = [process, *process.children(recursive=True)]
+        for member in family:
+            _send(member.terminate)
+        _, alive = psutil.wait_procs(family, timeout=GRACE_SECONDS)
+        for member in alive:
+            _send(member.kill)
+        self._process.wait()
+
+
+def _send(signal: Callable[[], None]) -> None:
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        signal()
+
+
+def build(spec: TaskSpec) -> Any:
+    """The task of a spec; image, env_vars, resources, docker and kubernetes are of no use here and stay out."""
+    return make(DevOperator, spec, {"secrets": spec.secrets, "show_return_value_in_logs": False})

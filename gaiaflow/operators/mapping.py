@@ -1,0 +1,41 @@
+"""Makes one task of a spec, or a mapped one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gaiaflow.errors import UsageError
+from gaiaflow.operators.call import AXES, Arguments, check_reference
+from gaiaflow.tasks import FromTask, TaskSpec
+
+
+def make(operator: Any, spec: TaskSpec, own: Mapping[str, Any]) -> Any:
+    """The operator, or its MappedOperator when the spec maps over something.
+
+    Args:
+        operator: the class.
+        own: what this class alone takes.
+    """
+    common = {
+        "task_id": spec.task_id,
+        "func_path": spec.func_path,
+        "func_args": Arguments(spec.func_args, spec.dag),
+        "func_kwargs": Arguments(spec.func_kwargs, spec.dag),
+        "dag": spec.dag,
+        **own,
+        **spec.operator_kwargs,
+    }
+    if not spec.map_over:
+        return operator(**common)
+    axes = {axis: _values(spec, values) for axis, values in zip(AXES, spec.map_over.values(), strict=False)}
+    return operator.partial(**common, axes=tuple(spec.map_over)).expand(**axes)
+
+
+def _values(spec: TaskSpec, values: Any) -> Any:
+    if not isinstance(values, FromTask):
+        return values
+    if spec.dag is None:
+        raise UsageError("map_over with FromTask needs the DAG", "make the task inside `with DAG(...)`")
+    check_reference(spec.dag, spec.task_id, values.task)
+    return spec.dag.get_task(values.task).output
