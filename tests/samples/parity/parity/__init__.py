@@ -1,0 +1,1 @@
+"""Functions and values that every mode must treat alike."""
