@@ -1,0 +1,1 @@
+"""Where data comes from: the weekly record, and the monthly series that a run keeps."""

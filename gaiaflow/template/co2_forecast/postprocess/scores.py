@@ -1,0 +1,29 @@
+"""How good a forecast is, in ppm and against the simplest one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+DIGITS = 4  # the same on every machine
+
+
+def rmse(truth: pd.Series, guess: pd.Series) -> float:
+    """Root mean square error."""
+    return round(float(np.sqrt(((truth - guess) ** 2).mean())), DIGITS)
+
+
+def mae(truth: pd.Series, guess: pd.Series) -> float:
+    """Mean absolute error."""
+    return round(float((truth - guess).abs().mean()), DIGITS)
+
+
+def seasonal_naive(history: pd.Series, months: pd.DatetimeIndex) -> pd.Series:
+    """The forecast to beat: every month is as it was in the last year of the history."""
+    year = history.iloc[-12:].to_numpy()
+    return pd.Series(np.resize(year, len(months)), index=months, name="co2")
+
+
+def skill(error: float, naive_error: float) -> float:
+    """1 is perfect, 0 no better than the naive forecast."""
+    return round(1 - error / naive_error, DIGITS)

@@ -1,0 +1,1 @@
+"""From raw measurements to the series that the model is trained on."""
