@@ -1,0 +1,86 @@
+"""The checks: `make test` runs tests, tests_airflow, integration and dag_tests; CI adds lint and types."""
+
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.error_on_external_run = True
+
+ROOT = Path(__file__).parent
+LOCKS = ROOT / "gaiaflow" / "infra" / "locks"
+# This file runs without gaiaflow; a test compares the list with gaiaflow.modes.Mode.
+MODES = ("dev", "dev_docker", "prod_local", "prod")
+AIRFLOW_MINORS = ("3.1", "3.2", "3.3")
+
+
+def install(session: nox.Session, *locks: str) -> None:
+    """Pinned and hash-checked packages, and gaiaflow from this tree."""
+    files = [LOCKS / f"{lock}.txt" for lock in locks]
+    for file in (*files, ROOT / "tests" / "requirements.txt"):
+        session.install("--quiet", "--require-hashes", "-r", str(file))
+    session.env["PYTHONPATH"] = str(ROOT)
+
+
+def pytest(session: nox.Session, *folders: str) -> None:
+    session.run("python", "-m", "pytest", *(session.posargs or folders))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff, its formatter too."""
+    install(session, "tools")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict over the package."""
+    install(session, "tools")
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Unit tests: offline, no Airflow."""
+    install(session, "tools")
+    pytest(session, "tests/unit")
+
+
+@nox.session
+def tests_airflow(session: nox.Session) -> None:
+    """The factory and its operators inside Airflow's environment."""
+    install(session, "airflow")
+    pytest(session, "tests/airflow")
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """The stack, an engine and a cluster for real; what is missing is skipped by name."""
+    install(session, "tools")
+    pytest(session, "tests/integration")
+
+
+@nox.session
+def dag_tests(session: nox.Session) -> None:
+    """The same DAGs in every mode, compared: `nox -s dag_tests -- --modes dev,prod_local --dag NAME`."""
+    install(session, "tools")
+    session.run("python", "-m", "gaiaflow.testing.matrix", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("minor", AIRFLOW_MINORS)
+def dag_tests_airflow(session: nox.Session, minor: str) -> None:
+    """The dev and rendered columns of the matrix on one Airflow minor."""
+    session.install("--quiet", f"apache-airflow=={minor}.*", "-r", str(ROOT / "tests" / "airflow-minors.in"))
+    session.env["PYTHONPATH"] = str(ROOT)
+    session.run("python", "-m", "gaiaflow.testing.matrix", "--here", "--modes", "dev,prod", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Figures as ratios in one run; prints its table."""
+    install(session, "airflow")
+    session.run("python", str(ROOT / "bench" / "run.py"), *session.posargs)
