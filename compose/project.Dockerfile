@@ -1,0 +1,38 @@
+# The image of a project: dependencies first, then the runner, then the code, so that an edit rebuilds one layer.
+# The context is made by gaiaflow: code/ is the project's tree, gaiaflow/ holds the requirements and the runner.
+ARG GAIAFLOW_PYTHON_IMAGE=python:3.11.14-slim-bookworm
+
+FROM ${GAIAFLOW_PYTHON_IMAGE} AS uv
+ARG UV_VERSION=0.13.8
+RUN --mount=type=cache,id=gaiaflow-pip,target=/root/.cache/pip,sharing=locked \
+    pip install --target /opt/uv uv==${UV_VERSION}
+
+FROM ${GAIAFLOW_PYTHON_IMAGE}
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/opt/project/src:/opt/project \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+RUN --mount=type=bind,from=uv,source=/opt/uv/bin,target=/mnt/uv \
+    --mount=type=bind,source=gaiaflow,target=/mnt/gaiaflow \
+    --mount=type=cache,id=gaiaflow-uv,target=/root/.cache/uv \
+    export UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 \
+    && /mnt/uv/uv venv --python "$(command -v python3)" /opt/venv \
+    && /mnt/uv/uv pip install --python /opt/venv/bin/python -r /mnt/gaiaflow/requirements.txt
+COPY gaiaflow/runner.py /opt/gaiaflow/runner.py
+WORKDIR /opt/project
+# Editable, so that everything of the tree is importable, as it is in mode dev, and the package has its metadata.
+RUN --mount=type=bind,from=uv,source=/opt/uv/bin,target=/mnt/uv \
+    --mount=type=bind,source=code,target=/mnt/code \
+    --mount=type=cache,id=gaiaflow-uv,target=/root/.cache/uv \
+    cp -r /mnt/code/. . \
+    && if grep -qs '^\[build-system\]' pyproject.toml; then \
+         UV_LINK_MODE=copy /mnt/uv/uv pip install --python /opt/venv/bin/python --no-deps --editable .; \
+       fi \
+    && python -m compileall -q . \
+    && chmod -R a+rX .
+
+# Any uid works: nothing outside /tmp is written, and names come from variables where the uid has none.
+ENV HOME=/tmp USER=gaiaflow LOGNAME=gaiaflow MPLCONFIGDIR=/tmp/matplotlib
+ARG GAIAFLOW_UID=10001
+USER ${GAIAFLOW_UID}:0
+CMD ["python"]

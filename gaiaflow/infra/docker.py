@@ -1,0 +1,67 @@
+"""The Docker engine: whether it answers, and the one client to it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gaiaflow.errors import MissingError
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+PROJECT_LABEL = "gaiaflow.project"
+_PING_SECONDS = 5
+
+
+def engine_address() -> str | None:
+    """The engine that the docker command talks to: ``DOCKER_HOST``, else the current context's, or None."""
+    if host := os.environ.get("DOCKER_HOST"):
+        return host
+    from docker.context import ContextAPI
+    from docker.errors import DockerException
+
+    try:
+        context = ContextAPI.get_current_context()
+    except (DockerException, OSError, ValueError):
+        return None
+    return str(context.Host) if context and context.Host else None
+
+
+def connect(timeout: int = 60) -> DockerClient:
+    """A client of the engine that has answered.
+
+    Raises:
+        MissingError: none answers; the message says why.
+    """
+    import docker
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        client = docker.DockerClient(base_url=engine_address(), version="auto", timeout=_PING_SECONDS)
+        client.ping()
+    except (DockerException, RequestException, OSError, ValueError) as error:
+        raise _no_engine(error) from None
+    client.api.timeout = timeout
+    return client
+
+
+def engine_answers() -> bool:
+    """Whether there is an engine that this user may talk to."""
+    try:
+        connect().close()
+    except MissingError:
+        return False
+    return True
+
+
+def _no_engine(error: Exception) -> MissingError:
+    text = str(error)
+    if "Permission denied" in text:
+        return MissingError(
+            "the Docker engine refuses this user: permission denied on its socket",
+            'sudo usermod -aG docker "$USER", then log in again',
+        )
+    cause = "no such socket" if "FileNotFound" in text or "No such file" in text else text.splitlines()[0][:200]
+    return MissingError(f"no Docker engine answers: {cause}", "start Docker, then: docker info")

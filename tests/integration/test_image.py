@@ -1,0 +1,141 @@
+"""The project's image on a real engine: what is in it, who it runs as, and what an edit rebuilds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.infra import docker as engine
+from gaiaflow.infra import image
+from gaiaflow.project import Project
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(not engine.engine_answers(), reason="no Docker engine answers"),
+]
+CODE = "def add(a, b=1):\n    return {'sum': a + b}\n"
+
+
+@pytest.fixture
+def client() -> Iterator[Any]:
+    client = engine.connect()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def project(tmp_path: Path, client: Any) -> Iterator[Project]:
+    (tmp_path / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "image-test"\nversion = "0.1"\n'
+        'dependencies = ["iniconfig==2.1.0"]\n[tool.gaiaflow]\n'
+    )
+    (tmp_path / "image_test").mkdir()
+    (tmp_path / "image_test" / "__init__.py").write_text("")
+    (tmp_path / "image_test" / "calc.py").write_text(CODE)
+    (tmp_path / ".env").write_text("SECRET=1\n")
+    project = Project.find(tmp_path)
+    yield project
+    labels = [f"{engine.PROJECT_LABEL}={project.id}"]
+    for found in client.images.list(all=True, filters={"label": labels}):
+        for tag in found.tags:
+            client.images.remove(tag)
+
+
+def layers(client: Any, name: str) -> list[str]:
+    return list(client.images.get(name).attrs["RootFS"]["Layers"])
+
+
+def run(client: Any, name: str, command: list[str], **options: Any) -> str:
+    container = client.containers.run(name, command, detach=True, **options)
+    try:
+        container.wait(timeout=60)
+        output: bytes = container.logs()
+    finally:
+        container.remove(force=True)
+    return output.decode()
+
+
+def call(client: Any, name: str, **options: Any) -> str:
+    request = {"protocol": 1, "function": "image_test.calc:add", "args": [2]}
+    environment = {"GAIAFLOW_CALL": json.dumps(request), "GAIAFLOW_RESULT_FILE": "/tmp/result"}
+    shell = "python /opt/gaiaflow/runner.py && cat /tmp/result"
+    return run(client, name, ["sh", "-c", shell], environment=environment, **options)
+
+
+def test_image_runs_a_function_read_only_as_any_user(project: Project, client: Any) -> None:
+    built = image.build(project)
+    assert built.name == "image-test/image_test:0.1"
+    assert call(client, built.name) == '{"sum": 3}'
+    strict = {"read_only": True, "tmpfs": {"/tmp": ""}, "user": "54321:54321", "cap_drop": ["ALL"]}
+    assert call(client, built.content, **strict) == '{"sum": 3}'
+
+
+def test_image_holds_package_and_runner_and_no_secret(project: Project, client: Any) -> None:
+    name = image.build(project).name
+    found = client.images.get(name)
+    assert found.attrs["Config"]["User"] == "10001:0"
+    assert not found.attrs["Config"]["Entrypoint"]
+    assert found.labels[engine.PROJECT_LABEL] == project.id
+    shell = (
+        "import os, importlib.metadata as m; "
+        "print(m.version('image-test'), os.listdir('/opt/gaiaflow'), os.path.exists('/opt/project/.env'))"
+    )
+    assert run(client, name, ["python", "-c", shell]).split("\n")[0] == "0.1 ['runner.py'] False"
+
+
+def test_one_line_change_rebuilds_one_layer(project: Project, client: Any) -> None:
+    first = image.build(project)
+    before = layers(client, first.name)
+    (project.source / "image_test" / "calc.py").write_text(CODE + "# edited\n")
+    second = image.build(project)
+    after = layers(client, second.name)
+    assert second.content != first.content
+    assert len(before) == len(after)
+    assert [a for a, b in zip(before, after, strict=True) if a != b] == before[-1:]
+
+
+def test_same_tree_gives_the_same_image(project: Project) -> None:
+    assert image.build(project) == image.build(project)
+
+
+def test_building_writes_nothing_into_the_tree(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "runner.py").write_text("mine = True\n")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    image.build(project)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_own_dockerfile_gets_the_runner(project: Project, client: Any) -> None:
+    base = project.setting(image.PYTHON_IMAGE, image.DEFAULT_PYTHON_IMAGE)
+    (project.source / "Dockerfile").write_text(
+        f"FROM {base}\nCOPY image_test /srv/image_test\nENV PYTHONPATH=/srv\n"
+    )
+    built = image.build(project, tag="image-test/own:7", dockerfile="Dockerfile")
+    assert built.name == "image-test/own:7"
+    assert call(client, built.name) == '{"sum": 3}'
+
+
+def test_failed_build_shows_its_last_lines(project: Project) -> None:
+    (project.source / "requirements.lock").write_text("no-such-package-of-gaiaflow==1\n")
+    with pytest.raises(GaiaflowError, match="no-such-package-of-gaiaflow"):
+        image.build(project)
+
+
+def test_images_and_removal_are_of_this_project_only(project: Project, client: Any, tmp_path: Path) -> None:
+    built = image.build(project)
+    other = tmp_path / "clone"
+    shutil.copytree(tmp_path, other, ignore=shutil.ignore_patterns("clone"))
+    clone = Project.find(other)
+    assert [found.name for found in image.images(project)] == [built.name]
+    assert image.images(clone) == []
+    with pytest.raises(MissingError, match="no image of this project"):
+        image.remove_image(clone, built.name)
+    assert image.remove_image(project, built.name) == [built.name, built.content]
+    assert image.images(project) == []
