@@ -123,27 +123,3 @@ class Backend(Protocol):
 
     def remove(self, holdings: list[Holding]) -> None:
         """Remove what `volumes` or `holdings` named, after the stack has stopped."""
-
-
-def answers(backends: Mapping[str, type[Backend]], wanted: str, engine_answers: Callable[[], bool]) -> tuple[str, str]:
-    """The name of the backend to use, and why.
-
-    Args:
-        backends: those that are built, by name.
-        wanted: ``auto`` or one of their names.
-        engine_answers: asked for auto only, when a docker backend is built.
-    """
-    from gaiaflow.errors import MissingError, UsageError, near_miss
-
-    if wanted in backends:
-        return wanted, "as asked"
-    if wanted == "docker":
-        raise MissingError("the backend `docker` is not built yet", "inv dev.start --backend embedded")
-    if wanted != "auto":
-        known = ["auto", "embedded", "docker"]
-        raise UsageError(f"unknown backend `{wanted}`{near_miss(wanted, known)}", f"one of {', '.join(known)}")
-    if "docker" not in backends:
-        return "embedded", "plain processes; no docker backend"
-    if engine_answers():
-        return "docker", "a Docker engine answers"
-    return "embedded", "no Docker engine answers"

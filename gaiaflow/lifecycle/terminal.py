@@ -20,7 +20,7 @@ from gaiaflow.errors import GaiaflowError
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def lifecycle_task(*args: Any, **options: Any) -> Any:
+def lifecycle_task(*args: Any, **options: Any) -> Callable[..., Any]:
     """``invoke.task`` whose GaiaflowError ends as ``error: …``, ``hint: …`` and its exit code."""
 
     def decorate(body: Callable[..., None]) -> Any:

@@ -1,0 +1,23 @@
+# Front door: one line a target; each calls inv or nox. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev stop status test lint clean
+
+setup: ## make .venv with inv and nox; nothing when it is there
+	@$(PYTHON) gaiaflow/infra/bootstrap.py
+dev: setup ## start the stack
+	@$(BIN)/inv dev.start
+stop: setup ## stop the stack; data stays
+	@$(BIN)/inv dev.stop
+status: setup ## show each service
+	@$(BIN)/inv dev.status
+test: setup ## run the tests
+	@$(BIN)/nox -s tests
+lint: setup ## run the linters and the type checker
+	@$(BIN)/nox -s lint types
+clean: setup ## stop the stack and remove all that it made; asks first
+	@$(BIN)/inv dev.cleanup
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10

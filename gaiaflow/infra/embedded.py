@@ -1,0 +1,256 @@
+"""The embedded backend: the stack as plain processes of this user, without Docker."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gaiaflow.endpoints import PORTS, SERVICES, Endpoints
+from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
+from gaiaflow.infra import airflow, environment, health, jupyter, keys, mlflow, ports, privatefile, process, s3
+from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions
+from gaiaflow.infra.logfile import follow_files, last_lines
+from gaiaflow.infra.stack import MARK, Program, Stack
+from gaiaflow.infra.supervisor import ProcessState, Supervisor
+from gaiaflow.project import Project
+
+STATE = "state.json"
+# What each service is made of: who prepares it, who names its programs, which environments it needs.
+_PARTS = {
+    "s3": (s3.prepare, s3.programs, ("services",)),
+    "mlflow": (None, mlflow.programs, ("services",)),
+    "airflow": (airflow.prepare, airflow.programs, ("airflow", "project")),
+    "jupyter": (None, jupyter.programs, ("project",)),
+}
+_NAMES = {
+    "s3": ("s3",),
+    "mlflow": ("mlflow",),
+    "airflow": ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"),
+    "jupyter": ("jupyter",),
+}
+# Quick ones first: Airflow's migration then runs while they come up.
+_LAUNCH_ORDER = ("s3", "mlflow", "jupyter", "airflow")
+
+
+class Embedded:
+    """The stack of one project as processes under a supervisor."""
+
+    name = "embedded"
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.supervisor = Supervisor(project.home)
+
+    # Start
+
+    def phases(self, options: StartOptions) -> int:
+        return 2 + len(_environments(options.services)) + len(options.services)
+
+    def start(self, options: StartOptions, phase: Phase) -> Endpoints:
+        with self._alone():
+            with phase("ports and keys"):
+                stack = self._settle(options)
+            for name in _environments(options.services):
+                with phase(f"environment {name}"):
+                    environment.ensure_environment(self.project, name)
+            begun = self._launch_all(stack, options.services, phase)
+            deadline = time.monotonic() + options.wait
+            for service in options.services:
+                with phase(f"{service} answers"):
+                    self._await(stack, service, begun, deadline)
+        return stack.endpoints
+
+    def _settle(self, options: StartOptions) -> Stack:
+        """Decide on the ports; refuse before anything has started."""
+        up = self._running_services()
+        if not up:
+            self._sweep(list(SERVICES))
+        settled, inner = self._ports(options, up)
+        privatefile.write_json(
+            self.project.home / STATE, {"backend": self.name, "ports": settled, "inner": inner}
+        )
+        return Stack(self.project, settled, inner, keys.load(self.project))
+
+    def _ports(self, options: StartOptions, up: set[str]) -> tuple[dict[str, int], list[int]]:
+        kept = privatefile.read_json(self.project.home / STATE)
+        old: dict[str, int] = kept.get("ports", {})
+        wanted = {**ports.wanted(self.project, {}), **(old if up else {}), **options.ports}
+        fixed = {name: old[name] for name in PORTS if _service(name) in up and name in old}
+        for name, port in fixed.items():
+            if options.ports.get(name, port) != port:
+                raise UsageError(f"`{name}` runs already, on port {port}", f"inv dev.stop --service {_service(name)}")
+        free = {name: port for name, port in wanted.items() if name not in fixed}
+        started = {n: p for n, p in free.items() if _service(n) in options.services}
+        settled = ports.settle(started, options.auto_ports, {"s3-console": s3.CONSOLE_GRPC})
+        inner: list[int] = kept.get("inner", [])
+        if "s3" not in up and not (len(inner) == s3.INNER_PORTS and all(map(ports.is_free, inner))):
+            inner = ports.inner(self.project.id, s3.INNER_PORTS)
+        return {**free, **fixed, **settled}, inner
+
+    def _launch_all(self, stack: Stack, services: list[str], phase: Phase) -> dict[str, int]:
+        """Start the processes that do not run; the pids of all of them."""
+        up = self._running_services()
+        with phase("processes"):
+            self.supervisor.ensure([name for names in _NAMES.values() for name in names])
+            begun = [s for s in _LAUNCH_ORDER if s in services and s not in up]
+            try:
+                for service in begun:
+                    self._launch(stack, service)
+            except GaiaflowError:
+                self._stop(begun)
+                raise
+        self._begun = begun
+        return {name: state.pid for name, state in self.supervisor.states().items()}
+
+    def _launch(self, stack: Stack, service: str) -> None:
+        prepare, programs, _ = _PARTS[service]
+        if prepare:
+            prepare(stack)
+        for program in programs(stack):
+            self.supervisor.start(program)
+
+    def _await(self, stack: Stack, service: str, pids: dict[str, int], deadline: float) -> None:
+        url = stack.endpoints.url(service)
+        while not health.answers(service, url):
+            self._raise_if_dead(pids)
+            if time.monotonic() > deadline:
+                raise StillStartingError(
+                    f"`{service}` does not answer yet at {url}{SERVICES[service].health}; it goes on starting",
+                    f"inv dev.status, or inv dev.logs --service {service}",
+                )
+            time.sleep(0.3)
+        self._raise_if_dead(pids)
+
+    def _raise_if_dead(self, pids: dict[str, int]) -> None:
+        """End the start when one of its processes ended: with its last lines, and with the rest stopped."""
+        states = self.supervisor.states()
+        for service in self._begun:
+            for name in _NAMES[service]:
+                if not states[name].alive or states[name].pid != pids.get(name):
+                    self._stop(self._begun)
+                    tail = "\n".join(last_lines(self.supervisor.log(name), process.TAIL))
+                    raise GaiaflowError(
+                        f"`{name}` ended at start; what this start began is stopped. Its last lines:\n{tail}",
+                        f"inv dev.logs --service {service}",
+                    )
+
+    # Stop
+
+    def stop(self, services: list[str]) -> list[str]:
+        with self._alone():
+            return self._stop(services)
+
+    def _stop(self, services: list[str]) -> list[str]:
+        ran = [name for name in services if name in self._running_services()]
+        self.supervisor.stop(name for service in services for name in _NAMES[service])
+        self._sweep(services)
+        if not self._running_services():
+            self.supervisor.shutdown()
+        return ran
+
+    def _sweep(self, services: list[str]) -> None:
+        """End what left its process group: a task's child, a kernel, the orphans of a killed supervisor."""
+        marks = [f"{self.project.id}/{service}" for service in services]
+        for number, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 1.0)):
+            deadline = time.monotonic() + patience
+            left = [pid for mark in marks for pid in process.marked(MARK, mark)]
+            for pid in left:
+                process.signal(pid, number)
+            while left and time.monotonic() < deadline:
+                time.sleep(0.1)
+                left = [pid for pid in left if process.started(pid)]
+
+    def _running_services(self) -> set[str]:
+        states = self.supervisor.states()
+        return {s for s, names in _NAMES.items() if states and all(states[n].alive for n in names if n in states)}
+
+    # Look
+
+    def status(self) -> list[ServiceStatus]:
+        states, endpoints = self.supervisor.states(), self.endpoints()
+        return [_status(service, [states.get(n) for n in _NAMES[service]], endpoints) for service in SERVICES]
+
+    def logs(self, services: list[str], lines: int, follow: bool) -> Iterator[str]:
+        files = {name: self.supervisor.log(name) for service in services for name in _NAMES[service]}
+        for name, file in files.items():
+            yield from (f"{name} | {line}" for line in last_lines(file, lines))
+        if follow:
+            yield from follow_files(files)
+
+    def endpoints(self) -> Endpoints:
+        kept = privatefile.read_json(self.project.home / STATE).get("ports")
+        return Endpoints(kept or ports.wanted(self.project, {}))
+
+    def credentials(self) -> list[Credential]:
+        made, place, endpoints = keys.load(self.project), keys.place(self.project), self.endpoints()
+        rows = [
+            ("s3", made.s3_access_key, made.s3_secret_key),
+            ("s3-console", keys.USER, made.s3_console_password),
+            ("mlflow", "", ""),
+            ("airflow", keys.USER, made.airflow_password),
+            ("jupyter", "", made.jupyter_token),
+        ]
+        return [Credential(name, endpoints.url(name), user, secret, place) for name, user, secret in rows]
+
+    # Remove
+
+    def volumes(self) -> list[Holding]:
+        return _holdings([self.project.home / "data", self.project.home / "airflow"])
+
+    def holdings(self) -> list[Holding]:
+        return _holdings([self.project.home])
+
+    def remove(self, holdings: list[Holding]) -> None:
+        for holding in holdings:
+            path = Path(holding.name)
+            if path != self.project.home and self.project.home not in path.parents:
+                raise GaiaflowError(f"`{path}` is not in `{self.project.home}`: not removed")
+            shutil.rmtree(path)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One start or stop of a project at a time."""
+        lock = privatefile.folder(self.project.home) / "lock"
+        with lock.open("w", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise GaiaflowError(
+                    "another `inv dev` works on this stack", "wait until it has ended, then repeat"
+                ) from None
+            yield
+
+
+def _environments(services: list[str]) -> list[str]:
+    needed = {name for service in services for name in _PARTS[service][2]}
+    return [name for name in environment.NAMES if name in needed]
+
+
+def _service(port_name: str) -> str:
+    return port_name.partition("-")[0]
+
+
+def _status(service: str, states: list[ProcessState | None], endpoints: Endpoints) -> ServiceStatus:
+    url = endpoints.url(service)
+    known = [state for state in states if state]
+    dead = [state for state in known if state.state in ("FATAL", "EXITED", "BACKOFF", "UNKNOWN")]
+    if dead:
+        return ServiceStatus(service, "failed", url, ", ".join(f"`{s.name}` has ended" for s in dead))
+    if not any(state.alive for state in known):
+        return ServiceStatus(service, "stopped", url)
+    if health.answers(service, url):
+        return ServiceStatus(service, "running", url)
+    return ServiceStatus(service, "starting", url, f"no answer yet at {SERVICES[service].health}")
+
+
+def _holdings(folders: list[Path]) -> list[Holding]:
+    return [Holding("folder", str(path), _size(path)) for path in folders if path.is_dir()]
+
+
+def _size(folder: Path) -> int:
+    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir() or file.is_symlink())

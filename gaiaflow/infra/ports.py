@@ -1,0 +1,116 @@
+"""Which ports are free, who holds the others, and which to take instead."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from gaiaflow.endpoints import LOOPBACK, PORTS
+from gaiaflow.errors import GaiaflowError, UsageError
+from gaiaflow.infra.process import name_of
+from gaiaflow.project import Project
+
+# Below the range that the kernel gives to outgoing connections, above the well-known defaults.
+INNER_FIRST, INNER_LAST = 20000, 31000
+
+
+def is_free(port: int) -> bool:
+    """Whether a service could listen there on loopback now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def wanted(project: Project, flags: Mapping[str, int]) -> dict[str, int]:
+    """Each service's port: the flag, then the variable, then the table."""
+    return {name: flags.get(name) or _from_variable(project, name) for name in PORTS}
+
+
+def _from_variable(project: Project, name: str) -> int:
+    entry = PORTS[name]
+    text = project.setting(entry.variable, str(entry.port))
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise UsageError(f"`{entry.variable}` is `{text}`: not a port", f"export {entry.variable}={entry.port}")
+    return int(text)
+
+
+def settle(ports: Mapping[str, int], auto: bool, reach: Mapping[str, int] | None = None) -> dict[str, int]:
+    """The ports to use.
+
+    Args:
+        ports: what is wanted, by service.
+        auto: move a taken one to the next free one.
+        reach: services that take a second port this far above their own.
+
+    Raises:
+        UsageError: one is taken and may not move, two want the same, or one is out of range.
+    """
+    settled: dict[str, int] = {}
+    for name, port in ports.items():
+        used = set(settled.values())
+        offset = (reach or {}).get(name, 0)
+        settled[name] = _next_free(port, used, offset) if auto else _checked(name, port, used, offset)
+    return settled
+
+
+def _checked(name: str, port: int, used: Iterable[int], offset: int) -> int:
+    if not 0 < port + offset < 65536:
+        raise UsageError(f"port {port} of `{name}` is out of range", f"give one below {65536 - offset}")
+    if port in used:
+        raise UsageError(f"port {port} is wanted twice, by `{name}` too", f"inv dev.start --{name}-port {port + 1}")
+    for taken in {port, port + offset}:
+        if not is_free(taken):
+            raise UsageError(
+                f"port {taken} of `{name}` is taken by {owner(taken)}",
+                f"inv dev.start --{name}-port {port + 1}, or inv dev.start --auto-ports",
+            )
+    return port
+
+
+def _next_free(port: int, used: Iterable[int], offset: int) -> int:
+    for candidate in range(port, 65536 - offset):
+        if candidate not in used and is_free(candidate) and is_free(candidate + offset):
+            return candidate
+    raise GaiaflowError(f"no free port above {port}", "free some, or give a lower one")
+
+
+def inner(project_id: str, count: int) -> list[int]:
+    """A block of free neighbouring ports that differs between projects: for what only a service itself uses."""
+    span = (INNER_LAST - INNER_FIRST) // count
+    begin = int(hashlib.sha256(project_id.encode()).hexdigest()[:8], 16)
+    for step in range(span):
+        first = INNER_FIRST + (begin + step) % span * count
+        block = list(range(first, first + count))
+        if all(map(is_free, block)):
+            return block
+    raise GaiaflowError(f"no {count} free ports between {INNER_FIRST} and {INNER_LAST}", "end what holds them")
+
+
+def owner(port: int) -> str:
+    """Who listens there: ``python (pid 4711)``, or that it cannot be told."""
+    inodes = _listening_inodes(port)
+    for link in Path("/proc").glob("[0-9]*/fd/*") if inodes else ():
+        try:
+            target = str(link.readlink())
+        except OSError:
+            continue
+        if target.removeprefix("socket:[").rstrip("]") in inodes:
+            pid = int(link.parts[2])
+            return f"`{name_of(pid)}` (pid {pid})"
+    return "another process"
+
+
+def _listening_inodes(port: int) -> set[str]:
+    found = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        rows = table.read_text(encoding="utf-8").splitlines()[1:] if table.exists() else []
+        for row in (line.split() for line in rows):
+            if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port:
+                found.add(row[9])
+    return found

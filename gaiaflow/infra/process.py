@@ -1,0 +1,108 @@
+"""The one door to other processes: run one and read it, or find out who one is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gaiaflow.errors import GaiaflowError, MissingError
+
+TAIL = 20
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a finished process left."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def tail(self) -> str:
+        """The last lines of both streams, for an error message."""
+        return "\n".join((self.stdout + self.stderr).splitlines()[-TAIL:])
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float | None = None,
+    check: bool = True,
+    text: str | None = None,
+    hint: str = "",
+) -> Output:
+    """Run to the end, quietly; its output is shown only when it fails.
+
+    Args:
+        env: the whole environment; None inherits.
+        text: what it reads on stdin; nothing by default, never the terminal.
+        hint: the next step for a person when it fails.
+
+    Raises:
+        MissingError: there is no such program.
+        GaiaflowError: it ended with another code than 0 (with check), or took longer than timeout.
+    """
+    command = [str(part) for part in argv]
+    try:
+        done = subprocess.run(
+            command, env=env, cwd=cwd, timeout=timeout, input=text or "", capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise MissingError(f"`{command[0]}` is not on PATH", hint) from None
+    except subprocess.TimeoutExpired:
+        raise GaiaflowError(f"`{' '.join(command[:4])}` did not end within {timeout:.0f} s", hint) from None
+    output = Output(done.returncode, done.stdout, done.stderr)
+    if check and output.code:
+        raise GaiaflowError(f"`{' '.join(command[:4])}` ended with {output.code}:\n{output.tail}", hint)
+    return output
+
+
+def started(pid: int) -> str | None:
+    """When a process began, as a word that another process of the same pid will not have; None without it."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return None if Path("/proc/self").exists() else _started_by_ps(pid)
+    return None if fields[0] == "Z" else fields[19]
+
+
+def _started_by_ps(pid: int) -> str | None:
+    output = run(["ps", "-o", "lstart=", "-p", str(pid)], check=False)
+    return output.stdout.strip() or None
+
+
+def name_of(pid: int) -> str:
+    """The program's name, for a message; its arguments may hold secrets and stay out."""
+    return run(["ps", "-o", "comm=", "-p", str(pid)], check=False).stdout.strip() or "?"
+
+
+def signal(pid: int, number: int) -> None:
+    """Send a signal; a process that is gone by now is fine."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def marked(variable: str, value: str) -> list[int]:
+    """The living processes of this user whose environment carries the mark, wherever they moved to.
+
+    The mark is inherited, so it finds what left its process group. Empty where there is no /proc.
+    """
+    needle = f"{variable}={value}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
+        try:
+            environment = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if needle in environment and pid != os.getpid() and started(pid):
+            found.append(pid)
+    return found

@@ -1,0 +1,184 @@
+"""The supervisor of the embedded stack: a supervisord per project, spoken to over its socket.
+
+supervisord is started once, knows every program by name, and starts none by itself. What a program is
+stands in a 0600 file that `launch.py` reads when it starts, so a port can move between two starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra import launch, privatefile, process
+from gaiaflow.infra.stack import Program
+
+# sockaddr_un holds 108 bytes with the final zero; macOS 104.
+SOCKET_MAX = 100
+STOP_SECONDS = 6
+_ALIVE = ("RUNNING", "STARTING")
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """One program as supervisord sees it."""
+
+    name: str
+    state: str
+    pid: int
+    why: str
+
+    @property
+    def alive(self) -> bool:
+        return self.state in _ALIVE
+
+
+class Supervisor:
+    """The supervisord of one project.
+
+    Args:
+        home: the project's `.gaiaflow`; logs go to `logs/`, the rest to `run/`.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.run = privatefile.folder(privatefile.folder(home) / "run")
+        self.logs = privatefile.folder(home / "logs")
+        self._record = self.run / "supervisor.json"
+
+    def running(self) -> bool:
+        """Whether supervisord lives: the recorded pid, and begun when it was recorded."""
+        record = privatefile.read_json(self._record)
+        return bool(record) and process.started(record["pid"]) == record["started"]
+
+    def ensure(self, names: Iterable[str]) -> None:
+        """Start supervisord when it does not run."""
+        if self.running():
+            return
+        socket = self._socket_path()
+        socket.unlink(missing_ok=True)
+        conf = privatefile.write(self.run / "supervisord.conf", self._configuration(socket, names))
+        argv = [sys.executable, "-m", "supervisor.supervisord", "-c", str(conf)]
+        process.run(argv, cwd=self.run, timeout=30, hint=f"read {self.logs / 'supervisord.log'}")
+        pid = self._await_pid(socket)
+        privatefile.write_json(self._record, {"pid": pid, "started": process.started(pid), "socket": str(socket)})
+
+    def _socket_path(self) -> Path:
+        near = self.run / "supervisor.sock"
+        if len(str(near)) <= SOCKET_MAX:
+            return near
+        kept = privatefile.read_json(self._record).get("socket")
+        if kept and Path(kept).parent.is_dir():
+            return Path(kept)
+        return Path(tempfile.mkdtemp(prefix="gaiaflow-")) / "supervisor.sock"
+
+    def _await_pid(self, socket: Path) -> int:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError, xmlrpc.client.Error):
+                return int(_proxy(socket).getPID())
+            time.sleep(0.05)
+        raise GaiaflowError("supervisord did not answer within 20 s", f"read {self.logs / 'supervisord.log'}")
+
+    def _configuration(self, socket: Path, names: Iterable[str]) -> str:
+        def quoted(value: Path | str) -> str:
+            return str(value).replace("%", "%%")
+
+        lines = ["[supervisord]", f"logfile={quoted(self.logs / 'supervisord.log')}", "logfile_maxbytes=1MB"]
+        lines += ["logfile_backups=1", f"pidfile={quoted(self.run / 'supervisord.pid')}", "umask=077", "minfds=256"]
+        lines += ["[unix_http_server]", f"file={quoted(socket)}", "chmod=0600"]
+        lines += ["[rpcinterface:supervisor]"]
+        lines += ["supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface"]
+        for name in names:
+            command = shlex.join([sys.executable, "-I", "-S", str(launch.__file__), str(self._file(name))])
+            lines += [f"[program:{name}]", f"command={quoted(command)}", "autostart=false", "startretries=0"]
+            lines += ["autorestart=unexpected", "startsecs=1", "stopasgroup=true", "killasgroup=true"]
+            lines += [f"stopwaitsecs={STOP_SECONDS}", "redirect_stderr=true"]
+            lines += [f"stdout_logfile={quoted(self.log(name))}", "stdout_logfile_maxbytes=10MB"]
+            lines += ["stdout_logfile_backups=1"]
+        return "\n".join(lines) + "\n"
+
+    def _file(self, name: str) -> Path:
+        return self.run / f"{name}.json"
+
+    def log(self, name: str) -> Path:
+        """Where a program's output goes."""
+        return self.logs / f"{name}.log"
+
+    def start(self, program: Program) -> None:
+        """Start one program, without waiting for more than its process."""
+        umask = None if program.private else _umask()
+        content = {"argv": program.argv, "env": program.env, "cwd": str(program.cwd), "umask": umask}
+        privatefile.write_json(self._file(program.name), content)
+        try:
+            self._call().startProcess(program.name, False)
+        except xmlrpc.client.Fault as fault:
+            if "ALREADY_STARTED" not in fault.faultString:
+                raise GaiaflowError(f"`{program.name}` cannot start: {fault.faultString}") from None
+
+    def states(self) -> dict[str, ProcessState]:
+        """Each program's state by name; empty when supervisord does not run."""
+        if not self.running():
+            return {}
+        found = self._call().getAllProcessInfo()
+        return {i["name"]: ProcessState(i["name"], i["statename"], i["pid"], i["spawnerr"]) for i in found}
+
+    def stop(self, names: Iterable[str]) -> None:
+        """Stop these programs at the same time, with all of their group."""
+        alive = [name for name, state in self.states().items() if state.alive and name in set(names)]
+        for name in alive:
+            with contextlib.suppress(xmlrpc.client.Fault):
+                self._call().stopProcess(name, False)
+        deadline = time.monotonic() + STOP_SECONDS + 2
+        while time.monotonic() < deadline and self._stopping(alive):
+            time.sleep(0.1)
+
+    def _stopping(self, names: list[str]) -> bool:
+        states = self.states()
+        return any(states[name].pid for name in names if name in states)
+
+    def shutdown(self) -> None:
+        """End supervisord itself, and with it what still runs under it."""
+        record = privatefile.read_json(self._record)
+        if self.running():
+            with contextlib.suppress(OSError, xmlrpc.client.Error):
+                self._call().shutdown()
+            self._await_end(record["pid"])
+        if record and Path(record["socket"]).parent != self.run:
+            Path(record["socket"]).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                Path(record["socket"]).parent.rmdir()
+        self._record.unlink(missing_ok=True)
+
+    def _await_end(self, pid: int) -> None:
+        deadline = time.monotonic() + STOP_SECONDS + 2
+        while self.running():
+            if time.monotonic() > deadline:
+                process.signal(pid, signal.SIGKILL)
+                return
+            time.sleep(0.05)
+
+    def _call(self) -> Any:
+        return _proxy(Path(privatefile.read_json(self._record)["socket"]))
+
+
+def _proxy(socket: Path) -> Any:
+    from supervisor.xmlrpc import SupervisorTransport
+
+    transport: Any = SupervisorTransport(None, None, serverurl=f"unix://{socket}")  # type: ignore[no-untyped-call]
+    return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+
+def _umask() -> int:
+    current = os.umask(0o077)
+    os.umask(current)
+    return current

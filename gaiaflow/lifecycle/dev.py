@@ -1,0 +1,185 @@
+"""`inv dev.*`: the stack of services for the project in the current folder."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from gaiaflow.endpoints import PORTS, service_names, with_needs
+from gaiaflow.errors import UsageError
+from gaiaflow.infra import backends
+from gaiaflow.infra.backend import Backend, Holding, StartOptions
+from gaiaflow.infra.engine import engine_answers
+from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
+from gaiaflow.project import Project
+
+_SERVICE = "a service: airflow, mlflow, s3 (or minio), jupyter, all; may be repeated"
+_START_HELP = {
+    "service": f"{_SERVICE}; what it needs comes along",
+    "backend": "auto, embedded or docker",
+    "auto-ports": "take the next free port where one is taken",
+    "wait": "seconds until a service that does not answer is called still starting",
+    **{f"{name}-port": f"the port of {name}, or the variable {entry.variable}" for name, entry in PORTS.items()},
+}
+
+
+@lifecycle_task(iterable=["service"], help=_START_HELP)
+def start(
+    c: Context,
+    service: list[str],
+    backend: str = backends.AUTO,
+    airflow_port: int = 0,
+    mlflow_port: int = 0,
+    s3_port: int = 0,
+    s3_console_port: int = 0,
+    jupyter_port: int = 0,
+    auto_ports: bool = False,
+    wait: int = 180,
+) -> None:
+    """Start the stack, or some of its services, and wait until each answers."""
+    flags = {
+        "airflow": airflow_port,
+        "mlflow": mlflow_port,
+        "s3": s3_port,
+        "s3-console": s3_console_port,
+        "jupyter": jupyter_port,
+    }
+    given = {name: port for name, port in flags.items() if port}
+    options = StartOptions(with_needs(service_names(service)), given, auto_ports, wait)
+    chosen, why = backends.choose(Project.find(), backend, engine_answers)
+    say(f"backend {chosen.name}: {why}")
+    _start(c, chosen, options)
+
+
+@lifecycle_task(
+    iterable=["service"],
+    help={"service": _SERVICE, "delete-volume": "remove the data too", "yes": "do not ask"},
+)
+def stop(c: Context, service: list[str], delete_volume: bool = False, yes: bool = False) -> None:
+    """Stop the stack, or some of its services; data stays."""
+    chosen = _current()
+    if delete_volume and service and service_names(service) != service_names([]):
+        raise UsageError("`--delete-volume` takes the data of all services", "inv dev.stop --delete-volume")
+    if chosen is None:
+        say("nothing runs")
+        return
+    names = service_names(service)
+    _stop(c, chosen, names)
+    if delete_volume:
+        _remove(c, chosen, chosen.volumes(), yes)
+
+
+@lifecycle_task(iterable=["service"], help={"service": _SERVICE, "wait": _START_HELP["wait"]})
+def restart(c: Context, service: list[str], wait: int = 180) -> None:
+    """Stop and start the stack, or some of its services, on the same ports."""
+    chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
+    ports = dict(chosen.endpoints().ports)
+    names = service_names(service)
+    _stop(c, chosen, names)
+    _start(c, chosen, StartOptions(with_needs(names), ports, wait=wait))
+
+
+@lifecycle_task(help={"json": "print JSON"})
+def status(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke passes it
+    """Show each service: running, starting, stopped or failed."""
+    chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
+    rows = chosen.status()
+    if json:
+        emit_json({"backend": chosen.name, "services": {row.service: row.as_dict() for row in rows}})
+        return
+    emit_table(["service", "state", "address", ""], [[r.service, r.state, r.url, r.detail] for r in rows])
+
+
+@lifecycle_task(
+    iterable=["service"],
+    help={"service": _SERVICE, "lines": "how many from the end", "follow": "go on until Ctrl-C", "json": "print JSON"},
+)
+def logs(c: Context, service: list[str], lines: int = 50, follow: bool = False, json: bool = False) -> None:  # noqa: ARG001
+    """Show the last lines of the services' logs."""
+    if follow and json:
+        raise UsageError("`--follow` and `--json` do not go together", "inv dev.logs --json")
+    chosen = _current()
+    names = service_names(service)
+    found = chosen.logs(names, lines, follow) if chosen else iter(())
+    if json:
+        emit_json({"lines": list(found)})
+        return
+    try:
+        for line in found:
+            print(line, flush=True)  # noqa: T201 - data on stdout
+    except KeyboardInterrupt:
+        return
+
+
+@lifecycle_task(help={"json": "print JSON"})
+def credentials(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke passes it
+    """Show how to get into each service: address, user, password."""
+    chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
+    rows = chosen.credentials()
+    if json:
+        emit_json({r.service: {"url": r.url, "user": r.user, "secret": r.secret, "place": str(r.place)} for r in rows})
+        return
+    emit_table(["service", "address", "user", "password"], [[r.service, r.url, r.user, r.secret] for r in rows])
+
+
+@lifecycle_task(help={"yes": "do not ask"})
+def cleanup(c: Context, yes: bool = False) -> None:
+    """Stop the stack and remove all that it made: data, environments, logs, keys."""
+    chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
+    held = chosen.holdings()
+    if not held:
+        say("nothing to remove")
+        return
+    if _named(c, held, yes):
+        _stop(c, chosen, service_names([]))
+        chosen.remove(held)
+        say("removed")
+
+
+def _current() -> Backend | None:
+    return backends.current(Project.find())
+
+
+def _start(c: Context, backend: Backend, options: StartOptions) -> None:
+    if c.config.run.dry:
+        say(f"would start {', '.join(options.services)} on the backend {backend.name}")
+        return
+    backend.start(options, Phases(backend.phases(options)).phase)
+    shown = set(options.services)
+    rows = [[r.service, r.url, r.user, str(r.place) if r.secret else ""] for r in backend.credentials()]
+    emit_table(["service", "address", "user", "password in"], [r for r in rows if r[0].partition("-")[0] in shown])
+    say("passwords: inv dev.credentials")
+
+
+def _stop(c: Context, backend: Backend, names: list[str]) -> None:
+    if c.config.run.dry:
+        say(f"would stop {', '.join(names)}")
+        return
+    ran = backend.stop(names)
+    say(f"stopped {', '.join(ran)}" if ran else "nothing ran")
+
+
+def _remove(c: Context, backend: Backend, held: list[Holding], yes: bool) -> None:
+    if not held:
+        say("no data to remove")
+    elif _named(c, held, yes):
+        backend.remove(held)
+        say("removed")
+
+
+def _named(c: Context, held: list[Holding], yes: bool) -> bool:
+    """Name what goes, and ask; under --dry nothing goes."""
+    for holding in held:
+        say(f"  {holding.kind} {holding.name}" + ("" if holding.size is None else f" ({_readable(holding.size)})"))
+    if c.config.run.dry:
+        say("would remove these")
+        return False
+    return confirm("remove these?", yes)
+
+
+def _readable(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
