@@ -2,4 +2,4 @@
 
 from gaiaflow.lifecycle.namespace import namespace
 
-__all__ = ["namespace"]
+ns = namespace()
