@@ -1,0 +1,301 @@
+"""`inv prodlocal.*`: the local cluster that pods of mode prod_local run in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from invoke.context import Context
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from gaiaflow.endpoints import service_names, with_needs
+from gaiaflow.errors import UsageError
+from gaiaflow.infra import account, backends, gateway, manifests, nodeimage, preflight
+from gaiaflow.infra import image as build
+from gaiaflow.infra.backend import Backend, StartOptions
+from gaiaflow.infra.cluster import Cluster
+from gaiaflow.infra.engine import engine_answers
+from gaiaflow.infra.minikube import Step
+from gaiaflow.infra.preflight import Wanted
+from gaiaflow.infra.stack import REGION
+from gaiaflow.infra.target import Target
+from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say, stderr
+from gaiaflow.project import Project
+
+_WHICH = {
+    "profile": "the minikube profile; by default gaiaflow-<project>, or the variable GAIAFLOW_PROFILE",
+    "context": "a kube context of yours to use instead of a profile, or the variable GAIAFLOW_CONTEXT",
+}
+_START_HELP = {
+    **_WHICH,
+    "cpus": "cpus of a new node",
+    "memory": "memory of a new node, as 4g or 4096mb",
+    "driver": "minikube's driver for a new node, as docker or kvm2",
+    "kubernetes-version": "Kubernetes of a new node, as v1.33.1",
+    "cluster-only": "leave the stack of services as it is",
+}
+
+
+@lifecycle_task(help=_START_HELP)
+def start(
+    c: Context,
+    profile: str = "",
+    context: str = "",
+    cpus: str = "",
+    memory: str = "",
+    driver: str = "",
+    kubernetes_version: str = "",
+    cluster_only: bool = False,
+) -> None:
+    """Start the cluster, fit it to the project, and the stack too when that is down."""
+    target = Target.choose(Project.find(), profile, context)
+    wanted = Wanted.parse(cpus, memory, driver, kubernetes_version)
+    if c.config.run.dry:
+        say(f"would start the cluster `{target.name}` with the namespace `{target.namespace}`")
+        return
+    phases = Phases(4)
+    _start_cluster(target, wanted, phases)
+    cluster = _fit(target, phases)
+    if not cluster_only:
+        _start_stack(target.project)
+    _open_addresses(target, phases)
+    say(f"the cluster `{cluster.name}` is ready; next: inv prodlocal.dockerize")
+
+
+@lifecycle_task(help=_WHICH)
+def stop(c: Context, profile: str = "", context: str = "") -> None:
+    """Stop the cluster; the stack of services and all that the cluster holds stay."""
+    target = Target.choose(Project.find(), profile, context)
+    if c.config.run.dry:
+        say(f"would stop the cluster `{target.name}`")
+        return
+    if gateway.close(target):
+        say("the gateway is closed")
+    if target.context:
+        say(f"the context `{target.context}` is yours and keeps running")
+    elif target.minikube.state().word in {"stopped", "absent"}:
+        say("nothing ran")
+    else:
+        with Phases(1).phase(f"stop the cluster {target.name}"):
+            target.minikube.stop()
+
+
+@lifecycle_task(help=_WHICH)
+def restart(c: Context, profile: str = "", context: str = "") -> None:
+    """Stop and start the cluster."""
+    stop(c, profile, context)
+    start(c, profile, context)
+
+
+@lifecycle_task(help={**_WHICH, "json": "print JSON"})
+def status(c: Context, profile: str = "", context: str = "", json: bool = False) -> None:  # noqa: ARG001
+    """Show the cluster: whether it runs, its namespace, the gateway, the pods."""
+    target = Target.choose(Project.find(), profile, context)
+    facts = _facts(target)
+    if json:
+        emit_json(facts)
+    else:
+        emit_table(["", ""], [[name, str(value)] for name, value in facts.items()])
+
+
+@lifecycle_task(help={**_WHICH, "yes": "do not ask"})
+def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False) -> None:
+    """Delete this project's cluster; of a context of yours only this project's namespace."""
+    target = Target.choose(Project.find(), profile, context)
+    what = f"the minikube profile {target.profile}" if target.profile else f"the namespace {target.namespace}"
+    say(f"  {what} with all that runs in it")
+    if c.config.run.dry:
+        say("would remove it")
+    elif confirm("remove it?", yes):
+        gateway.close(target)
+        with Phases(1).phase(f"remove {what}"):
+            _remove(target)
+        target.forget()
+
+
+@lifecycle_task(help={**_WHICH, "json": "print JSON"})
+def config(c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
+    """Write the kubeconfig that Airflow uses: of the project's service account, for this namespace only."""
+    target = Target.choose(Project.find(), profile, context)
+    if c.config.run.dry:
+        say(f"would write {target.config}")
+        return
+    written = [str(file) for file in account.write_config(target, target.connect())]
+    if json:
+        emit_json({"kubeconfig": written[0], "containers": written[-1], "namespace": target.namespace})
+    else:
+        emit_table(["kubeconfig", "namespace"], [[file, target.namespace] for file in written])
+
+
+@lifecycle_task(
+    help={
+        **_WHICH,
+        "image": "name of the image; by default <project>/<package>:<version>",
+        "dockerfile": "a Dockerfile of your own, built with the project's tree as its context",
+        "no-cache": "build every layer anew",
+        "existing": "build nothing: bring the image that this machine has",
+        "json": "print JSON",
+    }
+)
+def dockerize(
+    c: Context,
+    image: str = "",
+    dockerfile: str = "",
+    no_cache: bool = False,
+    existing: bool = False,
+    profile: str = "",
+    context: str = "",
+    json: bool = False,
+) -> None:
+    """Build the project's image and bring it into the cluster."""
+    target = Target.choose(Project.find(), profile, context)
+    name = image or build.image_name(target.project)
+    if existing and (dockerfile or no_cache):
+        raise UsageError(
+            "`--existing` builds nothing, but a flag of the build is given", "inv prodlocal.dockerize"
+        )
+    if c.config.run.dry:
+        say(f"would {'bring' if existing else 'build'} `{name}` into `{target.name}`")
+        return
+    target.connect()
+    with Phases(1).phase(f"{'bring' if existing else 'build'} {name}"):
+        there, way = nodeimage.load(target, name) if existing else _build(target, name, dockerfile, no_cache)
+    if json:
+        emit_json({"image": there.name, "id": there.id, "size": there.size, "way": way})
+    else:
+        emit_table(["image", "size", "way"], [[there.name, f"{there.size / 1e6:.0f} MB", way]])
+
+
+@lifecycle_task(name="images", help={**_WHICH, "json": "print JSON"})
+def list_images(c: Context, profile: str = "", context: str = "", json: bool = False) -> None:  # noqa: ARG001
+    """The images that the cluster has."""
+    target = Target.choose(Project.find(), profile, context)
+    target.connect()
+    found = nodeimage.images(target)
+    if json:
+        emit_json([{"image": row.name, "id": row.id, "size": row.size} for row in found])
+    else:
+        emit_table(["image", "size"], [[row.name, f"{row.size / 1e6:.0f} MB"] for row in found])
+
+
+@lifecycle_task(
+    name="remove-image", help={**_WHICH, "image": "which, as prodlocal.images names it", "yes": "do not ask"}
+)
+def remove_image(c: Context, image: str = "", profile: str = "", context: str = "", yes: bool = False) -> None:
+    """Remove an image from the cluster; by default the one that prodlocal.dockerize makes."""
+    target = Target.choose(Project.find(), profile, context)
+    name = image or build.image_name(target.project)
+    if c.config.run.dry:
+        say(f"would remove `{name}` from `{target.name}`")
+    elif confirm(f"remove the image `{name}` from `{target.name}`?", yes):
+        target.connect()
+        nodeimage.remove(target, name)
+        say(f"removed {name}")
+
+
+def _start_cluster(target: Target, wanted: Wanted, phases: Phases) -> None:
+    if target.context:
+        with phases.phase(f"look at the context {target.context}"):
+            target.connect().wait_ready(10)
+        return
+    minikube = target.minikube
+    version = minikube.require()
+    if minikube.state().running:
+        with phases.phase(f"the cluster {target.name} runs already"):
+            return
+    preflight.check(wanted, preflight.Machine.this())
+    with phases.phase(f"start the cluster {target.name} with minikube {version}"):
+        _show(minikube.start(wanted))
+        target.connect().wait_ready()
+
+
+def _fit(target: Target, phases: Phases) -> Cluster:
+    with phases.phase(f"namespace, service account, role in {target.namespace}"):
+        cluster = target.connect()
+        manifests.apply(cluster, target.project.name, target.namespace)
+    with phases.phase("kubeconfig of the service account"):
+        account.write_config(target, cluster)
+        target.keep()
+    return cluster
+
+
+def _start_stack(project: Project) -> None:
+    """The stack of services, when something that pods or Airflow need is down."""
+    backend, _ = backends.choose(project, backends.AUTO, engine_answers)
+    states = {row.service: row.state for row in backend.status()}
+    needed = with_needs(["airflow"])
+    if all(states.get(name) == "running" for name in needed):
+        return
+    down = all(state == "stopped" for state in states.values())
+    options = StartOptions(service_names([]) if down else needed)
+    say(f"the stack is down: inv dev.start on the backend {backend.name}")
+    backend.start(options, Phases(backend.phases(options)).phase)
+
+
+def _open_addresses(target: Target, phases: Phases) -> None:
+    """Let pods reach MLflow and S3, and write down how."""
+    with phases.phase("addresses for pods"):
+        backend = backends.current(target.project)
+        if backend is None:
+            return
+        found = gateway.find(target)
+        endpoints = backend.endpoints()
+        if found.address:
+            gateway.open_ports(target, found.address, account.forwarded_ports(endpoints))
+        account.write_task_environment(target, endpoints, found.name, _s3_keys(backend))
+
+
+def _s3_keys(backend: Backend) -> dict[str, str]:
+    keys = next((row for row in backend.credentials() if row.service == "s3"), None)
+    if keys is None:
+        return {}
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+    return dict(zip(names, (keys.user, keys.secret, REGION), strict=True))
+
+
+def _build(target: Target, name: str, dockerfile: str, no_cache: bool) -> tuple[nodeimage.NodeImage, str]:
+    """In the node's own engine where it has one: no copy of what it has already."""
+    with nodeimage.node_engine(target) as in_node:
+        build.build(target.project, name, dockerfile or None, no_cache)
+    if in_node:
+        return nodeimage.arrived(target, name), "built in the node (docker-env)"
+    return nodeimage.load(target, name)
+
+
+def _remove(target: Target) -> None:
+    if target.profile:
+        target.minikube.delete()
+        return
+    for name in manifests.delete(target.connect(), target.project.name, target.namespace):
+        say(f"removed {name}")
+
+
+def _facts(target: Target) -> dict[str, object]:
+    forwarder = gateway.current(target)
+    state = target.minikube.state().word if target.profile else "a context of yours"
+    facts: dict[str, object] = {
+        "cluster": target.name,
+        "state": state,
+        "namespace": target.namespace,
+        "kubeconfig": str(target.config) if target.config.exists() else "",
+        "gateway": forwarder.address if forwarder else "",
+        "forwarded": ", ".join(map(str, forwarder.ports)) if forwarder else "",
+    }
+    if state in {"running", "a context of yours"}:
+        cluster = target.connect()
+        facts["ready"] = cluster.is_ready()
+        facts["pods"] = len(cluster.find_all("Pod", target.namespace))
+    return facts
+
+
+def _show(steps: Iterator[Step]) -> None:
+    """A bar that follows minikube's own count; lines where stderr is no terminal."""
+    if not stderr.is_terminal:
+        for step in steps:
+            say(f"  {step.current}/{step.total} {step.message}")
+        return
+    text = TextColumn("{task.completed:.0f}/{task.total:.0f} {task.description}")
+    columns = (BarColumn(), text, TimeElapsedColumn())
+    with Progress(*columns, console=stderr, transient=True) as progress:
+        bar = progress.add_task("minikube start", total=1)
+        for step in steps:
+            progress.update(bar, completed=step.current, total=step.total, description=step.message)
