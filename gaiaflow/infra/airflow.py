@@ -119,6 +119,7 @@ def _environment(stack: Stack) -> dict[str, str]:
         **{_variable(name): value for name, value in served.items()},
         MARK: stack.mark("airflow"),
         "PYTHONUNBUFFERED": "1",
+        "SPT_NOENV": "1",  # or Airflow's titles for its processes write over the mark
         "no_proxy": ",".join(filter(None, [os.environ.get("no_proxy"), LOOPBACK, "localhost"])),
     }
 
@@ -133,9 +134,8 @@ def prepare(stack: Stack) -> None:
     version = stamp.read_text(encoding="utf-8")
     if migrated.exists() and (home / "airflow.db").exists() and migrated.read_text(encoding="utf-8") == version:
         return
-    process.run(
-        [stack.python("airflow"), "-m", "airflow", "db", "migrate"], env=_environment(stack), cwd=home, timeout=300
-    )
+    migrate = [stack.python("airflow"), "-m", "airflow", "db", "migrate"]
+    process.run(migrate, env=_environment(stack), cwd=home, timeout=300, umask=0o077)
     privatefile.write(migrated, version)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import signal
 import time
@@ -15,7 +16,7 @@ from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
 from gaiaflow.infra import airflow, environment, health, jupyter, keys, mlflow, ports, privatefile, process, s3
 from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions
 from gaiaflow.infra.logfile import follow_files, last_lines
-from gaiaflow.infra.stack import MARK, Program, Stack
+from gaiaflow.infra.stack import MARK, Stack
 from gaiaflow.infra.supervisor import ProcessState, Supervisor
 from gaiaflow.project import Project
 
@@ -45,6 +46,7 @@ class Embedded:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.supervisor = Supervisor(project.home)
+        self._begun: list[str] = []
 
     # Start
 
@@ -83,7 +85,9 @@ class Embedded:
         fixed = {name: old[name] for name in PORTS if _service(name) in up and name in old}
         for name, port in fixed.items():
             if options.ports.get(name, port) != port:
-                raise UsageError(f"`{name}` runs already, on port {port}", f"inv dev.stop --service {_service(name)}")
+                raise UsageError(
+                    f"`{name}` runs already, on port {port}", f"inv dev.stop --service {_service(name)}"
+                )
         free = {name: port for name, port in wanted.items() if name not in fixed}
         started = {n: p for n, p in free.items() if _service(n) in options.services}
         settled = ports.settle(started, options.auto_ports, {"s3-console": s3.CONSOLE_GRPC})
@@ -149,7 +153,7 @@ class Embedded:
         ran = [name for name in services if name in self._running_services()]
         self.supervisor.stop(name for service in services for name in _NAMES[service])
         self._sweep(services)
-        if not self._running_services():
+        if not any(state.alive for state in self.supervisor.states().values()):
             self.supervisor.shutdown()
         return ran
 
@@ -167,7 +171,9 @@ class Embedded:
 
     def _running_services(self) -> set[str]:
         states = self.supervisor.states()
-        return {s for s, names in _NAMES.items() if states and all(states[n].alive for n in names if n in states)}
+        return {
+            s for s, names in _NAMES.items() if states and all(states[n].alive for n in names if n in states)
+        }
 
     # Look
 
@@ -216,7 +222,7 @@ class Embedded:
     def _alone(self) -> Iterator[None]:
         """One start or stop of a project at a time."""
         lock = privatefile.folder(self.project.home) / "lock"
-        with lock.open("w", encoding="utf-8") as file:
+        with os.fdopen(os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -63,7 +63,9 @@ def _checked(name: str, port: int, used: Iterable[int], offset: int) -> int:
     if not 0 < port + offset < 65536:
         raise UsageError(f"port {port} of `{name}` is out of range", f"give one below {65536 - offset}")
     if port in used:
-        raise UsageError(f"port {port} is wanted twice, by `{name}` too", f"inv dev.start --{name}-port {port + 1}")
+        raise UsageError(
+            f"port {port} is wanted twice, by `{name}` too", f"inv dev.start --{name}-port {port + 1}"
+        )
     for taken in {port, port + offset}:
         if not is_free(taken):
             raise UsageError(

@@ -35,6 +35,7 @@ def run(
     timeout: float | None = None,
     check: bool = True,
     text: str | None = None,
+    umask: int = -1,
     hint: str = "",
 ) -> Output:
     """Run to the end, quietly; its output is shown only when it fails.
@@ -42,6 +43,7 @@ def run(
     Args:
         env: the whole environment; None inherits.
         text: what it reads on stdin; nothing by default, never the terminal.
+        umask: which rights its files do not get; -1 inherits.
         hint: the next step for a person when it fails.
 
     Raises:
@@ -51,7 +53,15 @@ def run(
     command = [str(part) for part in argv]
     try:
         done = subprocess.run(
-            command, env=env, cwd=cwd, timeout=timeout, input=text or "", capture_output=True, text=True, check=False
+            command,
+            env=env,
+            cwd=cwd,
+            timeout=timeout,
+            umask=umask,
+            input=text or "",
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except FileNotFoundError:
         raise MissingError(f"`{command[0]}` is not on PATH", hint) from None

@@ -16,7 +16,18 @@ MARK = "GAIAFLOW_STACK"
 REGION = "us-east-1"
 BUCKET = "mlflow"
 # The shell of whoever starts the stack must not steer or arm its services.
-_NOT_INHERITED = ("AIRFLOW_", "AWS_", "GAIAFLOW_", "JUPYTER_", "MLFLOW_", "PYTHON", "VIRTUAL_ENV", "S3_", "WEED_", "_")
+_NOT_INHERITED = (
+    "AIRFLOW_",
+    "AWS_",
+    "GAIAFLOW_",
+    "JUPYTER_",
+    "MLFLOW_",
+    "PYTHON",
+    "VIRTUAL_ENV",
+    "S3_",
+    "WEED_",
+    "_",
+)
 
 
 def unsteered() -> dict[str, str]:

@@ -68,9 +68,11 @@ class Supervisor:
         socket.unlink(missing_ok=True)
         conf = privatefile.write(self.run / "supervisord.conf", self._configuration(socket, names))
         argv = [sys.executable, "-m", "supervisor.supervisord", "-c", str(conf)]
-        process.run(argv, cwd=self.run, timeout=30, hint=f"read {self.logs / 'supervisord.log'}")
+        process.run(argv, cwd=self.run, timeout=30, umask=0o077, hint=f"read {self.logs / 'supervisord.log'}")
         pid = self._await_pid(socket)
-        privatefile.write_json(self._record, {"pid": pid, "started": process.started(pid), "socket": str(socket)})
+        privatefile.write_json(
+            self._record, {"pid": pid, "started": process.started(pid), "socket": str(socket)}
+        )
 
     def _socket_path(self) -> Path:
         near = self.run / "supervisor.sock"
@@ -94,7 +96,12 @@ class Supervisor:
             return str(value).replace("%", "%%")
 
         lines = ["[supervisord]", f"logfile={quoted(self.logs / 'supervisord.log')}", "logfile_maxbytes=1MB"]
-        lines += ["logfile_backups=1", f"pidfile={quoted(self.run / 'supervisord.pid')}", "umask=077", "minfds=256"]
+        lines += [
+            "logfile_backups=1",
+            f"pidfile={quoted(self.run / 'supervisord.pid')}",
+            "umask=077",
+            "minfds=256",
+        ]
         lines += ["[unix_http_server]", f"file={quoted(socket)}", "chmod=0600"]
         lines += ["[rpcinterface:supervisor]"]
         lines += ["supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface"]
@@ -134,7 +141,8 @@ class Supervisor:
 
     def stop(self, names: Iterable[str]) -> None:
         """Stop these programs at the same time, with all of their group."""
-        alive = [name for name, state in self.states().items() if state.alive and name in set(names)]
+        wanted = set(names)
+        alive = [name for name, state in self.states().items() if state.alive and name in wanted]
         for name in alive:
             with contextlib.suppress(xmlrpc.client.Fault):
                 self._call().stopProcess(name, False)

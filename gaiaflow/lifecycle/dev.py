@@ -18,7 +18,9 @@ _START_HELP = {
     "backend": "auto, embedded or docker",
     "auto-ports": "take the next free port where one is taken",
     "wait": "seconds until a service that does not answer is called still starting",
-    **{f"{name}-port": f"the port of {name}, or the variable {entry.variable}" for name, entry in PORTS.items()},
+    **{
+        f"{name}-port": f"the port of {name}, or the variable {entry.variable}" for name, entry in PORTS.items()
+    },
 }
 
 
@@ -91,7 +93,12 @@ def status(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke pas
 
 @lifecycle_task(
     iterable=["service"],
-    help={"service": _SERVICE, "lines": "how many from the end", "follow": "go on until Ctrl-C", "json": "print JSON"},
+    help={
+        "service": _SERVICE,
+        "lines": "how many from the end",
+        "follow": "go on until Ctrl-C",
+        "json": "print JSON",
+    },
 )
 def logs(c: Context, service: list[str], lines: int = 50, follow: bool = False, json: bool = False) -> None:  # noqa: ARG001
     """Show the last lines of the services' logs."""
@@ -116,7 +123,9 @@ def credentials(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invok
     chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
     rows = chosen.credentials()
     if json:
-        emit_json({r.service: {"url": r.url, "user": r.user, "secret": r.secret, "place": str(r.place)} for r in rows})
+        emit_json(
+            {r.service: {"url": r.url, "user": r.user, "secret": r.secret, "place": str(r.place)} for r in rows}
+        )
         return
     emit_table(["service", "address", "user", "password"], [[r.service, r.url, r.user, r.secret] for r in rows])
 
@@ -146,7 +155,9 @@ def _start(c: Context, backend: Backend, options: StartOptions) -> None:
     backend.start(options, Phases(backend.phases(options)).phase)
     shown = set(options.services)
     rows = [[r.service, r.url, r.user, str(r.place) if r.secret else ""] for r in backend.credentials()]
-    emit_table(["service", "address", "user", "password in"], [r for r in rows if r[0].partition("-")[0] in shown])
+    emit_table(
+        ["service", "address", "user", "password in"], [r for r in rows if r[0].partition("-")[0] in shown]
+    )
     say("passwords: inv dev.credentials")
 
 
@@ -169,7 +180,10 @@ def _remove(c: Context, backend: Backend, held: list[Holding], yes: bool) -> Non
 def _named(c: Context, held: list[Holding], yes: bool) -> bool:
     """Name what goes, and ask; under --dry nothing goes."""
     for holding in held:
-        say(f"  {holding.kind} {holding.name}" + ("" if holding.size is None else f" ({_readable(holding.size)})"))
+        say(
+            f"  {holding.kind} {holding.name}"
+            + ("" if holding.size is None else f" ({_readable(holding.size)})")
+        )
     if c.config.run.dry:
         say("would remove these")
         return False
@@ -182,4 +196,3 @@ def _readable(size: float) -> str:
             return f"{size:.0f} {unit}"
         size /= 1000
     return f"{size:.1f} GB"
-
