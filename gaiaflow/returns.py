@@ -72,7 +72,7 @@ def _typed_dict(tree: ast.Module, name: str) -> frozenset[str] | None:
     keys = {s.target.id for s in found.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)}
     typed = False
     for base in found.bases:
-        label = getattr(base, "id", None) or getattr(base, "attr", "")
+        label = str(getattr(base, "id", "") or getattr(base, "attr", ""))
         inherited = frozenset() if label == "TypedDict" else _typed_dict(tree, label)
         typed = typed or inherited is not None
         keys |= inherited or frozenset()

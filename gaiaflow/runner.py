@@ -26,6 +26,8 @@ The runner itself prints nothing of arguments, results or environment. This file
 its folder is taken out of sys.path, so nothing beside it can shadow your modules.
 """
 
+from __future__ import annotations
+
 import importlib
 import inspect
 import json
@@ -33,6 +35,10 @@ import math
 import os
 import sys
 import traceback
+
+TYPE_CHECKING = False  # typing costs milliseconds that every task would pay
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, MutableMapping, Optional, Tuple
 
 PROTOCOL = 1
 CALL = "GAIAFLOW_CALL"
@@ -47,7 +53,7 @@ class Failure(Exception):
     """Ends the run; the text is the last line, the cause (if any) is the user's exception."""
 
 
-def not_json(value, name="result"):
+def not_json(value: Any, name: str = "result") -> Optional[str]:
     """Say where a value is not JSON, e.g. ``result["a"] is a set``; None when all of it is."""
     try:
         return _not_json(value, name)
@@ -55,7 +61,7 @@ def not_json(value, name="result"):
         return name + " contains itself or is nested too deep"
 
 
-def _not_json(value, name):
+def _not_json(value: Any, name: str) -> Optional[str]:
     if value is None or isinstance(value, (str, bool, int)):
         return None
     if isinstance(value, float):
@@ -68,19 +74,19 @@ def _not_json(value, name):
     return "%s is a %s" % (name, type_name(value))
 
 
-def _bad_item(name, key, value):
+def _bad_item(name: str, key: Any, value: Any) -> Optional[str]:
     if not isinstance(key, str):
         return "%s has the key %r, a %s, not a str" % (name, key, type_name(key))
     return _not_json(value, "%s[%s]" % (name, json.dumps(key)))
 
 
-def type_name(value):
+def type_name(value: Any) -> str:
     """``dict``, ``numpy.ndarray``."""
     kind = type(value)
     return kind.__name__ if kind.__module__ == "builtins" else "%s.%s" % (kind.__module__, kind.__name__)
 
 
-def read_call(environ):
+def read_call(environ: MutableMapping[str, str]) -> Tuple[str, str, List[Any], Dict[str, Any], Dict[str, Any]]:
     """Take the call out of the environment, so that the function's own children do not carry it."""
     text, path = environ.pop(CALL, None), environ.pop(CALL_FILE, None)
     try:
@@ -104,22 +110,23 @@ def read_call(environ):
         raise Failure("the call cannot be read: %s" % describe(error)) from None
 
 
-def load(module_name, name):
+def load(module_name: str, name: str) -> Callable[..., Any]:
     """Import the function."""
     try:
-        found = importlib.import_module(module_name)
+        found: Any = importlib.import_module(module_name)
     except BaseException as error:
         raise Failure("%s does not import: %s" % (module_name, describe(error))) from error
     names = sorted(n for n, v in vars(found).items() if inspect.isroutine(v) and not n.startswith("_"))
+    function: Optional[Callable[..., Any]] = found
     for part in name.split("."):
-        found = getattr(found, part, None)
-    if not callable(found):
+        function = getattr(function, part, None)
+    if not callable(function):
         there_is = ", ".join(names[:20]) or "none at all"
         raise Failure("%s has no function `%s`: there is %s" % (module_name, name, there_is))
-    return found
+    return function
 
 
-def takes_params(function):
+def takes_params(function: Callable[..., Any]) -> bool:
     """Whether a function wants the DAG's params."""
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -130,7 +137,9 @@ def takes_params(function):
     )
 
 
-def bind_params(function, args, kwargs, params):
+def bind_params(
+    function: Callable[..., Any], args: List[Any], kwargs: Dict[str, Any], params: Dict[str, Any]
+) -> Dict[str, Any]:
     """Add `params` where the function takes it and no argument has filled its place."""
     if "params" in kwargs or not takes_params(function):
         return kwargs
@@ -140,7 +149,9 @@ def bind_params(function, args, kwargs, params):
     return kwargs if "params" in names[: len(args)] else dict(kwargs, params=params)
 
 
-def call_function(label, function, args, kwargs):
+def call_function(
+    label: str, function: Callable[..., Any], args: List[Any], kwargs: Dict[str, Any]
+) -> Optional[str]:
     """The function's value as JSON text."""
     try:
         value = function(*args, **kwargs)
@@ -154,7 +165,7 @@ def call_function(label, function, args, kwargs):
     return json.dumps(value, allow_nan=False)
 
 
-def write_result(path, text):
+def write_result(path: str, text: str) -> None:
     """Write under another name and rename, so that a reader sees all of it or nothing."""
     temporary = "%s.%d.tmp" % (path, os.getpid())
     with open(temporary, "w", encoding="utf-8") as file:
@@ -164,7 +175,7 @@ def write_result(path, text):
     os.replace(temporary, path)
 
 
-def describe(error):
+def describe(error: BaseException) -> str:
     """``ValueError: text`` on one line, even when str() of the error fails."""
     try:
         text = " ".join(str(error).split())
@@ -174,7 +185,7 @@ def describe(error):
     return "%s: %s" % (type_name(error), text) if text else type_name(error)
 
 
-def print_traceback(error):
+def print_traceback(error: BaseException) -> None:
     """The error and its causes, without the frames of this file and of the import machinery."""
     hidden = (
         __file__,
@@ -183,7 +194,8 @@ def print_traceback(error):
         "<frozen importlib._bootstrap_external>",
     )
     shown = traceback.TracebackException.from_exception(error)
-    chain, seen = [shown], set()
+    chain: List[Optional[traceback.TracebackException]] = [shown]
+    seen = set()
     while chain:
         part = chain.pop()
         if part is not None and id(part) not in seen:
@@ -193,14 +205,14 @@ def print_traceback(error):
     sys.stderr.write("".join(shown.format()))
 
 
-def prepare_path(environ):
+def prepare_path(environ: MutableMapping[str, str]) -> None:
     """Take the runner's own folder out of sys.path and put the folders of the project first."""
     own = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [p for p in sys.path if not p or os.path.abspath(p) != own]
     sys.path[:0] = [p for p in environ.get(CODE, "").split(os.pathsep) if p]
 
 
-def run(environ):
+def run(environ: MutableMapping[str, str]) -> None:
     """One call, one result."""
     module, name, args, kwargs, params = read_call(environ)
     prepare_path(environ)
@@ -210,7 +222,7 @@ def run(environ):
         write_result(environ[RESULT_FILE], text)
 
 
-def main():
+def main() -> int:
     try:
         run(os.environ)
     except Failure as failure:

@@ -11,7 +11,6 @@ from typing import Any
 
 from gaiaflow.errors import GaiaflowError, UsageError, near_miss
 from gaiaflow.modes import Mode, resolve_mode
-from gaiaflow.runner import not_json
 
 __all__ = ["FromTask", "create_task", "task_factory"]
 
@@ -83,12 +82,15 @@ class FromTask:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """One call of create_task, checked and copied: what every mode's operator is built from."""
+    """One call of create_task, checked and copied: what every mode's operator is built from.
+
+    func_args and func_kwargs are `gaiaflow.operators.call.Arguments`.
+    """
 
     task_id: str
     func_path: str
-    func_args: list[Any]
-    func_kwargs: dict[str, Any]
+    func_args: Any
+    func_kwargs: Any
     mode: Mode
     image: str | None
     secrets: list[str]
@@ -155,8 +157,8 @@ def create_task(
         spec = TaskSpec(
             task_id=task_id,
             func_path=_check_func_path(func_path),
-            func_args=_check_arguments("func_args", list(func_args or [])),
-            func_kwargs=_check_arguments("func_kwargs", dict(func_kwargs or {})),
+            func_args=_check_arguments("func_args", list(func_args or []), dag),
+            func_kwargs=_check_arguments("func_kwargs", dict(func_kwargs or {}), dag),
             mode=resolve_mode(mode),
             image=_check_text("image", image),
             secrets=_check_names("secrets", secrets),
@@ -242,15 +244,16 @@ def _check_func_path(func_path: str) -> str:
     return func_path
 
 
-def _check_arguments(name: str, value: Any) -> Any:
-    from gaiaflow.operators.call import replace_references
+def _check_arguments(name: str, value: Any, dag: Any) -> Any:
+    from gaiaflow.operators.call import Arguments
 
-    if problem := not_json(replace_references(value, lambda _: None), name):
+    arguments = Arguments(value, dag)
+    if problem := arguments.problem(name):
         raise UsageError(
             f"{problem}: it cannot be passed on",
             "pass str, int, finite float, bool, None, lists and dicts of them",
         )
-    return replace_references(value, lambda reference: reference)
+    return arguments
 
 
 def _check_text(name: str, value: str | None) -> str | None:
@@ -297,18 +300,14 @@ def _check_map(map_over: Mapping[str, Any] | None, func_kwargs: Mapping[str, Any
             raise UsageError(
                 f"map_over[{key!r}] is a {type(values).__name__}, not a list", "a list, or FromTask of one"
             )
-        _check_arguments(f"map_over[{key!r}]", values)
+        _check_arguments(f"map_over[{key!r}]", values, None)
     return dict(map_over)
 
 
 def _check_keys(spec: TaskSpec) -> None:
     """Refuse a key that the upstream function's annotation rules out."""
-    from gaiaflow.operators.call import references
-
-    if spec.dag is None:
-        return
-    for reference in references([spec.func_args, spec.func_kwargs]):
-        if isinstance(reference, FromTask) and reference.key and spec.dag.has_task(reference.task):
+    for reference in (*spec.func_args.references, *spec.func_kwargs.references):
+        if isinstance(reference, FromTask) and reference.key and spec.dag and spec.dag.has_task(reference.task):
             upstream = spec.dag.get_task(reference.task)
             if func_path := getattr(upstream, "func_path", None):
                 _check_key(reference, func_path)

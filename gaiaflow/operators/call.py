@@ -20,22 +20,21 @@ LARGEST_VARIABLE = 96 * 1024
 AXES = ("axis_0", "axis_1", "axis_2", "axis_3")
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 def replace_references(value: Any, replace: Callable[[Any], Any]) -> Any:
     """A copy of a value in which all that can ``resolve`` went through ``replace``; text stays as it is."""
+    kind = type(value)
+    if kind in _PLAIN:  # first, and by exact type: this runs for every value of every task
+        return value
+    if kind is dict:
+        return {key: replace_references(item, replace) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return [replace_references(item, replace) for item in value]
     if hasattr(value, "resolve") and not isinstance(value, os.PathLike):
         return replace(value)
-    if isinstance(value, Mapping):
-        return {key: replace_references(item, replace) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [replace_references(item, replace) for item in value]
     return value
-
-
-def references(value: Any) -> list[Any]:
-    """Everything in a value, nested too, that is resolved at run time."""
-    found: list[Any] = []
-    replace_references(value, found.append)
-    return found
 
 
 class Arguments(ResolveMixin):  # type: ignore[misc]
@@ -47,16 +46,26 @@ class Arguments(ResolveMixin):  # type: ignore[misc]
     """
 
     def __init__(self, value: Any, dag: DAG | None) -> None:
-        self.value = value
+        self.references: list[Any] = []
+        self.value = replace_references(value, self._keep)
         self.dag = dag
+
+    def _keep(self, reference: Any) -> Any:
+        self.references.append(reference)
+        return reference
 
     def iter_references(self) -> Iterable[tuple[Any, str]]:
         """The upstream operators; a FromTask whose task is not made yet waits for `check_references`."""
-        for reference in references(self.value):
+        for reference in self.references:
             if isinstance(reference, ResolveMixin):
                 yield from reference.iter_references()
             elif self.dag and self.dag.has_task(reference.task):
                 yield self.dag.get_task(reference.task), "return_value"
+
+    def problem(self, name: str) -> str | None:
+        """Where the value is not JSON, references apart."""
+        known = replace_references(self.value, lambda _: None) if self.references else self.value
+        return not_json(known, name)
 
     def resolve(self, context: Mapping[str, Any]) -> Any:
         return replace_references(self.value, lambda reference: reference.resolve(context))
@@ -85,8 +94,8 @@ class CallMixin:
         """Keep the call; call it after the provider's ``__init__``, which knows the DAG."""
         dag = self.dag if self.has_dag() else None  # type: ignore[attr-defined]
         self.func_path = func_path
-        self.func_args = _arguments(func_args or [], dag)
-        kwargs = _arguments(func_kwargs or {}, dag)
+        self.func_args = _arguments([] if func_args is None else func_args, dag)
+        kwargs = _arguments({} if func_kwargs is None else func_kwargs, dag)
         mapped = dict(zip(axes, values, strict=False))
         self.func_kwargs = Arguments({**kwargs.value, **mapped}, dag) if mapped else kwargs
 
@@ -159,7 +168,7 @@ def link_references(operator: Any) -> None:
     """
     dag = operator.dag
     for part in (operator.func_args, operator.func_kwargs):
-        for reference in references(part.value if isinstance(part, Arguments) else part):
+        for reference in part.references:
             if isinstance(reference, ResolveMixin):
                 continue
             check_reference(dag, operator.task_id, reference.task)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gaiaflow.errors import UsageError
-from gaiaflow.operators.call import AXES, Arguments, check_reference
+from gaiaflow.operators.call import AXES, check_reference
 from gaiaflow.tasks import FromTask, TaskSpec
 
 
@@ -20,8 +20,8 @@ def make(operator: Any, spec: TaskSpec, own: Mapping[str, Any]) -> Any:
     common = {
         "task_id": spec.task_id,
         "func_path": spec.func_path,
-        "func_args": Arguments(spec.func_args, spec.dag),
-        "func_kwargs": Arguments(spec.func_kwargs, spec.dag),
+        "func_args": spec.func_args,
+        "func_kwargs": spec.func_kwargs,
         "dag": spec.dag,
         **own,
         **spec.operator_kwargs,

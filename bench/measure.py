@@ -1,0 +1,56 @@
+"""Measures two things side by side: alternating, in one run, as a ratio of medians."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One ratio and its goal.
+
+    Attributes:
+        ratio: ours over theirs; without unit.
+        goal: the ratio is at most this.
+        detail: what the two medians were.
+    """
+
+    name: str
+    ratio: float
+    goal: float
+    detail: str
+
+    @property
+    def met(self) -> bool:
+        return self.ratio <= self.goal
+
+    def as_dict(self) -> dict[str, object]:
+        return {**asdict(self), "met": self.met}
+
+
+def paired(
+    name: str, goal: float, ours: Callable[[], float], theirs: Callable[[], float], rounds: int, unit: str = "s"
+) -> Figure:
+    """Take both in turn, so that a slow moment of the machine hits both."""
+    pairs = [(ours(), theirs()) for _ in range(rounds)]
+    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return Figure(name, mine / other, goal, f"{mine:.4g} {unit} against {other:.4g} {unit}, {rounds} rounds")
+
+
+def child(code: str, **variables: str) -> dict[str, float]:
+    """Run code in a fresh interpreter of this environment; its last line is JSON."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **variables},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
