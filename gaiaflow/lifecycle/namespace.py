@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from gaiaflow.lifecycle import dev
+from gaiaflow.lifecycle import dev, nodeimage, prodlocal, secret
 
 
 def namespace() -> Collection:
     """All lifecycle tasks, each module under its name."""
     root = Collection()
     root.add_collection(Collection.from_module(dev, name="dev"))
+    cluster = Collection.from_module(prodlocal, name="prodlocal")
+    for task in (nodeimage.dockerize, nodeimage.list_images, nodeimage.remove_image):
+        cluster.add_task(task)
+    root.add_collection(cluster)
+    root.add_collection(Collection.from_module(secret, name="secret"))
     return root

@@ -8,9 +8,7 @@ from invoke.context import Context
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gaiaflow.endpoints import service_names, with_needs
-from gaiaflow.errors import UsageError
-from gaiaflow.infra import account, backends, gateway, manifests, nodeimage, preflight
-from gaiaflow.infra import image as build
+from gaiaflow.infra import account, backends, gateway, manifests, preflight
 from gaiaflow.infra.backend import Backend, StartOptions
 from gaiaflow.infra.cluster import Cluster
 from gaiaflow.infra.engine import engine_answers
@@ -21,12 +19,12 @@ from gaiaflow.infra.target import Target
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say, stderr
 from gaiaflow.project import Project
 
-_WHICH = {
+WHICH = {
     "profile": "the minikube profile; by default gaiaflow-<project>, or the variable GAIAFLOW_PROFILE",
     "context": "a kube context of yours to use instead of a profile, or the variable GAIAFLOW_CONTEXT",
 }
 _START_HELP = {
-    **_WHICH,
+    **WHICH,
     "cpus": "cpus of a new node",
     "memory": "memory of a new node, as 4g or 4096mb",
     "driver": "minikube's driver for a new node, as docker or kvm2",
@@ -61,7 +59,7 @@ def start(
     say(f"the cluster `{cluster.name}` is ready; next: inv prodlocal.dockerize")
 
 
-@lifecycle_task(help=_WHICH)
+@lifecycle_task(help=WHICH)
 def stop(c: Context, profile: str = "", context: str = "") -> None:
     """Stop the cluster; the stack of services and all that the cluster holds stay."""
     target = Target.choose(Project.find(), profile, context)
@@ -79,15 +77,15 @@ def stop(c: Context, profile: str = "", context: str = "") -> None:
             target.minikube.stop()
 
 
-@lifecycle_task(help=_WHICH)
+@lifecycle_task(help=WHICH)
 def restart(c: Context, profile: str = "", context: str = "") -> None:
     """Stop and start the cluster."""
     stop(c, profile, context)
     start(c, profile, context)
 
 
-@lifecycle_task(help={**_WHICH, "json": "print JSON"})
-def status(c: Context, profile: str = "", context: str = "", json: bool = False) -> None:  # noqa: ARG001
+@lifecycle_task(help={**WHICH, "json": "print JSON"})
+def status(_c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
     """Show the cluster: whether it runs, its namespace, the gateway, the pods."""
     target = Target.choose(Project.find(), profile, context)
     facts = _facts(target)
@@ -97,7 +95,7 @@ def status(c: Context, profile: str = "", context: str = "", json: bool = False)
         emit_table(["", ""], [[name, str(value)] for name, value in facts.items()])
 
 
-@lifecycle_task(help={**_WHICH, "yes": "do not ask"})
+@lifecycle_task(help={**WHICH, "yes": "do not ask"})
 def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False) -> None:
     """Delete this project's cluster; of a context of yours only this project's namespace."""
     target = Target.choose(Project.find(), profile, context)
@@ -112,7 +110,7 @@ def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False)
         target.forget()
 
 
-@lifecycle_task(help={**_WHICH, "json": "print JSON"})
+@lifecycle_task(help={**WHICH, "json": "print JSON"})
 def config(c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
     """Write the kubeconfig that Airflow uses: of the project's service account, for this namespace only."""
     target = Target.choose(Project.find(), profile, context)
@@ -124,72 +122,6 @@ def config(c: Context, profile: str = "", context: str = "", json: bool = False)
         emit_json({"kubeconfig": written[0], "containers": written[-1], "namespace": target.namespace})
     else:
         emit_table(["kubeconfig", "namespace"], [[file, target.namespace] for file in written])
-
-
-@lifecycle_task(
-    help={
-        **_WHICH,
-        "image": "name of the image; by default <project>/<package>:<version>",
-        "dockerfile": "a Dockerfile of your own, built with the project's tree as its context",
-        "no-cache": "build every layer anew",
-        "existing": "build nothing: bring the image that this machine has",
-        "json": "print JSON",
-    }
-)
-def dockerize(
-    c: Context,
-    image: str = "",
-    dockerfile: str = "",
-    no_cache: bool = False,
-    existing: bool = False,
-    profile: str = "",
-    context: str = "",
-    json: bool = False,
-) -> None:
-    """Build the project's image and bring it into the cluster."""
-    target = Target.choose(Project.find(), profile, context)
-    name = image or build.image_name(target.project)
-    if existing and (dockerfile or no_cache):
-        raise UsageError(
-            "`--existing` builds nothing, but a flag of the build is given", "inv prodlocal.dockerize"
-        )
-    if c.config.run.dry:
-        say(f"would {'bring' if existing else 'build'} `{name}` into `{target.name}`")
-        return
-    target.connect()
-    with Phases(1).phase(f"{'bring' if existing else 'build'} {name}"):
-        there, way = nodeimage.load(target, name) if existing else _build(target, name, dockerfile, no_cache)
-    if json:
-        emit_json({"image": there.name, "id": there.id, "size": there.size, "way": way})
-    else:
-        emit_table(["image", "size", "way"], [[there.name, f"{there.size / 1e6:.0f} MB", way]])
-
-
-@lifecycle_task(name="images", help={**_WHICH, "json": "print JSON"})
-def list_images(c: Context, profile: str = "", context: str = "", json: bool = False) -> None:  # noqa: ARG001
-    """The images that the cluster has."""
-    target = Target.choose(Project.find(), profile, context)
-    target.connect()
-    found = nodeimage.images(target)
-    if json:
-        emit_json([{"image": row.name, "id": row.id, "size": row.size} for row in found])
-    else:
-        emit_table(["image", "size"], [[row.name, f"{row.size / 1e6:.0f} MB"] for row in found])
-
-
-@lifecycle_task(
-    name="remove-image", help={**_WHICH, "image": "which, as prodlocal.images names it", "yes": "do not ask"}
-)
-def remove_image(c: Context, image: str = "", profile: str = "", context: str = "", yes: bool = False) -> None:
-    """Remove an image from the cluster; by default the one that prodlocal.dockerize makes."""
-    target = Target.choose(Project.find(), profile, context)
-    name = image or build.image_name(target.project)
-    if c.config.run.dry:
-        say(f"would remove `{name}` from `{target.name}`")
-    elif confirm(f"remove the image `{name}` from `{target.name}`?", yes):
-        target.connect()
-        nodeimage.remove(target, name)
-        say(f"removed {name}")
 
 
 def _start_cluster(target: Target, wanted: Wanted, phases: Phases) -> None:
@@ -250,15 +182,6 @@ def _s3_keys(backend: Backend) -> dict[str, str]:
         return {}
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
     return dict(zip(names, (keys.user, keys.secret, REGION), strict=True))
-
-
-def _build(target: Target, name: str, dockerfile: str, no_cache: bool) -> tuple[nodeimage.NodeImage, str]:
-    """In the node's own engine where it has one: no copy of what it has already."""
-    with nodeimage.node_engine(target) as in_node:
-        build.build(target.project, name, dockerfile or None, no_cache)
-    if in_node:
-        return nodeimage.arrived(target, name), "built in the node (docker-env)"
-    return nodeimage.load(target, name)
 
 
 def _remove(target: Target) -> None:

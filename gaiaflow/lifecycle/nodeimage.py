@@ -1,0 +1,88 @@
+"""`inv prodlocal.dockerize`, `prodlocal.images`, `prodlocal.remove-image`: the image in the cluster."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from gaiaflow.errors import UsageError
+from gaiaflow.infra import image as build
+from gaiaflow.infra import nodeimage
+from gaiaflow.infra.target import Target
+from gaiaflow.lifecycle.prodlocal import WHICH
+from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
+from gaiaflow.project import Project
+
+
+@lifecycle_task(
+    help={
+        **WHICH,
+        "image": "name of the image; by default <project>/<package>:<version>",
+        "dockerfile": "a Dockerfile of your own, built with the project's tree as its context",
+        "no-cache": "build every layer anew",
+        "existing": "build nothing: bring the image that this machine has",
+        "json": "print JSON",
+    }
+)
+def dockerize(
+    c: Context,
+    image: str = "",
+    dockerfile: str = "",
+    no_cache: bool = False,
+    existing: bool = False,
+    profile: str = "",
+    context: str = "",
+    json: bool = False,
+) -> None:
+    """Build the project's image and bring it into the cluster."""
+    target = Target.choose(Project.find(), profile, context)
+    name = image or build.image_name(target.project)
+    if existing and (dockerfile or no_cache):
+        raise UsageError(
+            "`--existing` builds nothing, but a flag of the build is given", "inv prodlocal.dockerize"
+        )
+    if c.config.run.dry:
+        say(f"would {'bring' if existing else 'build'} `{name}` into `{target.name}`")
+        return
+    target.connect()
+    with Phases(1).phase(f"{'bring' if existing else 'build'} {name}"):
+        there, way = nodeimage.load(target, name) if existing else _build(target, name, dockerfile, no_cache)
+    if json:
+        emit_json({"image": there.name, "id": there.id, "size": there.size, "way": way})
+    else:
+        emit_table(["image", "size", "way"], [[there.name, f"{there.size / 1e6:.0f} MB", way]])
+
+
+@lifecycle_task(name="images", help={**WHICH, "json": "print JSON"})
+def list_images(_c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
+    """The images that the cluster has."""
+    target = Target.choose(Project.find(), profile, context)
+    target.connect()
+    found = nodeimage.images(target)
+    if json:
+        emit_json([{"image": row.name, "id": row.id, "size": row.size} for row in found])
+    else:
+        emit_table(["image", "size"], [[row.name, f"{row.size / 1e6:.0f} MB"] for row in found])
+
+
+@lifecycle_task(
+    name="remove-image", help={**WHICH, "image": "which, as prodlocal.images names it", "yes": "do not ask"}
+)
+def remove_image(c: Context, image: str = "", profile: str = "", context: str = "", yes: bool = False) -> None:
+    """Remove an image from the cluster; by default the one that prodlocal.dockerize makes."""
+    target = Target.choose(Project.find(), profile, context)
+    name = image or build.image_name(target.project)
+    if c.config.run.dry:
+        say(f"would remove `{name}` from `{target.name}`")
+    elif confirm(f"remove the image `{name}` from `{target.name}`?", yes):
+        target.connect()
+        nodeimage.remove(target, name)
+        say(f"removed {name}")
+
+
+def _build(target: Target, name: str, dockerfile: str, no_cache: bool) -> tuple[nodeimage.NodeImage, str]:
+    """In the node's own engine where it has one: no copy of what it has already."""
+    with nodeimage.node_engine(target) as in_node:
+        build.build(target.project, name, dockerfile or None, no_cache)
+    if in_node:
+        return nodeimage.arrived(target, name), "built in the node (docker-env)"
+    return nodeimage.load(target, name)

@@ -1,0 +1,143 @@
+"""`inv secret.*`: named sets of variables that tasks get; no value is printed or put into an argument list."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from getpass import getpass
+from pathlib import Path
+
+from invoke.context import Context
+
+from gaiaflow.errors import UsageError
+from gaiaflow.infra import secretstore
+from gaiaflow.infra.secretstore import ClusterStore, FileStore, Store
+from gaiaflow.infra.target import Target
+from gaiaflow.lifecycle.terminal import confirm, emit_json, emit_table, lifecycle_task, say, stderr
+from gaiaflow.modes import Mode, resolve_mode
+from gaiaflow.project import Project
+
+_HELP = {
+    "mode": "prod_local: in the local cluster; dev: in a file of the project, for dev and dev_docker",
+    "profile": "the minikube profile; by default the one in use",
+    "context": "a kube context of yours; by default the one in use",
+}
+_LOCAL = Mode.PROD_LOCAL.value
+
+
+def _positional(task: str) -> list[str]:
+    """The name stands without a flag, but only where a word follows the task.
+
+    Invoke lets a missing positional argument swallow `--help`, and answers its absence with its own words.
+    """
+    words = sys.argv[sys.argv.index(task) + 1 :] if task in sys.argv else ["?"]
+    return ["name"] if words and not {"-h", "--help"} & set(words) else []
+
+
+def create_secrets(secret_name: str, secret_data: Mapping[str, object], mode: str = _LOCAL) -> None:
+    """Keep a secret from Python: the pods of this project find its keys in their environment."""
+    values = {key: str(value) for key, value in secret_data.items()}
+    secretstore.check(secret_name, values)
+    _store(mode).create(secret_name, values)
+
+
+@lifecycle_task(
+    positional=_positional("secret.create"),
+    help={
+        **_HELP,
+        "name": "the name that create_task(secrets=[...]) uses",
+        "from-env-file": "a file of KEY=VALUE lines; without it they are read from stdin, or asked for",
+        "json": "print JSON",
+    },
+)
+def create(
+    c: Context,
+    name: str | None = None,
+    from_env_file: str = "",
+    mode: str = _LOCAL,
+    profile: str = "",
+    context: str = "",
+    json: bool = False,
+) -> None:
+    """Keep a secret; one of the same name gets the new values."""
+    name = _required(name, "create")
+    if c.config.run.dry:
+        say(f"would keep the secret `{name}` for {mode}")
+        return
+    values = _values(name, from_env_file)
+    secretstore.check(name, values)
+    store = _store(mode, profile, context)
+    became = store.create(name, values)
+    if json:
+        emit_json({"secret": name, "keys": sorted(values), "place": store.place, "became": became})
+    else:
+        say(f"{became} `{name}` ({', '.join(sorted(values))}) in {store.place}")
+
+
+@lifecycle_task(name="list", help={**_HELP, "json": "print JSON"})
+def list_secrets(
+    _c: Context, mode: str = _LOCAL, profile: str = "", context: str = "", json: bool = False
+) -> None:
+    """Show the names of the secrets and of their keys."""
+    found = _store(mode, profile, context).list()
+    if json:
+        emit_json([{"secret": secret.name, "keys": secret.keys} for secret in found])
+    else:
+        emit_table(["secret", "keys"], [[secret.name, ", ".join(secret.keys)] for secret in found])
+
+
+@lifecycle_task(
+    positional=_positional("secret.delete"),
+    help={**_HELP, "name": "which, as secret.list names it", "yes": "do not ask"},
+)
+def delete(
+    c: Context,
+    name: str | None = None,
+    mode: str = _LOCAL,
+    profile: str = "",
+    context: str = "",
+    yes: bool = False,
+) -> None:
+    """Remove a secret."""
+    name = _required(name, "delete")
+    if c.config.run.dry:
+        say(f"would remove the secret `{name}`")
+        return
+    store = _store(mode, profile, context)
+    if confirm(f"remove the secret `{name}` from {store.place}?", yes):
+        store.delete(name)
+        say(f"removed {name}")
+
+
+def _required(name: str | None, task: str) -> str:
+    if not name:
+        raise UsageError("which secret? its name is missing", f"inv secret.{task} NAME")
+    return name
+
+
+def _store(mode: str, profile: str = "", context: str = "") -> Store:
+    wanted = resolve_mode(mode)
+    project = Project.find()
+    if wanted in {Mode.DEV, Mode.DEV_DOCKER}:
+        return FileStore(project)
+    if wanted is Mode.PROD:
+        raise UsageError("secrets of prod are kept where production runs, not here", "--mode prod_local")
+    target = Target.choose(project, profile, context)
+    return ClusterStore(target.connect(), project, target.namespace)
+
+
+def _values(name: str, file: str) -> dict[str, str]:
+    if file:
+        return secretstore.read_file(Path(file).expanduser())
+    if not sys.stdin.isatty():
+        return secretstore.parse(sys.stdin.read(), "stdin")
+    return _asked(name)
+
+
+def _asked(name: str) -> dict[str, str]:
+    """Keys shown, values not, until an empty key."""
+    say(f"keys of `{name}`; an empty one ends")
+    values: dict[str, str] = {}
+    while key := stderr.input("key: ").strip():
+        values[key] = getpass(f"value of {key}: ")
+    return values
