@@ -1,0 +1,83 @@
+"""What a project says of itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gaiaflow.errors import MissingError, UsageError
+from gaiaflow.project import Project, slug
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make(folder: Path, toml: str = "[tool.gaiaflow]\n") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pyproject.toml").write_text(toml)
+    return folder
+
+
+def test_found_from_a_folder_inside(tmp_path: Path) -> None:
+    root = make(tmp_path / "My Project", '[project]\nname = "My_Project"\n[tool.gaiaflow]\n')
+    inside = root / "dags" / "deep"
+    inside.mkdir(parents=True)
+    project = Project.find(inside)
+    assert (project.root, project.name) == (root, "my-project")
+    assert project.home == root / ".gaiaflow"
+
+
+def test_two_clones_of_one_name_differ(tmp_path: Path) -> None:
+    one, two = (Project.find(make(tmp_path / n / "same")) for n in ("a", "b"))
+    assert one.name == two.name
+    assert one.id != two.id
+
+
+def test_none_is_said_with_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match=r"no project in .* or above it") as caught:
+        Project.find(tmp_path)
+    assert "[tool.gaiaflow]" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ('[tool.gaiaflow]\nsorce = "x"\n', r"`sorce` .*did you mean `source`"),
+        ('[tool.gaiaflow]\nsource = "nowhere"\n', "`nowhere`: no such folder"),
+        ("[tool.gaiaflow]\nname = 3\n", "`name` in"),
+        ("[tool.gaiaflow\n", "cannot read"),
+    ],
+)
+def test_a_wrong_table_is_one_clear_error(tmp_path: Path, toml: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        Project.find(make(tmp_path, toml))
+    assert caught.value.hint
+
+
+def test_code_in_src_comes_first(tmp_path: Path) -> None:
+    root = make(tmp_path)
+    (root / "src" / "inner").mkdir(parents=True)
+    (root / "src" / "inner" / "__init__.py").write_text('__version__ = "1.2"\n')
+    (root / "dags").mkdir()
+    (root / "dags" / "__init__.py").touch()
+    project = Project.find(root)
+    assert project.code_paths == (root / "src", root)
+    assert project.packages == ("inner",)
+    assert project.version == "1.2"
+
+
+def test_dotenv_is_read_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project.find(make(tmp_path))
+    assert project.setting("GAIAFLOW_S3_PORT", "9000") == "9000"
+    (tmp_path / ".env").write_text("GAIAFLOW_S3_PORT=9100\nEMPTY\n")
+    assert project.setting("GAIAFLOW_S3_PORT", "9000") == "9100"
+    assert project.dotenv == {"GAIAFLOW_S3_PORT": "9100"}
+    monkeypatch.setenv("GAIAFLOW_S3_PORT", "9200")
+    assert project.setting("GAIAFLOW_S3_PORT", "9000") == "9200"
+
+
+def test_slug_is_good_for_names() -> None:
+    assert slug("Sentinel_2 Tiles!") == "sentinel-2-tiles"
+    assert slug("---") == "project"
+    assert len(slug("x" * 90)) == 40
