@@ -1,0 +1,88 @@
+"""What a container and a pod have in common: the image, the command, the overrides, how a run ended."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import signal
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gaiaflow.errors import MissingError, TaskFailedError, UsageError, near_miss
+from gaiaflow.operators.call import CallMixin
+from gaiaflow.tasks import TaskSpec
+
+RUNNER = "/opt/gaiaflow/runner.py"
+PYTHON = ["python", "-u"]
+# Between SIGTERM and SIGKILL, for a function that cleans up after itself.
+GRACE_SECONDS = 5
+_RUN = "AIRFLOW_CTX_"
+
+
+def required_image(spec: TaskSpec) -> str:
+    """The image of a task.
+
+    Raises:
+        UsageError: neither the task nor ``GAIAFLOW_IMAGE`` names one.
+    """
+    image = spec.image or os.environ.get("GAIAFLOW_IMAGE")
+    if not image:
+        raise UsageError(
+            f"mode `{spec.mode}` needs an image, and neither `image` nor `GAIAFLOW_IMAGE` is set",
+            'inv dev.dockerize, then image="my-project/my_package:0.1.0" or GAIAFLOW_IMAGE in .env',
+        )
+    return image
+
+
+def checked_overrides(
+    argument: str, given: Mapping[str, Any], operator: type, reserved: Mapping[str, str]
+) -> dict[str, Any]:
+    """A copy of ``docker={…}`` or ``kubernetes={…}``.
+
+    Args:
+        reserved: what gaiaflow sets itself, and the argument of create_task for it, if any.
+
+    Raises:
+        UsageError: the operator has no such argument, or it is not the caller's to set.
+    """
+    own = inspect.signature(operator.__init__).parameters  # type: ignore[misc]
+    known = sorted(set(own) - {"self", "kwargs"} - set(reserved))
+    for key in given:
+        if key in reserved:
+            raise UsageError(f"`{key}` cannot stand in `{argument}`: gaiaflow sets it", reserved[key])
+        if key not in known:
+            raise UsageError(
+                f"`{argument}` has the key `{key}`, which {operator.__name__} does not know{near_miss(key, known)}",
+                f"it knows {', '.join(known)}",
+            )
+    return dict(given)
+
+
+def project_label() -> str:
+    """The value of the label that tells one project's containers and pods from another's; empty when unknown."""
+    return os.environ.get("GAIAFLOW_PROJECT_ID") or os.environ.get("GAIAFLOW_PROJECT_NAME") or ""
+
+
+def run_variables() -> dict[str, str]:
+    """Airflow's variables that tell a function which run it belongs to."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_RUN)}
+
+
+def failure(
+    operator: CallMixin, lines: Iterable[str], code: int, image: str, out_of_memory: bool = False
+) -> Exception:
+    """The error of a container that did not exit with 0."""
+    lines = list(lines)
+    if any(RUNNER in line and "can't open file" in line for line in lines):
+        return MissingError(f"image `{image}` has no runner at `{RUNNER}`", "inv dev.dockerize")
+    error: TaskFailedError = operator.failed(lines, ending(code, out_of_memory))
+    return error
+
+
+def ending(code: int, out_of_memory: bool) -> str:
+    """How a process without a last word ended."""
+    if out_of_memory:
+        return "was killed: it took more memory than its limit"
+    if code - 128 in set(signal.Signals):
+        return f"was ended by signal {code - 128}"
+    return f"left with exit code {code}"

@@ -1,0 +1,102 @@
+"""What a function may use: cpu, memory and gpu, as requests and limits, or by a profile's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from gaiaflow.errors import UsageError, near_miss
+
+PROFILE = "resource_profile"
+PROFILES: dict[str, dict[str, Any]] = {
+    "low": {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"cpu": "500m", "memory": "1Gi"}},
+    "medium": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}},
+    "high": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}},
+    "ultra": {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"cpu": "4", "memory": "8Gi"}, "gpu": 1},
+}
+_KEYS = ("requests", "limits", "gpu")
+_KINDS = ("cpu", "memory")
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]*)")
+_UNITS = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{unit: Decimal(1000**power) for power, unit in enumerate("kMGTP", 1)},
+    **{f"{unit}i": Decimal(1024**power) for power, unit in enumerate("KMGTP", 1)},
+}
+_EXAMPLE = '{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}, "gpu": 1}'
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Checked resources; the quantities as Kubernetes writes them.
+
+    Attributes:
+        gpu: how many whole GPUs.
+    """
+
+    requests: dict[str, str]
+    limits: dict[str, str]
+    gpu: int = 0
+
+    def amount(self, kind: str) -> Decimal | None:
+        """The limit of a kind in cores or bytes, or None."""
+        return quantity(self.limits[kind]) if kind in self.limits else None
+
+
+def parse(given: Mapping[str, Any]) -> Resources:
+    """Check the argument ``resources``.
+
+    Raises:
+        UsageError: an unknown key, or a quantity that Kubernetes does not know.
+    """
+    for key in given:
+        if key not in _KEYS:
+            raise UsageError(f"`resources` has the key `{key}`{near_miss(str(key), _KEYS)}", _EXAMPLE)
+    gpu = given.get("gpu", 0)
+    if isinstance(gpu, bool) or not isinstance(gpu, int) or gpu < 0:
+        raise UsageError(f"`resources` wants {gpu!r} gpu, not a whole number", _EXAMPLE)
+    return Resources(_quantities(given, "requests"), _quantities(given, "limits"), gpu)
+
+
+def chosen(given: Mapping[str, Any], params: Mapping[str, Any]) -> Resources:
+    """The task's own resources, else those of the DAG param ``resource_profile``, else none.
+
+    Raises:
+        UsageError: there is no such profile.
+    """
+    name = params.get(PROFILE)
+    if given or not name:
+        return parse(given)
+    if name not in PROFILES:
+        raise UsageError(
+            f"no resource profile `{name}`{near_miss(str(name), list(PROFILES))}",
+            f"the param `{PROFILE}` is one of {', '.join(PROFILES)}",
+        )
+    return parse(PROFILES[name])
+
+
+def quantity(text: str) -> Decimal:
+    """A quantity of Kubernetes in cores or bytes: ``500m`` is 0.5, ``1Ki`` is 1024."""
+    match = _QUANTITY.fullmatch(text)
+    if not match or match[2] not in _UNITS:
+        raise ValueError(text)
+    return Decimal(match[1]) * _UNITS[match[2]]
+
+
+def _quantities(given: Mapping[str, Any], part: str) -> dict[str, str]:
+    values = given.get(part) or {}
+    if not isinstance(values, Mapping):
+        raise UsageError(f"`resources[{part!r}]` is a {type(values).__name__}, not a dict", _EXAMPLE)
+    for kind, value in values.items():
+        if kind not in _KINDS:
+            raise UsageError(f"`resources[{part!r}]` has `{kind}`{near_miss(str(kind), _KINDS)}", _EXAMPLE)
+        try:
+            quantity(str(value))
+        except ValueError:
+            raise UsageError(
+                f"`resources[{part!r}][{kind!r}]` is {value!r}, not a quantity", "500m, 2, 512Mi, 1Gi"
+            ) from None
+    return {kind: str(value) for kind, value in values.items()}
