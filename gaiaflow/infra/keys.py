@@ -33,6 +33,7 @@ class Keys:
     s3_secret_key: str = field(default_factory=_word, repr=False)
     s3_console_password: str = field(default_factory=_word, repr=False)
     s3_signing: str = field(default_factory=_word, repr=False)
+    postgres_password: str = field(default_factory=_word, repr=False)
     jupyter_token: str = field(default_factory=_word, repr=False)
 
 

@@ -7,10 +7,11 @@ signed tokens, and its gRPC wants a certificate of this project.
 from __future__ import annotations
 
 import hmac
+from pathlib import Path
 
 from gaiaflow.endpoints import LOOPBACK
 from gaiaflow.infra import certificates, privatefile, process
-from gaiaflow.infra.keys import USER
+from gaiaflow.infra.keys import USER, Keys
 from gaiaflow.infra.stack import BUCKET, Program, Stack
 
 # The admin server's gRPC port is its own port plus this; its worker allows no other.
@@ -26,7 +27,7 @@ def prepare(stack: Stack) -> None:
     if not (folder / "s3.key").exists():
         script = [stack.python("services"), "-I", certificates.__file__, str(folder)]
         process.run(script, timeout=60, hint="inv dev.logs --service s3")
-    privatefile.write(folder / "security.toml", _security(stack))
+    privatefile.write(folder / "security.toml", security(folder, stack.keys))
 
 
 def programs(stack: Stack) -> list[Program]:
@@ -72,13 +73,13 @@ def _options(stack: Stack) -> dict[str, str | int]:
     }
 
 
-def _security(stack: Stack) -> str:
-    folder = stack.folder("s3")
+def security(folder: Path, keys: Keys) -> str:
+    """The text of security.toml for certificates that the store finds in the folder."""
     pair = f'"{folder / "s3.crt"}"', f'"{folder / "s3.key"}"'
     lines = ["[access]", "ui = false", "[filer.expose_directory_metadata]", "enabled = false"]
-    lines += ["[admin]", f'user = "{USER}"', f'password = "{stack.keys.s3_console_password}"']
+    lines += ["[admin]", f'user = "{USER}"', f'password = "{keys.s3_console_password}"']
     for table in _TOKENS:
-        key = hmac.new(stack.keys.s3_signing.encode(), table.encode(), "sha256").hexdigest()
+        key = hmac.new(keys.s3_signing.encode(), table.encode(), "sha256").hexdigest()
         lines += [f"[{table}]", f'key = "{key}"', "expires_after_seconds = 60"]
     lines += ["[grpc]", f'ca = "{folder / "ca.crt"}"']
     for part in _GRPC:
