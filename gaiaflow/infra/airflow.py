@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gaiaflow.endpoints import LOOPBACK, Endpoints
 from gaiaflow.infra import keys as keyring
-from gaiaflow.infra import privatefile, process
+from gaiaflow.infra import privatefile, process, target
 from gaiaflow.infra.keys import USER, Keys
 from gaiaflow.infra.stack import MARK, Program, Stack, unsteered
 from gaiaflow.project import Project
@@ -40,6 +40,7 @@ def contract(project: Project) -> dict[str, str]:
     image = project.settings.image
     passed = {name: project.setting(name, "") for name in _PASSED_ON}
     return {
+        **target.contract(project),
         **({"GAIAFLOW_IMAGE": image} if image else {}),
         **{name: value for name, value in passed.items() if value},
         "GAIAFLOW_PROJECT": str(project.root),

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from subprocess import Popen
 
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra import forward, privatefile, process
@@ -86,16 +86,7 @@ def open_ports(target: Target, address: str, ports: list[int]) -> Forwarder:
     close(target)
     log = target.folder / "gateway.log"
     argv = [sys.executable, "-I", "-S", forward.__file__, address, *map(str, ports)]
-    with log.open("w", encoding="utf-8") as stream:
-        child = subprocess.Popen(
-            argv,
-            cwd="/",
-            env={"PATH": "/usr/bin:/bin"},
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            start_new_session=True,
-        )
+    child = process.detach(argv, env={}, log=log)
     _await_listening(child, address, ports, log)
     made = Forwarder(child.pid, process.started(child.pid) or "", address, ports)
     privatefile.write_json(_record(target), asdict(made))
@@ -126,7 +117,7 @@ def _record(target: Target) -> Path:
     return target.folder / "gateway.json"
 
 
-def _await_listening(child: subprocess.Popen[bytes], address: str, ports: list[int], log: Path) -> None:
+def _await_listening(child: Popen[bytes], address: str, ports: list[int], log: Path) -> None:
     until = time.monotonic() + _START_SECONDS
     while not all(_answers(address, port) for port in ports):
         if child.poll() is not None or time.monotonic() > until:

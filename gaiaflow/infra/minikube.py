@@ -6,8 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,32 +184,22 @@ class Minikube:
         return done.stdout
 
     def _events(self, arguments: list[str], failure: dict[str, str]) -> Iterator[Step]:
-        child = subprocess.Popen(
-            self._argv(*arguments),
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        watchdog = threading.Timer(_START_SECONDS, child.kill)
-        watchdog.start()
+        """The steps of a command that reports in JSON; why it failed goes into `failure`."""
+        report = process.lines(self._argv(*arguments), env=self._environment(), timeout=_START_SECONDS)
         last = ""
-        try:
-            for line in child.stdout or ():
-                kind, data = _event(line)
-                last = line.strip() if not kind else last
-                if kind == "error":
-                    failure.update(data)
-                elif step := _step(kind, data):
-                    yield step
-        finally:
-            watchdog.cancel()
-            if child.poll() is None and failure:
-                child.terminate()
-            code = child.wait()
-        if code and not failure:
-            failure.update(message=last or f"exit code {code}", exitcode=str(code))
+        while True:
+            try:
+                line = next(report)
+            except StopIteration as end:
+                if end.value and not failure:
+                    failure.update(message=last or f"exit code {end.value}")
+                return
+            kind, data = _event(line)
+            last = last if kind else line.strip() or last
+            if kind == "error":
+                failure.update(data)
+            elif step := _step(kind, data):
+                yield step
 
     def _not_started(self, failure: dict[str, str]) -> GaiaflowError:
         message = failure.get("message", "").strip().splitlines()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +72,48 @@ def run(
     if check and output.code:
         raise GaiaflowError(f"`{' '.join(command[:4])}` ended with {output.code}:\n{output.tail}", hint)
     return output
+
+
+def lines(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float
+) -> Generator[str, None, int]:
+    """What it prints on both streams, line by line as it comes; the generator returns its exit code.
+
+    The process ends with the generator, and when it takes longer than timeout.
+
+    Raises:
+        MissingError: there is no such program.
+    """
+    try:
+        child = subprocess.Popen(
+            argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+    except FileNotFoundError:
+        raise MissingError(f"`{argv[0]}` is not on PATH") from None
+    watchdog = threading.Timer(timeout, child.kill)
+    watchdog.start()
+    try:
+        yield from child.stdout or ()
+        return child.wait()
+    finally:
+        watchdog.cancel()
+        if child.poll() is None:
+            child.terminate()
+            child.wait()
+
+
+def detach(argv: Sequence[str], *, env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start one that outlives this process, in a session of its own; both its streams go to the log."""
+    with log.open("w", encoding="utf-8") as stream:
+        return subprocess.Popen(
+            argv,
+            env=env,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def started(pid: int) -> str | None:

@@ -12,6 +12,23 @@ from gaiaflow.infra.minikube import Minikube
 from gaiaflow.project import Project, slug
 
 FOLDER = "kube"
+_CONFIG, _CONTAINER_CONFIG, _TASK_ENVIRONMENT = "config", "config-container", "task.env"
+_ADMIN, _STATE = "admin", "cluster.json"
+
+
+def namespace_of(project: Project) -> str:
+    """Where the project's pods run: ``GAIAFLOW_NAMESPACE``, else ``gaiaflow-<project>``."""
+    return project.setting("GAIAFLOW_NAMESPACE", slug(f"gaiaflow-{project.name}"))
+
+
+def contract(project: Project) -> dict[str, str]:
+    """The variables by which operators find the local cluster; the files come with `inv prodlocal.start`."""
+    folder = project.home / FOLDER
+    return {
+        "GAIAFLOW_NAMESPACE": namespace_of(project),
+        "GAIAFLOW_KUBECONFIG": str(folder / _CONFIG),
+        "GAIAFLOW_TASK_ENV_PROD_LOCAL": str(folder / _TASK_ENVIRONMENT),
+    }
 
 
 @dataclass(frozen=True)
@@ -39,12 +56,12 @@ class Target:
         """
         if profile and context:
             raise UsageError("--profile and --context exclude each other", "give one of them")
-        namespace = project.setting("GAIAFLOW_NAMESPACE", slug(f"gaiaflow-{project.name}"))
+        namespace = namespace_of(project)
         if not profile and not context:
             profile = project.setting("GAIAFLOW_PROFILE", "")
             context = "" if profile else project.setting("GAIAFLOW_CONTEXT", "")
         if not profile and not context:
-            kept = privatefile.read_json(project.home / FOLDER / "cluster.json")
+            kept = privatefile.read_json(project.home / FOLDER / _STATE)
             profile, context = str(kept.get("profile", "")), str(kept.get("context", ""))
         if context:
             server = kubeconfig.user_context(context)
@@ -65,17 +82,17 @@ class Target:
     @property
     def config(self) -> Path:
         """The kubeconfig of the service account, for processes on this machine."""
-        return self.folder / "config"
+        return self.folder / _CONFIG
 
     @property
     def container_config(self) -> Path:
         """The same for containers of this machine, which reach the API server by another address."""
-        return self.folder / "config-container"
+        return self.folder / _CONTAINER_CONFIG
 
     @property
     def task_environment(self) -> Path:
         """Where the variables of pods stand."""
-        return self.folder / "task.env"
+        return self.folder / _TASK_ENVIRONMENT
 
     @property
     def minikube(self) -> Minikube:
@@ -88,16 +105,16 @@ class Target:
                 f"the cluster is the kube context `{self.context}`, which is not gaiaflow's to start or stop",
                 "use the tool that made it, or give --profile",
             )
-        return Minikube(self.profile, self.folder / "admin")
+        return Minikube(self.profile, self.folder / _ADMIN)
 
     def keep(self) -> None:
         """Remember the choice for the commands that follow."""
         chosen = {"profile": self.profile, "context": self.context, "namespace": self.namespace}
-        privatefile.write_json(self.folder / "cluster.json", chosen)
+        privatefile.write_json(self.folder / _STATE, chosen)
 
     def forget(self) -> None:
         """Remove what is kept of the cluster."""
-        for name in ("cluster.json", "config", "config-container", "admin", "task.env"):
+        for name in (_STATE, _CONFIG, _CONTAINER_CONFIG, _ADMIN, _TASK_ENVIRONMENT):
             (self.folder / name).unlink(missing_ok=True)
 
     def connect(self) -> Cluster:
