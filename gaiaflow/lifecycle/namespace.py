@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from gaiaflow.lifecycle import dev, nodeimage, prodlocal, secret
+from gaiaflow.lifecycle import dag, dev, nodeimage, prodlocal, secret
 
 
 def namespace() -> Collection:
@@ -15,5 +15,6 @@ def namespace() -> Collection:
     for task in (nodeimage.dockerize, nodeimage.list_images, nodeimage.remove_image):
         cluster.add_task(task)
     root.add_collection(cluster)
+    root.add_collection(Collection.from_module(dag, name="dag"))
     root.add_collection(Collection.from_module(secret, name="secret"))
     return root

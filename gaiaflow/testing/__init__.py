@@ -1,0 +1,13 @@
+"""The kit for testing DAGs: run one in this process, run them in every mode and compare.
+
+    from gaiaflow.testing import run_dag, run_matrix
+
+It works in Airflow's environment (``.gaiaflow/envs/airflow``). Airflow is imported inside the functions, after
+the process has been pointed at a database of its own. For pytest: ``-p gaiaflow.testing.plugin``.
+"""
+
+from gaiaflow.testing.cells import Cell, run_matrix
+from gaiaflow.testing.result import RunResult, TaskResult
+from gaiaflow.testing.run import load_dag, run_dag
+
+__all__ = ["Cell", "RunResult", "TaskResult", "load_dag", "run_dag", "run_matrix"]

@@ -1,0 +1,100 @@
+"""Where DAGs are tested: an Airflow home of the project's own, apart from the stack's, migrated once."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+from gaiaflow.endpoints import Endpoints
+from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra import backends, privatefile
+from gaiaflow.infra.airflow import airflow_environment
+from gaiaflow.project import Project
+
+PYTHON = "GAIAFLOW_PYTHON"
+# A function must not see a mode, a call or an address that was left by another run.
+_OURS = ("AIRFLOW_", "GAIAFLOW_CALL", "GAIAFLOW_RESULT", "MLFLOW_TRACKING_URI")
+_KEPT = ("AIRFLOW__LOGGING__",)
+
+
+def test_home(project: Project) -> Path:
+    """AIRFLOW_HOME of test runs."""
+    return privatefile.folder(privatefile.folder(project.home) / "test")
+
+
+def running_stack(project: Project) -> Endpoints | None:
+    """The addresses of the project's stack while its MLflow answers."""
+    backend = backends.current(project)
+    if backend and any(s.service == "mlflow" and s.state == "running" for s in backend.status()):
+        return backend.endpoints()
+    return None
+
+
+def project_python(project: Project, airflow_python: str) -> str:
+    """The interpreter for functions in mode dev: ``GAIAFLOW_PYTHON``, else the project's environment.
+
+    A project without dependencies needs no environment of its own; Airflow's interpreter serves.
+    """
+    own = project.home / "envs" / "project" / "bin" / "python"
+    given = project.setting(PYTHON, "")
+    if given or own.exists() or needs_packages(project):
+        return given or str(own)
+    return airflow_python
+
+
+def needs_packages(project: Project) -> bool:
+    """Whether the project's functions need packages."""
+    return project.lock.is_file() or bool(project.pyproject.get("project", {}).get("dependencies"))
+
+
+def environment(project: Project, home: Path | None = None, airflow_python: str = sys.executable) -> dict[str, str]:
+    """The whole environment of a process that tests the project's DAGs.
+
+    MLflow is the running stack's, else a file in the test home, so that no service is needed.
+    """
+    place = home or test_home(project)
+    stack = running_stack(project)
+    variables = airflow_environment(project, place, stack)
+    if stack is None:
+        variables["MLFLOW_TRACKING_URI"] = f"sqlite:///{place / 'mlflow.db'}"
+    return {**variables, PYTHON: project_python(project, airflow_python)}
+
+
+def enter(project: Project, home: Path | None = None) -> None:
+    """Point this process at the project, and make the database when it is not there yet.
+
+    Raises:
+        GaiaflowError: Airflow was imported before, with another home.
+    """
+    variables = environment(project, home)
+    _refuse_other_home(variables["AIRFLOW_HOME"])
+    for name in [name for name in os.environ if name.startswith(_OURS) and not name.startswith(_KEPT)]:
+        del os.environ[name]
+    os.environ.update(variables)
+    if str(project.dags) not in sys.path:
+        sys.path.append(str(project.dags))
+    _migrate(Path(variables["AIRFLOW_HOME"]))
+
+
+def _refuse_other_home(home: str) -> None:
+    if "airflow" in sys.modules and os.environ.get("AIRFLOW_HOME") != home:
+        raise GaiaflowError(
+            "Airflow is imported already, with another home: this process cannot be pointed at the test home",
+            "import airflow inside of tests and fixtures, not at the top of the file",
+        )
+
+
+def _migrate(home: Path) -> None:
+    """Make or upgrade the database once for each version of Airflow; processes take turns."""
+    from airflow import __version__
+    from airflow.utils.db import initdb
+
+    marker = home / "migrated"
+    with (home / "migrating").open("w", encoding="utf-8") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if (home / "airflow.db").exists() and marker.exists() and marker.read_text(encoding="utf-8") == __version__:
+            return
+        initdb()
+        privatefile.write(marker, __version__)

@@ -1,0 +1,235 @@
+"""Runs one DAG in this process, in one mode, without a scheduler or a service."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gaiaflow import modes
+from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
+from gaiaflow.modes import resolve_mode
+from gaiaflow.project import Project
+from gaiaflow.testing import place
+from gaiaflow.testing.result import Part, RunResult, combine
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+# Told of each task: its id, a word (``started``, ``success``, ``failed``), and a detail.
+Progress = Callable[[str, str, str], None]
+SEE_LOG = "no error was handed over; see the log"
+
+
+def quiet(_task: str, _state: str, _detail: str) -> None:
+    """Progress that nobody reads."""
+
+
+def run_dag(
+    name: str,
+    mode: str | None = None,
+    conf: Mapping[str, Any] | None = None,
+    *,
+    project: Project | None = None,
+    retries: int = 0,
+    progress: Progress = quiet,
+    home: Path | None = None,
+) -> RunResult:
+    """Run a DAG of a project from its first task to its last.
+
+    Args:
+        name: the id of the DAG.
+        mode: where its functions run; by default as the DAG and ``GAIAFLOW_MODE`` say.
+        conf: overrides the DAG's params.
+        project: by default that of the current folder.
+        retries: how often a failed task is tried again, at once. A test shows a failure at the first try.
+        home: AIRFLOW_HOME; by default ``.gaiaflow/test``.
+
+    Raises:
+        UsageError: there is no such DAG, or a value of conf does not fit its params.
+        GaiaflowError: a DAG file does not import.
+    """
+    project = project or Project.find()
+    place.enter(project, home)
+    with in_mode(mode):
+        dag = load_dag(project, name)
+        check_conf(dag, conf)
+        errors: dict[tuple[str, int], str] = {}
+        for task in dag.tasks:
+            _watch(task, retries, errors, progress)
+        _refuse_missing_python(dag)
+        run = _test(dag, dict(conf or {}))
+        return _collect(dag, run, errors)
+
+
+@contextmanager
+def in_mode(mode: str | None) -> Iterator[None]:
+    """Hold ``GAIAFLOW_MODE`` while a DAG file is read and run."""
+    before = os.environ.get(modes.VARIABLE)
+    if mode is not None:
+        os.environ[modes.VARIABLE] = resolve_mode(mode).value
+    try:
+        yield
+    finally:
+        os.environ.pop(modes.VARIABLE, None)
+        if before is not None:
+            os.environ[modes.VARIABLE] = before
+
+
+def load_dags(project: Project) -> tuple[dict[str, DAG], dict[str, str]]:
+    """All DAGs of a project, read anew, and the errors of files that do not import."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    _forget_modules(project.dags)
+    if not project.dags.is_dir():
+        raise MissingError(f"no folder `{project.dags}`", f"mkdir {project.dags}")
+    bag = DagBag(project.dags, bundle_path=project.dags, bundle_name="dags")
+    return dict(bag.dags), dict(bag.import_errors)
+
+
+def load_dag(project: Project, name: str) -> DAG:
+    """One DAG of a project, read anew in the mode that holds."""
+    dags, errors = load_dags(project)
+    if name in dags:
+        return dags[name]
+    if errors:
+        raise GaiaflowError(f"no DAG `{name}`, and {_said(errors)}", "mend the file and repeat")
+    known = sorted(dags)
+    raise UsageError(
+        f"no DAG `{name}` in {project.dags}{near_miss(name, known)}",
+        f"there is {', '.join(known) or 'none at all'}",
+    )
+
+
+def _said(errors: Mapping[str, str]) -> str:
+    """The import errors, each in one line."""
+    lines = [f"`{Path(file).name}` does not import: {last_line(text)}" for file, text in errors.items()]
+    return "; ".join(lines)
+
+
+def last_line(text: str) -> str:
+    """The error of a traceback, without our own hint below it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith("hint: ")] or [text]
+    return kept[-1]
+
+
+def _forget_modules(folder: Path) -> None:
+    """Let what DAG files import from beside them be read anew, too."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and folder in Path(file).parents:
+            del sys.modules[name]
+
+
+def check_conf(dag: DAG, conf: Mapping[str, Any] | None) -> None:
+    """Refuse a value that does not fit the DAG's params.
+
+    Raises:
+        UsageError: its message names the param.
+    """
+    for name, value in (conf or {}).items():
+        if name in dag.params:
+            try:
+                dag.params.get_param(name).resolve(value)
+            except Exception as error:  # noqa: BLE001 - Airflow raises an error of its own for each schema
+                reason = last_line(str(error).split("\n\n")[0])
+                raise UsageError(f"`{name}` of `--conf` does not fit DAG `{dag.dag_id}`: {reason}", "") from None
+
+
+def _refuse_missing_python(dag: DAG) -> None:
+    python = os.environ[place.PYTHON]
+    runs_here = any(getattr(task, "python", None) == python for task in dag.tasks)
+    if runs_here and not Path(python).is_file():
+        raise MissingError(f"no Python at `{python}`: the project's environment is not made", "inv dev.start")
+
+
+def _watch(task: Any, retries: int, errors: dict[tuple[str, int], str], progress: Progress) -> None:
+    """Make a task fail at once, keep its error and tell its progress; the author's callbacks stay."""
+
+    def started(context: Mapping[str, Any]) -> None:
+        progress(label(context["ti"]), "started", "")
+
+    def failed(context: Mapping[str, Any]) -> None:
+        ti, error = context["ti"], context.get("exception")
+        errors[ti.task_id, ti.map_index] = describe(error) if error is not None else SEE_LOG
+        progress(label(ti), "failed", errors[ti.task_id, ti.map_index])
+
+    def succeeded(context: Mapping[str, Any]) -> None:
+        progress(label(context["ti"]), "success", "")
+
+    added = {"on_execute_callback": started, "on_failure_callback": failed, "on_success_callback": succeeded}
+    for name, callback in added.items():
+        before = _get(task, name)
+        authors = before if isinstance(before, (list, tuple)) else [before] if before else []
+        _set(task, name, [callback, *authors])
+    _set(task, "retries", retries)
+    _set(task, "retry_delay", timedelta(0))
+
+
+def _get(task: Any, name: str) -> Any:
+    return task.partial_kwargs.get(name) if hasattr(task, "partial_kwargs") else getattr(task, name, None)
+
+
+def _set(task: Any, name: str, value: Any) -> None:
+    if hasattr(task, "partial_kwargs"):
+        task.partial_kwargs[name] = value
+    else:
+        setattr(task, name, value)
+
+
+def label(ti: Any) -> str:
+    """``task`` or ``task[2]``."""
+    return ti.task_id if ti.map_index < 0 else f"{ti.task_id}[{ti.map_index}]"
+
+
+def describe(error: BaseException) -> str:
+    """The last line of an error: ours as it is, another's with its type."""
+    if isinstance(error, GaiaflowError):
+        return error.message
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}"
+
+
+def _test(dag: DAG, conf: dict[str, Any]) -> Any:
+    try:
+        return dag.test(run_conf=conf)
+    except GaiaflowError:
+        raise
+    except Exception as error:  # Airflow's own words for what it cannot serialise or schedule
+        raise GaiaflowError(f"DAG `{dag.dag_id}` does not start: {describe(error)}") from error
+
+
+def _collect(dag: DAG, run: Any, errors: Mapping[tuple[str, int], str]) -> RunResult:
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        instances = run.get_task_instances(session=session)
+        query = select(XComModel).where(
+            XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id, XComModel.key == "return_value"
+        )
+        values = {(x.task_id, x.map_index): XComModel.deserialize_value(x) for x in session.scalars(query)}
+    parts: dict[str, list[Part]] = {}
+    for ti in instances:
+        spot = (ti.task_id, ti.map_index)
+        state = str(ti.state or "none")
+        error = errors.get(spot, SEE_LOG) if state == "failed" else None
+        part = Part(ti.map_index, state, values.get(spot), round(ti.duration or 0.0, 3), error)
+        parts.setdefault(ti.task_id, []).append(part)
+    order = [task.task_id for task in dag.topological_sort()]
+    tasks = {name: combine(parts.get(name, []), _is_mapped(dag.get_task(name))) for name in order}
+    return RunResult(dag.dag_id, str(run.state), tasks, edges(dag))
+
+
+def _is_mapped(task: Any) -> bool:
+    return bool(getattr(task, "is_mapped", False)) or any(True for _ in task.iter_mapped_task_groups())
+
+
+def edges(dag: DAG) -> dict[str, list[str]]:
+    """Each task's downstream tasks."""
+    return {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
