@@ -1,0 +1,228 @@
+"""The embedded stack for real: start, what listens, who gets in, stop without a trace, start again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gaiaflow
+from gaiaflow.infra import process
+from gaiaflow.infra.stack import MARK
+from gaiaflow.project import Project
+
+pytestmark = pytest.mark.stack
+
+PACKAGE = Path(gaiaflow.__file__).parent
+SERVICES = ("s3", "mlflow", "airflow", "jupyter")
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Running:
+    """A copy of the example project whose stack has been started once."""
+
+    root: Path
+
+    @property
+    def project(self) -> Project:
+        return Project.find(self.root)
+
+    def inv(self, *argv: str, code: int = 0) -> str:
+        env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+        done = subprocess.run(
+            [sys.executable, "-m", "invoke", *argv],
+            cwd=self.root,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    def state(self) -> dict[str, Any]:
+        return json.loads((self.root / ".gaiaflow" / "state.json").read_text())
+
+    def credentials(self) -> dict[str, dict[str, str]]:
+        return json.loads(self.inv("dev.credentials", "--json"))
+
+    def states(self) -> dict[str, str]:
+        shown = json.loads(self.inv("dev.status", "--json"))
+        return {name: service["state"] for name, service in shown["services"].items()}
+
+    def pids(self) -> set[int]:
+        return {pid for name in SERVICES for pid in process.marked(MARK, f"{self.project.id}/{name}")}
+
+    def s3(self, code: str) -> str:
+        """Run a line with a boto3 client `c` in the services' environment, where boto3 is."""
+        endpoint = self.credentials()["s3"]
+        head = (
+            "import boto3, os; c = boto3.client('s3', endpoint_url=os.environ['U'], region_name='us-east-1')\n"
+        )
+        env = {
+            "U": endpoint["url"],
+            "AWS_ACCESS_KEY_ID": endpoint["user"],
+            "AWS_SECRET_ACCESS_KEY": endpoint["secret"],
+        }
+        python = str(self.root / ".gaiaflow" / "envs" / "services" / "bin" / "python")
+        argv = [python, "-c", head + code]
+        return subprocess.run(
+            argv, env=env, capture_output=True, text=True, check=True, timeout=60
+        ).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    root = tmp_path_factory.mktemp("project") / "example"
+    shutil.copytree(PACKAGE / "template", root, ignore=shutil.ignore_patterns(".gaiaflow", "__pycache__"))
+    running = Running(root)
+    try:
+        running.inv("dev.start", "--backend", "embedded", "--auto-ports", "--wait", "400")
+        yield running
+    finally:
+        running.inv("dev.cleanup", "--yes")
+        assert not (root / ".gaiaflow" / "data").exists()
+        assert running.pids() == set()
+
+
+def _status(url: str) -> int:
+    try:
+        with _opener.open(url, timeout=10) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def _listening(pids: set[int]) -> list[tuple[str, int]]:
+    inodes = set()
+    for pid in pids:
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            inodes.add(os.readlink(descriptor).removeprefix("socket:[").rstrip("]"))
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for row in (line.split() for line in Path(table).read_text().splitlines()[1:]):
+            if row[3] == "0A" and row[9] in inodes:
+                address, _, port = row[1].partition(":")
+                found.append((address, int(port, 16)))
+    return found
+
+
+def test_every_service_runs(stack: Running) -> None:
+    assert stack.states() == dict.fromkeys(SERVICES, "running")
+
+
+def test_starting_again_keeps_the_processes(stack: Running) -> None:
+    before = stack.pids()
+    stack.inv("dev.start")
+    assert before <= stack.pids()
+
+
+def test_everything_listens_on_loopback_only(stack: Running) -> None:
+    listening = _listening(stack.pids())
+    assert {port for _, port in listening} >= set(stack.state()["ports"].values())
+    assert {address for address, _ in listening} == {"0100007F"}
+
+
+def test_airflow_has_few_processes(stack: Running) -> None:
+    assert 4 <= len(process.marked(MARK, f"{stack.project.id}/airflow")) <= 15
+
+
+def test_s3_checks_keys(stack: Running) -> None:
+    url = stack.credentials()["s3"]["url"]
+    assert _status(f"{url}/") == 403
+    assert _status(f"{url}/mlflow/anything") == 403
+    assert stack.s3("print([b['Name'] for b in c.list_buckets()['Buckets']])") == "['mlflow']"
+
+
+def test_the_inner_ports_of_s3_give_nothing(stack: Running) -> None:
+    stack.s3("c.put_object(Bucket='mlflow', Key='closed', Body=b'secret')")
+    master, _, volume, _, filer, _, _ = stack.state()["inner"]
+    assert _status(f"http://127.0.0.1:{master}/dir/assign") in (401, 404)
+    assert _status(f"http://127.0.0.1:{volume}/1,01") == 401
+    assert _status(f"http://127.0.0.1:{filer}/buckets/mlflow/closed") in (401, 404)
+
+
+def test_mlflow_refuses_a_strange_host(stack: Running) -> None:
+    url = stack.credentials()["mlflow"]["url"]
+    strange = urllib.request.Request(
+        f"{url}/api/2.0/mlflow/experiments/search", headers={"Host": "evil.example"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        _opener.open(strange, timeout=10)
+    assert refused.value.code == 403
+
+
+def test_jupyter_and_airflow_want_a_password(stack: Running) -> None:
+    urls = {name: entry["url"] for name, entry in stack.credentials().items()}
+    assert _status(f"{urls['jupyter']}/api/contents") == 403
+    assert _status(f"{urls['airflow']}/api/v2/dags") == 401
+
+
+def test_no_secret_stands_in_an_argument_list(stack: Running) -> None:
+    secrets = [v for v in json.loads((stack.root / ".gaiaflow" / "keys.json").read_text()).values()]
+    for pid in stack.pids():
+        arguments = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+        assert not [secret for secret in secrets if secret in arguments]
+
+
+def test_what_holds_secrets_is_for_the_user_alone(stack: Running) -> None:
+    home = stack.root / ".gaiaflow"
+    assert home.stat().st_mode & 0o777 == 0o700
+    files = [
+        home / "keys.json",
+        home / "state.json",
+        home / "airflow" / "passwords.json",
+        home / "s3" / "s3.key",
+    ]
+    files += [*(home / "run").glob("*.json"), home / "s3" / "security.toml", home / "run" / "supervisord.conf"]
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+def test_a_port_that_is_taken_is_refused_by_name(stack: Running) -> None:
+    taken = stack.state()["ports"]["mlflow"]
+    stack.inv("dev.stop", "--service", "jupyter")
+    try:
+        told = stack.inv("dev.start", "--service", "jupyter", "--jupyter-port", str(taken), code=2)
+        assert f"port {taken}" in told
+        assert stack.states()["jupyter"] == "stopped"
+    finally:
+        stack.inv("dev.start", "--service", "jupyter")
+
+
+def test_stop_leaves_no_process_and_a_new_start_finds_the_data(stack: Running) -> None:
+    ports = stack.state()["ports"]
+    stack.s3("c.put_object(Bucket='mlflow', Key='kept', Body=b'still here')")
+    before = stack.credentials()
+    stack.inv("dev.stop")
+    assert stack.pids() == set()
+    assert stack.states() == dict.fromkeys(SERVICES, "stopped")
+    stack.inv("dev.stop")
+    flags = [part for name, port in ports.items() for part in (f"--{name}-port", str(port))]
+    stack.inv("dev.start", "--wait", "400", *flags)
+    assert stack.credentials() == before
+    assert stack.s3("print(c.get_object(Bucket='mlflow', Key='kept')['Body'].read().decode())") == "still here"
+
+
+def test_a_process_that_dies_at_start_ends_the_start(stack: Running) -> None:
+    stack.inv("dev.stop")
+    database = stack.root / ".gaiaflow" / "data" / "mlflow" / "mlflow.db"
+    database.rename(database.with_suffix(".kept"))
+    database.write_text("this is no database\n" * 100)
+    try:
+        told = stack.inv("dev.start", "--service", "mlflow", "--auto-ports", code=1)
+        assert "`mlflow` ended at start" in told
+        assert "database" in told
+        assert stack.pids() == set()
+    finally:
+        database.with_suffix(".kept").replace(database)
