@@ -8,12 +8,12 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, ValidationError
+from gaiaflow.errors import MissingError, UsageError
 
-from gaiaflow.errors import MissingError, UsageError, near_miss
+if TYPE_CHECKING:
+    from gaiaflow.settings import Settings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -22,28 +22,6 @@ else:
 
 HOME = ".gaiaflow"
 _NOT_PACKAGES = {"dags", "tests", "test", "docs", "notebooks", "data", "build", "dist", "bench", "src"}
-
-
-class Settings(BaseModel):
-    """The table ``[tool.gaiaflow]``; every key has a default.
-
-    Attributes:
-        name: the project's name; by default ``[project] name``, else the folder's.
-        source: the folder with dags/ and the package, relative to pyproject.toml.
-        dags: the folder of DAG files, relative to source.
-        lock: a requirements file with pins for the project's environment, relative to source.
-        image: the image for dev_docker, prod_local and prod.
-        allowed_contexts: kube contexts that prodlocal may use although they look like production.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str | None = None
-    source: str = "."
-    dags: str = "dags"
-    lock: str = "requirements.lock"
-    image: str | None = None
-    allowed_contexts: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -85,7 +63,9 @@ class Project:
 
     @classmethod
     def _from(cls, root: Path, data: dict[str, Any]) -> Project:
-        settings = _settings(root / "pyproject.toml", data.get("tool", {}).get("gaiaflow", {}))
+        from gaiaflow.settings import check_settings  # late: pydantic would slow `inv --list`
+
+        settings = check_settings(root / "pyproject.toml", data.get("tool", {}).get("gaiaflow", {}))
         source = (root / settings.source).resolve()
         if not source.is_dir():
             raise UsageError(
@@ -134,6 +114,8 @@ class Project:
     @property
     def dotenv(self) -> dict[str, str]:
         """``.env`` of the root, read now; keys without a value are left out."""
+        from dotenv import dotenv_values
+
         return {k: v for k, v in dotenv_values(self.root / ".env").items() if v is not None}
 
     @property
@@ -168,16 +150,3 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read `{file}`: {error}", "mend the file; it is not valid TOML") from None
-
-
-def _settings(file: Path, table: dict[str, Any]) -> Settings:
-    try:
-        return Settings(**table)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        guess = near_miss(key, list(Settings.model_fields)) if first["type"] == "extra_forbidden" else ""
-        raise UsageError(
-            f"`{key}` in [tool.gaiaflow] of {file}: {first['msg'].lower()}{guess}",
-            f"the keys are {', '.join(Settings.model_fields)}",
-        ) from None

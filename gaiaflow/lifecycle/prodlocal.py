@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from invoke.context import Context
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gaiaflow.endpoints import service_names, with_needs
 from gaiaflow.infra import account, backends, gateway, manifests, preflight
@@ -212,13 +211,15 @@ def _facts(target: Target) -> dict[str, object]:
 
 def _show(steps: Iterator[Step]) -> None:
     """A bar that follows minikube's own count; lines where stderr is no terminal."""
-    if not stderr.is_terminal:
+    if not stderr().is_terminal:
         for step in steps:
             say(f"  {step.current}/{step.total} {step.message}")
         return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     text = TextColumn("{task.completed:.0f}/{task.total:.0f} {task.description}")
     columns = (BarColumn(), text, TimeElapsedColumn())
-    with Progress(*columns, console=stderr, transient=True) as progress:
+    with Progress(*columns, console=stderr(), transient=True) as progress:
         bar = progress.add_task("minikube start", total=1)
         for step in steps:
             progress.update(bar, completed=step.current, total=step.total, description=step.message)

@@ -138,6 +138,6 @@ def _asked(name: str) -> dict[str, str]:
     """Keys shown, values not, until an empty key."""
     say(f"keys of `{name}`; an empty one ends")
     values: dict[str, str] = {}
-    while key := stderr.input("key: ").strip():
+    while key := stderr().input("key: ").strip():
         values[key] = getpass(f"value of {key}: ")
     return values

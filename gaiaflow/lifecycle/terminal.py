@@ -8,16 +8,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 from invoke.tasks import task as invoke_task
-from rich.console import Console
-from rich.table import Table
 
 from gaiaflow.errors import GaiaflowError
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@functools.cache
+def stderr() -> Console:
+    """The terminal that progress goes to; rich comes late because `inv --list` has no use for it."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def lifecycle_task(*args: Any, **options: Any) -> Callable[..., Any]:
@@ -48,6 +55,9 @@ def emit_json(value: Any) -> None:
 
 def emit_table(columns: list[str], rows: list[list[str]]) -> None:
     """A table on stdout; complete lines where stdout is no terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*row)
@@ -68,13 +78,13 @@ class Phases:
         self.number += 1
         label = f"[{self.number}/{self.total}] {text}"
         begun = time.monotonic()
-        with stderr.status(label) if stderr.is_terminal else _nothing():
+        with stderr().status(label) if stderr().is_terminal else _nothing():
             try:
                 yield
             except BaseException:
-                stderr.print(f"{label} failed after {time.monotonic() - begun:.1f} s", markup=False)
+                stderr().print(f"{label} failed after {time.monotonic() - begun:.1f} s", markup=False)
                 raise
-        stderr.print(f"{label} {time.monotonic() - begun:.1f} s", markup=False)
+        stderr().print(f"{label} {time.monotonic() - begun:.1f} s", markup=False)
 
 
 @contextmanager
@@ -84,7 +94,7 @@ def _nothing() -> Iterator[None]:
 
 def say(text: str) -> None:
     """One plain line on stderr."""
-    stderr.print(text, markup=False)
+    stderr().print(text, markup=False)
 
 
 def confirm(question: str, yes: bool) -> bool:
@@ -94,4 +104,4 @@ def confirm(question: str, yes: bool) -> bool:
     if not sys.stdin.isatty():
         say(f"{question} no terminal to ask on: give --yes")
         return False
-    return stderr.input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    return stderr().input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
