@@ -10,6 +10,7 @@ GAIAFLOW_CALL         the call as JSON:
 GAIAFLOW_CALL_FILE    the path of a file with the same JSON, for calls too large for a variable
 GAIAFLOW_RESULT_FILE  where the result goes; without it the result is dropped
 GAIAFLOW_CODE         folders to import from, joined like PATH; optional
+GAIAFLOW_SECRET_NAME  a key of a secret: becomes NAME, over a plain variable of that name; optional
 
 `params` goes only to a function that takes `params` or `**kwargs`, and never over a `params` in kwargs.
 
@@ -33,6 +34,7 @@ import inspect
 import json
 import math
 import os
+import signal
 import sys
 import traceback
 
@@ -45,6 +47,7 @@ CALL = "GAIAFLOW_CALL"
 CALL_FILE = "GAIAFLOW_CALL_FILE"
 RESULT_FILE = "GAIAFLOW_RESULT_FILE"
 CODE = "GAIAFLOW_CODE"
+SECRET = "GAIAFLOW_SECRET_"  # noqa: S105 - the start of a name
 PREFIX = "gaiaflow: "
 LONGEST_MESSAGE = 1000
 
@@ -205,6 +208,17 @@ def print_traceback(error: BaseException) -> None:
     sys.stderr.write("".join(shown.format()))
 
 
+def apply_secrets(environ: MutableMapping[str, str]) -> None:
+    """Give the keys of secrets their names; in a pod a plain variable of the same name would hide them."""
+    for name in [n for n in environ if n.startswith(SECRET) and n != SECRET]:
+        environ[name[len(SECRET) :]] = environ.pop(name)
+
+
+def end_politely(signum: int, _frame: object) -> None:
+    """Process 1 of a container ignores SIGTERM unless told otherwise; like this the function can clean up."""
+    raise SystemExit(128 + signum)
+
+
 def prepare_path(environ: MutableMapping[str, str]) -> None:
     """Take the runner's own folder out of sys.path and put the folders of the project first."""
     own = os.path.dirname(os.path.abspath(__file__))
@@ -215,6 +229,7 @@ def prepare_path(environ: MutableMapping[str, str]) -> None:
 def run(environ: MutableMapping[str, str]) -> None:
     """One call, one result."""
     module, name, args, kwargs, params = read_call(environ)
+    apply_secrets(environ)
     prepare_path(environ)
     function = load(module, name)
     text = call_function("%s:%s" % (module, name), function, args, bind_params(function, args, kwargs, params))
@@ -223,6 +238,8 @@ def run(environ: MutableMapping[str, str]) -> None:
 
 
 def main() -> int:
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, end_politely)
     try:
         run(os.environ)
     except Failure as failure:

@@ -52,14 +52,14 @@ def checked_overrides(
             raise UsageError(f"`{key}` cannot stand in `{argument}`: gaiaflow sets it", reserved[key])
         if key not in known:
             raise UsageError(
-                f"`{argument}` has the key `{key}`, which {operator.__name__} does not know{near_miss(key, known)}",
+                f"{operator.__name__} does not know `{key}` in `{argument}`{near_miss(str(key), known)}",
                 f"it knows {', '.join(known)}",
             )
     return dict(given)
 
 
 def project_label() -> str:
-    """The value of the label that tells one project's containers and pods from another's; empty when unknown."""
+    """The value of the label that tells a project's containers and pods from others'; empty when unknown."""
     return os.environ.get("GAIAFLOW_PROJECT_ID") or os.environ.get("GAIAFLOW_PROJECT_NAME") or ""
 
 

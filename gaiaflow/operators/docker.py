@@ -62,7 +62,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         func_args: positional arguments, JSON, FromTask anywhere in them.
         func_kwargs: keyword arguments, likewise.
         variables: the environment that the task asks for; as it is, not a template.
-        secret_names: local secrets whose keys the function finds in its environment, over everything else.
+        secret_names: local secrets; their keys come into the environment, over everything else.
         task_resources: cpu, memory and gpu.
         axes: the keyword arguments that the axes of a mapped task fill, in order.
     """
@@ -121,7 +121,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         return asked | local_secrets(self.secret_names) | result | dict(handed)
 
     def _create(self, context: Mapping[str, Any], handed: Mapping[str, str]) -> dict[str, Any]:
-        """The container, not started. A worker that was killed hard left one of the same name: it goes first."""
+        """The container, not started. One of that name, left by a worker that was killed hard, goes first."""
         ti = context["ti"]
         name = container_name(project_label(), ti.dag_id, ti.task_id, ti.run_id, ti.map_index)
         options = {
@@ -173,7 +173,9 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
     def _remove_leftover(self, name: str) -> None:
         found = self.cli.inspect_container(name)
         if "gaiaflow.task" not in (found["Config"]["Labels"] or {}):
-            raise GaiaflowError(f"a container `{name}` of somebody else is in the way", f"docker rename {name} NEW")
+            raise GaiaflowError(
+                f"a container `{name}` of somebody else is in the way", f"docker rename {name} NEW"
+            )
         self.cli.remove_container(found["Id"], v=True, force=True)
 
     def _put(self, files: Mapping[str, str]) -> None:

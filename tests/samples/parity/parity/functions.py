@@ -45,7 +45,7 @@ def exits(code: Any = 3) -> None:
 def raises_chained() -> None:
     """Raises with a cause."""
     try:
-        {}["missing"]  # noqa: B018
+        {}["missing"]
     except KeyError as error:
         raise ValueError("the outer error") from error
 

@@ -15,7 +15,7 @@ SAME: dict[str, Any] = {
     "tiny": 5e-324,
     "whole_float": 1.0,
     "unicode": "Grüße, 世界 🌍 \u2028",
-    "quotes": "it's \"quoted\" `twice`",
+    "quotes": 'it\'s "quoted" `twice`',
     "backslashes": "C:\\new\\table",
     "newlines": "one\ntwo\r\nthree\ttab",
     "template": "{{ ds }} {% raw %} {# no #}",

@@ -1,0 +1,262 @@
+"""Modes prod_local and prod: the function in a pod of the project's image."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.providers.cncf.kubernetes.utils.pod_manager import EMPTY_XCOM_RESULT, PodLaunchTimeoutException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
+from kubernetes.client.exceptions import ApiException
+
+from gaiaflow import runner
+from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.modes import Mode
+from gaiaflow.operators import pod_spec
+from gaiaflow.operators.call import CallMixin
+from gaiaflow.operators.container import (
+    GRACE_SECONDS,
+    PYTHON,
+    RUNNER,
+    checked_overrides,
+    failure,
+    project_label,
+    required_image,
+    run_variables,
+)
+from gaiaflow.operators.environment import stack_variables
+from gaiaflow.operators.mapping import make
+from gaiaflow.operators.pod_start import WatchfulPodManager, image_error, timeout_error
+from gaiaflow.operators.resources import chosen, parse
+from gaiaflow.tasks import TaskSpec
+
+_RESULT = "leave it out: the function's value is the result"
+RESERVED = {
+    "image": 'image="my-project/my_package:0.1.0"',
+    "env_vars": 'env_vars={"NAME": "value"} of create_task',
+    "container_resources": 'resources={"limits": {"cpu": "2"}}',
+    "cmds": 'func_path="package.module:function"',
+    "arguments": 'func_path="package.module:function"',
+    **dict.fromkeys(("do_xcom_push", "skip_on_exit_code", "base_container_name"), _RESULT),
+}
+# The provider's defaults are slow (5 s between looks), chatty (the whole pod with its environment in the error)
+# or unsafe (a token of the service account in every pod).
+DEFAULTS: dict[str, Any] = {
+    "kubernetes_conn_id": None,
+    "automount_service_account_token": False,
+    "startup_check_interval_seconds": 1,
+    "startup_timeout_seconds": 600,
+    "get_logs": True,
+    "container_name_log_prefix_enabled": False,
+    "log_pod_spec_on_failure": False,
+    "log_events_on_failure": True,
+    "on_finish_action": "delete_pod",
+    "on_kill_action": "delete_pod",
+    "termination_grace_period": GRACE_SECONDS,
+    "termination_message_policy": "FallbackToLogsOnError",
+}
+
+
+class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
+    """Runs ``func_path`` in a pod that is gone afterwards.
+
+    Args:
+        func_path: ``package.module:function``.
+        func_args: positional arguments, JSON, FromTask anywhere in them.
+        func_kwargs: keyword arguments, likewise.
+        mode: prod_local or prod.
+        variables: the environment that the task asks for; as it is, not a template.
+        secret_names: secrets of the namespace; their keys come into the environment, over everything else.
+        task_resources: cpu, memory and gpu.
+        axes: the keyword arguments that the axes of a mapped task fill, in order.
+    """
+
+    template_fields: Sequence[str] = (*CallMixin.call_fields, *KubernetesPodOperator.template_fields)
+
+    def __init__(
+        self,
+        *,
+        func_path: str,
+        func_args: Any = None,
+        func_kwargs: Any = None,
+        mode: str = Mode.PROD.value,
+        variables: Mapping[str, str] | None = None,
+        secret_names: Sequence[str] = (),
+        task_resources: Mapping[str, Any] | None = None,
+        do_xcom_push: bool = True,
+        axes: Sequence[str] = (),
+        axis_0: Any = None,
+        axis_1: Any = None,
+        axis_2: Any = None,
+        axis_3: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        options = {**DEFAULTS, **_place(mode), **kwargs}
+        options["security_context"] = pod_spec.pod_security_context(options.get("security_context"))
+        context = pod_spec.security_context(options.get("container_security_context"))
+        options["container_security_context"] = context
+        super().__init__(cmds=[*PYTHON, RUNNER], do_xcom_push=do_xcom_push, **options)
+        self.mode = mode
+        self.variables = dict(variables or {})
+        self.secret_names = list(secret_names)
+        self.task_resources = dict(task_resources or {})
+        self._empty_handed = False
+        self.set_call(func_path, func_args, func_kwargs, axes, (axis_0, axis_1, axis_2, axis_3))
+
+    @cached_property
+    def pod_manager(self) -> WatchfulPodManager:
+        return WatchfulPodManager(kube_client=self.client, callbacks=self.callbacks)
+
+    def execute(self, context: Mapping[str, Any]) -> Any:
+        """Run the function; its output goes to the task's log."""
+        self._require_cluster()
+        return self._handed_over(super().execute(context))
+
+    def trigger_reentry(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
+        """Take up a deferred task again."""
+        return self._handed_over(super().trigger_reentry(context, event))
+
+    def _require_cluster(self) -> None:
+        if self.mode == Mode.PROD_LOCAL.value and not (self.config_file and Path(self.config_file).is_file()):
+            named = (
+                f"no kubeconfig `{self.config_file}`"
+                if self.config_file
+                else "`GAIAFLOW_KUBECONFIG` is not set"
+            )
+            raise MissingError(f"no local cluster: {named}", "inv prodlocal.start")
+
+    def build_pod_request_obj(self, context: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """The pod. The call and the environment come in here, after Airflow has rendered and stored its fields:
+        neither is a template, and neither shows in the UI."""
+        context = context or {}
+        if self.name is None and "ti" in context:
+            self.name = pod_spec.pod_name(context["ti"].dag_id, context["ti"].task_id)
+        sources = pod_spec.secret_sources(self.secret_names)
+        self.env_from = [*(s for s in self.env_from if s not in sources), *sources]
+        self.env_vars = pod_spec.environment(self._variables(context))
+        resources = chosen(self.task_resources, context.get("params") or {})
+        self.container_resources = pod_spec.requirements(resources)
+        pod = super().build_pod_request_obj(context, **options)
+        pod_spec.restrict(pod)
+        pod.metadata.labels.update(_labels())
+        return pod
+
+    def _variables(self, context: Mapping[str, Any]) -> dict[str, str]:
+        stack = stack_variables(self.mode) if self.mode == Mode.PROD_LOCAL.value else {}
+        call = {}
+        if context:
+            call[runner.CALL] = self.encode_call(context)
+            self.refuse_large(call[runner.CALL])
+        result = {runner.RESULT_FILE: pod_spec.RESULT_FILE} if self.do_xcom_push else {}
+        return run_variables() | stack | self.variables | result | call
+
+    def get_or_create_pod(self, pod_request_obj: Any, context: Any) -> Any:
+        """The pod of this task: a running one that a lost worker left, or a new one."""
+        try:
+            return super().get_or_create_pod(pod_request_obj, context)
+        except ApiException as error:
+            raise GaiaflowError(
+                f"the cluster refused the pod of task `{self.task_id}`: {_said(error)}",
+                "kubectl auth can-i create pods, kubectl describe quota",
+            ) from None
+
+    def await_pod_start(self, pod: Any) -> None:
+        """Wait until the function runs; a pod that never will is given up at once."""
+        try:
+            super().await_pod_start(pod)
+        except PodLaunchFailedException as error:
+            raise image_error(self.image, self.mode, str(error)) from None
+        except PodLaunchTimeoutException as error:
+            raise timeout_error(self.pod_manager.read_pod(pod), str(error)) from None
+
+    def extract_xcom(self, pod: Any, **options: Any) -> Any:
+        """Read the result in the sidecar, and remember when there was none: JSON's null is a result."""
+        text = self.pod_manager.extract_xcom(pod, **options)
+        self._empty_handed = text.rstrip() == EMPTY_XCOM_RESULT
+        return None if self._empty_handed else self.decode_result(text)
+
+    def _handed_over(self, result: Any) -> Any:
+        if self._empty_handed:
+            return self.decode_result(None)
+        return result
+
+    def cleanup(self, pod: Any, remote_pod: Any, xcom_result: Any = None, context: Any = None) -> None:
+        """Remove the pod; the error is the function's last line, unless something else stopped the task."""
+        pending = sys.exc_info()[1]
+        ours = pending is None or isinstance(pending, AirflowException)
+        failed = self._failure(remote_pod) if ours and remote_pod else None
+        try:
+            super().cleanup(pod, remote_pod, xcom_result, context)
+        except AirflowSkipException:
+            raise
+        except AirflowException:
+            if failed is None and pending is None:
+                raise
+        if failed is not None:
+            raise failed from None
+
+    def _failure(self, pod: Any) -> Exception | None:
+        statuses = pod.status.container_statuses or []
+        status = next((s for s in statuses if s.name == self.base_container_name), None)
+        ended = status.state.terminated if status and status.state else None
+        if ended is None or ended.exit_code == 0:
+            return None
+        lines = self._last_lines(pod) or (ended.message or "").splitlines()
+        return failure(self, lines, ended.exit_code, self.image, ended.reason == "OOMKilled")
+
+    def _last_lines(self, pod: Any) -> list[str]:
+        try:
+            log = self.client.read_namespaced_pod_log(
+                pod.metadata.name,
+                pod.metadata.namespace,
+                container=self.base_container_name,
+                tail_lines=50,
+                _preload_content=False,
+            )
+            return str(log.data.decode("utf-8", "replace")).splitlines()
+        except ApiException:
+            return []
+
+
+def _place(mode: str) -> dict[str, Any]:
+    """Which cluster and which namespace. In prod the namespace may come from the service account's own file."""
+    namespace = {"namespace": os.environ.get("GAIAFLOW_NAMESPACE") or None}
+    if mode == Mode.PROD.value:
+        return {"in_cluster": True, **namespace}
+    # Images of the local cluster exist only on its node.
+    policy = {"in_cluster": False, "image_pull_policy": "IfNotPresent"}
+    return {"config_file": os.environ.get("GAIAFLOW_KUBECONFIG") or None, **policy, **namespace}
+
+
+def _labels() -> dict[str, str]:
+    project = pod_spec.label_value(project_label())
+    named = {"gaiaflow/project": project} if project else {}
+    return {"app.kubernetes.io/managed-by": "gaiaflow", **named}
+
+
+def _said(error: ApiException) -> str:
+    try:
+        return str(json.loads(error.body)["message"])
+    except (TypeError, ValueError, KeyError):
+        return f"{error.status} {error.reason}"
+
+
+def build(spec: TaskSpec) -> Any:
+    """The task of a spec; docker is of no use here and stays out."""
+    parse(spec.resources)
+    own = {
+        "image": required_image(spec),
+        "mode": spec.mode.value,
+        "variables": spec.env_vars,
+        "secret_names": spec.secrets,
+        "task_resources": spec.resources,
+        **checked_overrides("kubernetes", spec.kubernetes, KubernetesPodOperator, RESERVED),
+    }
+    return make(PodOperator, spec, own)

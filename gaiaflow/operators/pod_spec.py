@@ -1,0 +1,81 @@
+"""What a pod is made of: names, labels, environment, resources and the restricted security contexts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kubernetes.client import models as k8s
+
+from gaiaflow import runner
+from gaiaflow.operators.resources import Resources
+
+RESULT_FILE = "/airflow/xcom/return.json"
+# Any user but root; the sidecar's image says nothing, the project's image is asked for its own.
+SIDECAR_USER = 10001
+LONGEST_NAME = 54
+_CONTAINER = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+_POD = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+def security_context(given: Any) -> Any:
+    """The context of the function's container: restricted, with what the caller's dict says over it."""
+    return _with(_CONTAINER, given)
+
+
+def pod_security_context(given: Any) -> Any:
+    """The context of the pod: restricted, with what the caller's dict says over it."""
+    return _with(_POD, given)
+
+
+def _with(restricted: Mapping[str, Any], given: Any) -> Any:
+    return {**restricted, **(given or {})} if given is None or isinstance(given, Mapping) else given
+
+
+def restrict(pod: k8s.V1Pod) -> None:
+    """Give every container without a security context a restricted one: the sidecar, and the caller's own."""
+    for container in [*(pod.spec.init_containers or []), *pod.spec.containers]:
+        if container.security_context is None:
+            container.security_context = {**_CONTAINER, "runAsNonRoot": True, "runAsUser": SIDECAR_USER}
+
+
+def environment(variables: Mapping[str, str]) -> list[k8s.V1EnvVar]:
+    """Variables as they are: Kubernetes would replace ``$(NAME)`` and halve ``$$``."""
+    return [
+        k8s.V1EnvVar(name=name, value=value.replace("$", "$$")) for name, value in sorted(variables.items())
+    ]
+
+
+def secret_sources(names: Sequence[str]) -> list[k8s.V1EnvFromSource]:
+    """The keys of secrets as variables.
+
+    A plain variable hides a key of its name from the first source; the second tells the runner, which lets the
+    secret win.
+    """
+    return [
+        k8s.V1EnvFromSource(prefix=prefix, secret_ref=k8s.V1SecretEnvSource(name=name))
+        for name in names
+        for prefix in (None, runner.SECRET)
+    ]
+
+
+def requirements(resources: Resources) -> k8s.V1ResourceRequirements | None:
+    """Requests and limits, or None where nothing was asked for."""
+    limits = dict(resources.limits)
+    if resources.gpu:
+        limits["nvidia.com/gpu"] = str(resources.gpu)
+    if not (limits or resources.requests):
+        return None
+    return k8s.V1ResourceRequirements(requests=dict(resources.requests) or None, limits=limits or None)
+
+
+def pod_name(dag_id: str, task_id: str) -> str:
+    """The readable part of a pod's name; Airflow adds random letters."""
+    name = re.sub(r"[^a-z0-9]+", "-", f"{dag_id}-{task_id}".lower()).strip("-")
+    return name[:LONGEST_NAME].strip("-") or "task"
+
+
+def label_value(text: str) -> str:
+    """A text as Kubernetes takes it for a label."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", text)[:63].strip("._-")

@@ -1,0 +1,67 @@
+"""Why a pod does not start, told at once and in terms of what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
+
+from gaiaflow.errors import GaiaflowError, MissingError
+
+_BUILD = {"prod_local": "inv prodlocal.dockerize", "prod": "inv prod.push"}
+_CREATE_SECRET = "inv secret.create"  # noqa: S105 - a command
+
+
+class WatchfulPodManager(PodManager):  # type: ignore[misc]
+    """Ends the wait for a pod that can never start; the provider knows only of images."""
+
+    def read_pod(self, pod: Any) -> Any:
+        remote = super().read_pod(pod)
+        refuse_hopeless(remote)
+        return remote
+
+
+def refuse_hopeless(pod: Any) -> None:
+    """Raise when a container cannot be made from what the pod asks for.
+
+    Raises:
+        MissingError: a secret is not there.
+        GaiaflowError: the image wants to run as root, or another setting is refused.
+    """
+    for reason, message in _waiting(pod):
+        if reason != "CreateContainerConfigError":
+            continue
+        if message.startswith("secret ") and "not found" in message:
+            name = message.split('"')[1] if '"' in message else "NAME"
+            raise MissingError(f"secret `{name}` is not in the cluster", f"{_CREATE_SECRET} {name}")
+        if "run as root" in message or "runAsNonRoot" in message or "non-root" in message:
+            raise GaiaflowError(
+                f"the cluster runs no container as root: {message}",
+                'USER 10001 in the Dockerfile, or kubernetes={"security_context": {"runAsUser": 10001}}',
+            )
+        raise GaiaflowError(f"the container cannot be made: {message}", "kubectl describe pod")
+
+
+def image_error(image: str, mode: str, said: str) -> GaiaflowError:
+    """The error of a pod whose launch failed."""
+    if "Image cannot be pulled" not in said:
+        return GaiaflowError(f"the pod ended before its function started: {said}", "kubectl get events")
+    reason = " ".join(said.partition(":")[2].split())
+    where = "in the local cluster" if mode == "prod_local" else "where the cluster looks for it"
+    return MissingError(f"image `{image}` is not {where}: {reason}", _BUILD[mode])
+
+
+def timeout_error(pod: Any, said: str) -> GaiaflowError:
+    """The error of a pod that waited in vain, with the scheduler's reason."""
+    conditions = pod.status.conditions or []
+    why = [c.message for c in conditions if c.status != "True" and c.message]
+    why += [f"{reason}: {message}" for reason, message in _waiting(pod)]
+    return GaiaflowError(f"the pod did not start: {why[0] if why else said}", "kubectl describe pod")
+
+
+def _waiting(pod: Any) -> Iterator[tuple[str, str]]:
+    for status in pod.status.container_statuses or []:
+        waiting = status.state.waiting if status.state else None
+        if waiting:
+            yield waiting.reason or "", waiting.message or ""
