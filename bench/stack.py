@@ -1,0 +1,109 @@
+"""What the embedded Airflow needs, against `airflow standalone` as it comes; and a second start against the first."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from measure import Figure
+
+ROOT = Path(__file__).parents[1]
+SETTLE_SECONDS = 20
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all that it started."""
+    import psutil
+
+    return [pid, *(p.pid for p in psutil.Process(pid).children(recursive=True))]
+
+
+def memory(pids: list[int]) -> int:
+    """KiB of proportional memory: a page shared by three processes counts a third in each."""
+    total = 0
+    for pid in pids:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    return total
+
+
+def inv(project: Path, *argv: str) -> float:
+    begun = time.perf_counter()
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [sys.executable, "-m", "invoke", *argv], cwd=project, env=env, check=True, capture_output=True
+    )
+    return time.perf_counter() - begun
+
+
+def embedded(project: Path) -> tuple[int, int, float, float]:
+    """Processes, KiB, seconds of the first start (environments made), seconds of a second one."""
+    from gaiaflow.infra import process
+    from gaiaflow.infra.stack import MARK
+    from gaiaflow.project import Project
+
+    first = inv(project, "dev.start", "--backend", "embedded", "--auto-ports", "--wait", "600")
+    try:
+        second = inv(project, "dev.start", "--backend", "embedded")
+        time.sleep(SETTLE_SECONDS)
+        pids = list(process.marked(MARK, f"{Project.find(project).id}/airflow"))
+        return len(pids), memory(pids), first, second
+    finally:
+        inv(project, "dev.stop")
+
+
+def standalone(project: Path, home: Path) -> tuple[int, int]:
+    """Processes and KiB of `airflow standalone` with its defaults, in the same environment."""
+    programs = project / ".gaiaflow" / "envs" / "airflow" / "bin"
+    env = {
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+    }
+    log = (home / "standalone.log").open("wb")
+    started = subprocess.Popen([programs / "airflow", "standalone"], env=env, stdout=log, stderr=log)
+    try:
+        wait_for_workers(started.pid)
+        pids = tree(started.pid)
+        return len(pids), memory(pids)
+    finally:
+        started.send_signal(signal.SIGINT)  # SIGTERM would leave its children behind
+        started.wait(timeout=60)
+
+
+def wait_for_workers(pid: int) -> None:
+    """Until no process has come for a while."""
+    seen, since, ends = 0, time.monotonic(), time.monotonic() + 300
+    while time.monotonic() < ends and time.monotonic() - since < SETTLE_SECONDS:
+        time.sleep(1)
+        now = len(tree(pid))
+        if now != seen:
+            seen, since = now, time.monotonic()
+
+
+def figures() -> list[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        project, home = Path(folder) / "project", Path(folder) / "standalone"
+        shutil.copytree(ROOT / "gaiaflow" / "template", project)
+        home.mkdir()
+        count, used, first, second = embedded(project)
+        default_count, default_used = standalone(project, home)
+    return [
+        Figure("processes of the embedded Airflow", count, 15, f"standalone has {default_count}"),
+        Figure(
+            "its memory against standalone", used / default_used, 0.4, f"{used} KiB against {default_used} KiB"
+        ),
+        Figure("second start against the first", second / first, 0.05, f"{second:.1f} s against {first:.1f} s"),
+    ]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps([figure.as_dict() for figure in figures()], indent=2) + "\n")
