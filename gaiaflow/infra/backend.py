@@ -24,12 +24,20 @@ class StartOptions:
         ports: the ports a person asked for by flag or variable; the rest is the table's.
         auto_ports: take the next free port where one is taken, instead of refusing.
         wait: seconds until a service that does not answer is called still starting.
+        extras: what runs beside the services; on the docker backend ``dev_docker``.
+        docker_build: build the images although they are there.
+        cache: let that build take layers from earlier ones.
+        force_new: make the containers anew although they are there.
     """
 
     services: list[str]
     ports: Mapping[str, int] = field(default_factory=dict)
     auto_ports: bool = False
     wait: float = 180
+    extras: tuple[str, ...] = ()
+    docker_build: bool = False
+    cache: bool = False
+    force_new: bool = False
 
 
 @dataclass(frozen=True)

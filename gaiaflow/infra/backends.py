@@ -7,12 +7,13 @@ from collections.abc import Callable
 from gaiaflow.errors import MissingError, UsageError, near_miss
 from gaiaflow.infra import privatefile
 from gaiaflow.infra.backend import Backend, Credential
+from gaiaflow.infra.compose import Compose
 from gaiaflow.infra.embedded import STATE, Embedded
 from gaiaflow.project import Project
 
 AUTO = "auto"
 NAMES = (AUTO, "embedded", "docker")
-BACKENDS: dict[str, type[Backend]] = {Embedded.name: Embedded}
+BACKENDS: dict[str, type[Backend]] = {Embedded.name: Embedded, Compose.name: Compose}
 
 
 def choose(project: Project, wanted: str, engine_answers: Callable[[], bool]) -> tuple[Backend, str]:

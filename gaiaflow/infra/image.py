@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,6 +96,7 @@ def run_build(
     labels: Mapping[str, str],
     arguments: Mapping[str, str],
     no_cache: bool = False,
+    options: Sequence[str] = (),
 ) -> None:
     """`docker build`; what it printed last is the end of the error."""
     command = ["docker", "build", "--progress", "plain", "--file", str(dockerfile)]
@@ -103,7 +104,7 @@ def run_build(
     command += [part for key, value in labels.items() for part in ("--label", f"{key}={value}")]
     command += [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
     command += [part for key in _PROXIES if key in os.environ for part in ("--build-arg", key)]
-    command += [*(["--no-cache"] if no_cache else []), str(context)]
+    command += [*options, *(["--no-cache"] if no_cache else []), str(context)]
     done = process.run(command, env={**os.environ, "DOCKER_BUILDKIT": "1"}, check=False)
     if done.code:
         raise GaiaflowError(

@@ -1,0 +1,112 @@
+"""What the composed stack of one project left on the engine: found by label, named with its size, removed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra.backend import Holding
+from gaiaflow.infra.docker import PROJECT_LABEL, connect
+from gaiaflow.project import Project
+
+
+def volumes(project: Project) -> list[Holding]:
+    """The volumes with their sizes."""
+    with closing(connect()) as client:
+        return _volumes(client, project)
+
+
+def everything(project: Project) -> list[Holding]:
+    """Containers, networks, volumes, images, and the project's home."""
+    with closing(connect()) as client:
+        own = _own(project)
+        containers = client.containers.list(all=True, filters=own, ignore_removed=True)
+        found = [Holding("container", str(c.name), None) for c in containers]
+        found += [Holding("network", str(n.name), None) for n in client.networks.list(filters=own)]
+        found += _volumes(client, project)
+        images = client.images.list(filters=own)
+        found += [Holding("image", tag, i.attrs["Size"]) for i in images for tag in i.tags]
+    home = [project.home] if project.home.is_dir() else []
+    return found + [Holding("folder", str(path), _folder_size(path)) for path in home]
+
+
+def _own(project: Project) -> dict[str, Any]:
+    return {"label": f"{PROJECT_LABEL}={project.id}"}
+
+
+def _volumes(client: Any, project: Project) -> list[Holding]:
+    names = {v.name for v in client.volumes.list(filters=_own(project))}
+    if not names:
+        return []
+    used = {v["Name"]: (v.get("UsageData") or {}).get("Size") for v in client.df().get("Volumes") or []}
+    return [Holding("volume", name, used.get(name)) for name in sorted(names)]
+
+
+def _folder_size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def remove(project: Project, holdings: list[Holding]) -> None:
+    """Remove what was named: each is looked up again, and must still carry the project's label.
+
+    Raises:
+        GaiaflowError: one of them is not the project's, or is in use.
+    """
+    if any(h.kind == "volume" for h in holdings):
+        _remove_containers(project)
+    order = ("container", "network", "volume", "image", "folder")
+    for holding in sorted(holdings, key=lambda h: order.index(h.kind)):
+        if holding.kind == "folder":
+            _remove_folder(project, Path(holding.name))
+        else:
+            _remove_one(project, holding)
+
+
+def _remove_containers(project: Project) -> None:
+    """A volume can go only after the containers that know it, also those that have ended."""
+    with closing(connect()) as client:
+        for container in client.containers.list(all=True, filters=_own(project), ignore_removed=True):
+            container.remove(force=True)
+
+
+def _remove_one(project: Project, holding: Holding) -> None:
+    from docker.errors import APIError, NotFound
+
+    with closing(connect()) as client, suppress(NotFound):
+        found, labels, go = _look_up(client, holding)
+        if labels.get(PROJECT_LABEL) != project.id:
+            raise GaiaflowError(f"{holding.kind} `{holding.name}` is not this project's: not removed")
+        try:
+            go(found)
+        except NotFound:
+            return
+        except APIError as error:
+            raise GaiaflowError(
+                f"cannot remove {holding.kind} `{holding.name}`: {error.explanation}", "docker ps --all"
+            ) from None
+
+
+def _look_up(client: Any, holding: Holding) -> tuple[Any, dict[str, str], Callable[[Any], None]]:
+    """The thing itself, its labels, and how it is removed."""
+    name = holding.name
+    if holding.kind == "container":
+        found = client.containers.get(name)
+        return found, found.labels, lambda it: it.remove(force=True)
+    if holding.kind == "network":
+        found = client.networks.get(name)
+        return found, found.attrs.get("Labels") or {}, lambda it: it.remove()
+    if holding.kind == "volume":
+        found = client.volumes.get(name)
+        return found, found.attrs.get("Labels") or {}, lambda it: it.remove()
+    found = client.images.get(name)
+    return found, found.labels, lambda _: client.images.remove(name)
+
+
+def _remove_folder(project: Project, folder: Path) -> None:
+    if folder != project.home:
+        raise GaiaflowError(f"`{folder}` is not this project's home: not removed")
+    shutil.rmtree(folder, ignore_errors=False)

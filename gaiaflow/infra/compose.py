@@ -1,0 +1,249 @@
+"""The docker backend: the stack as containers, by Docker Compose v2."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gaiaflow.endpoints import SERVICES, Endpoints
+from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
+from gaiaflow.infra import (
+    belongings,
+    containers,
+    dependency,
+    health,
+    keys,
+    ports,
+    privatefile,
+    process,
+    stackimage,
+)
+from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions
+from gaiaflow.infra.composition import DEV_DOCKER, Composition
+from gaiaflow.infra.containers import PARTS, Container
+from gaiaflow.infra.embedded import STATE
+from gaiaflow.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+UP_SECONDS = 900
+_NEEDS_ENVIRONMENT = {"airflow", "jupyter"}
+
+
+class Compose:
+    """The stack of one project as containers."""
+
+    name = "docker"
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    # Start
+
+    def phases(self, options: StartOptions) -> int:
+        return 3 + bool(_NEEDS_ENVIRONMENT & set(options.services)) + len(options.services)
+
+    def start(self, options: StartOptions, phase: Phase) -> Endpoints:
+        with phase("ports and keys"):
+            composition = self._settle(options)
+        with phase("images"):
+            self._build(composition, options)
+        if _NEEDS_ENVIRONMENT & set(options.services):
+            with phase("environment project"):
+                dependency.ensure(composition)
+        with phase("containers"):
+            begun = self._up(composition, options)
+        deadline = time.monotonic() + options.wait
+        for service in self._awaited(composition, options.services):
+            with phase(f"{service} answers"):
+                self._await(composition, service, begun, deadline)
+        return composition.endpoints
+
+    def _settle(self, options: StartOptions) -> Composition:
+        """Decide on the ports, refuse before anything has started, and write what the containers read."""
+        composition = Composition(self.project, self._ports(options), self._extras(options))
+        composition.write()
+        self._remember(composition)
+        return composition
+
+    def _ports(self, options: StartOptions) -> dict[str, int]:
+        up = self._running_services()
+        old: dict[str, int] = self._kept().get("ports", {})
+        fixed = {name: port for name, port in old.items() if name.partition("-")[0] in up}
+        for name, port in fixed.items():
+            if options.ports.get(name, port) != port:
+                raise UsageError(f"`{name}` runs already, on port {port}", f"inv dev.stop --service {name}")
+        wanted = {**ports.wanted(self.project, {}), **(old if up else {}), **options.ports}
+        free = {name: port for name, port in wanted.items() if name not in fixed}
+        started = {name: port for name, port in free.items() if name.partition("-")[0] in options.services}
+        return {**free, **fixed, **ports.settle(started, options.auto_ports)}
+
+    def _extras(self, options: StartOptions) -> tuple[str, ...]:
+        unknown = set(options.extras) - {DEV_DOCKER}
+        if unknown:
+            raise UsageError(f"`--with {unknown.pop()}` is not known", f"inv dev.start --with {DEV_DOCKER}")
+        kept = self._kept().get("extras", []) if "airflow" in self._running_services() else []
+        return tuple(sorted({*options.extras, *kept}))
+
+    def _remember(self, composition: Composition) -> None:
+        kept = {"backend": self.name, "ports": composition.ports, "extras": composition.extras}
+        privatefile.write_json(self.project.home / STATE, kept)
+
+    def _kept(self) -> dict[str, Any]:
+        kept = privatefile.read_json(self.project.home / STATE)
+        return kept if kept.get("backend") == self.name else {}
+
+    def _build(self, composition: Composition, options: StartOptions) -> None:
+        needed = stackimage.needed(options.services)
+        missing = needed if options.docker_build else stackimage.missing(self.project, options.services)
+        if missing:
+            stackimage.build(self.project, missing, cache=options.cache or not options.docker_build)
+        if "s3" in options.services:
+            composition.make_certificates()
+
+    def _up(self, composition: Composition, options: StartOptions) -> set[str]:
+        """Start the containers; the names of those that this call began."""
+        before = {c.part for c in self._containers() if c.state == "running"}
+        parts = [part for part in self._parts(composition, options.services) if part not in before]
+        wanted = self._parts(composition, options.services) if options.force_new else parts
+        flags = ["--force-recreate"] if options.force_new else []
+        try:
+            if wanted:
+                self._compose(composition, "up", "--detach", "--no-build", *flags, *wanted)
+        except GaiaflowError as error:
+            self._stop_parts(set(parts))
+            raise self._explained(error, parts) from None
+        except KeyboardInterrupt:
+            self._stop_parts(set(parts))
+            raise
+        return set(parts)
+
+    def _explained(self, error: GaiaflowError, parts: Sequence[str]) -> GaiaflowError:
+        """The error with the last lines of the container that failed, when one did."""
+        failed = next((c for c in self._containers() if c.part in parts and c.failed), None)
+        if failed is None:
+            return error
+        tail = "\n".join(containers.tail(self.project, failed.part, process.TAIL))
+        return GaiaflowError(
+            f"`{failed.part}` {failed.detail}; what this start began is stopped. Its last lines:\n{tail}",
+            f"docker logs {failed.name}",
+        )
+
+    def _await(self, composition: Composition, service: str, begun: set[str], deadline: float) -> None:
+        url = composition.endpoints.url(service)
+        while not health.answers(service, url):
+            found = {c.part: c for c in self._containers()}
+            dead = next((c for part, c in found.items() if part in begun and c.failed), None)
+            if dead:
+                error = self._explained(GaiaflowError(dead.detail), [dead.part])
+                self._stop_parts(begun)
+                raise error
+            if time.monotonic() > deadline:
+                waiting = [part for part in PARTS[service] if part in found and found[part].health != "healthy"]
+                raise StillStartingError(
+                    f"`{service}` does not answer yet at {url}{SERVICES[service].health}; it goes on starting, "
+                    f"waiting for {', '.join(waiting) or service}",
+                    f"inv dev.status, or inv dev.logs --service {service}",
+                )
+            time.sleep(0.5)
+
+    def _awaited(self, composition: Composition, services: Iterable[str]) -> list[str]:
+        return [s for s in services if s != "s3" or composition.provider != "external"]
+
+    def _parts(self, composition: Composition, services: Sequence[str]) -> list[str]:
+        """The containers of some services."""
+        parts = [part for service in self._awaited(composition, services) for part in PARTS[service]]
+        proxy = ["docker-proxy"] if "airflow" in services and DEV_DOCKER in composition.extras else []
+        return list(dict.fromkeys([*parts, *proxy]))
+
+    # Stop
+
+    def stop(self, services: list[str]) -> list[str]:
+        ran = [service for service in services if service in self._running_services()]
+        going = {part for service in services for part in (*PARTS[service], "docker-proxy")}
+        left = {s for s in self._running_services() if s not in services}
+        staying = {part for service in left for part in PARTS[service]}
+        if "airflow" in left:
+            staying.add("docker-proxy")
+        self._stop_parts(going - staying)
+        return ran
+
+    def _stop_parts(self, parts: set[str]) -> None:
+        running = [
+            c.part for c in self._containers() if c.part in parts and c.state not in ("exited", "created")
+        ]
+        if running:
+            self._compose(self._composition(), "stop", *running)
+
+    def _compose(self, composition: Composition, *arguments: str) -> process.Output:
+        hint = "docker compose version" if arguments[0] == "up" else ""
+        return process.run(
+            composition.command(*arguments), env=composition.variables(), timeout=UP_SECONDS, hint=hint
+        )
+
+    def _composition(self) -> Composition:
+        extras = self._kept().get("extras", [])
+        return Composition(self.project, dict(self.endpoints().ports), tuple(extras))
+
+    # Look
+
+    def _containers(self) -> list[Container]:
+        return containers.of(self.project)
+
+    def _running_services(self) -> set[str]:
+        running = {c.part for c in self._containers() if c.state in ("running", "restarting")}
+        return {s for s, parts in PARTS.items() if containers.lasting(parts) <= running}
+
+    def status(self) -> list[ServiceStatus]:
+        found, endpoints = {c.part: c for c in self._containers()}, self.endpoints()
+        return [containers.status(service, found, endpoints) for service in SERVICES]
+
+    def logs(self, services: list[str], lines: int, follow: bool) -> Iterator[str]:
+        parts = [part for service in services for part in PARTS[service]]
+        return containers.logs(self.project, list(dict.fromkeys(parts)), lines, follow)
+
+    def endpoints(self) -> Endpoints:
+        kept: dict[str, int] = privatefile.read_json(self.project.home / STATE).get("ports", {})
+        return Endpoints(kept or ports.wanted(self.project, {}))
+
+    def credentials(self) -> list[Credential]:
+        made, place, endpoints = keys.load(self.project), keys.place(self.project), self.endpoints()
+        rows = [
+            ("s3", made.s3_access_key, made.s3_secret_key),
+            ("s3-console", keys.USER, made.s3_console_password),
+            ("mlflow", "", ""),
+            ("airflow", keys.USER, made.airflow_password),
+            ("jupyter", "", made.jupyter_token),
+        ]
+        return [Credential(name, endpoints.url(name), user, secret, place) for name, user, secret in rows]
+
+    def resolved(self) -> str:
+        """The composition with everything filled in, as one compose file; it holds the keys."""
+        composition = self._composition()
+        composition.write()
+        return self._compose(composition, "config").stdout
+
+    def update_dependencies(self) -> bool:
+        """Bring the project's dependencies into the running stack; whether anything changed."""
+        composition = self._composition()
+        composition.write()
+        wanted = ["airflow", "jupyter"]
+        if missing := stackimage.missing(self.project, wanted):
+            stackimage.build(self.project, missing)
+        changed = dependency.ensure(composition)
+        if changed and "jupyter" in self._running_services():
+            self._compose(composition, "restart", "jupyter")
+        return changed
+
+    # Remove
+
+    def volumes(self) -> list[Holding]:
+        return belongings.volumes(self.project)
+
+    def holdings(self) -> list[Holding]:
+        return belongings.everything(self.project)
+
+    def remove(self, holdings: list[Holding]) -> None:
+        belongings.remove(self.project, holdings)

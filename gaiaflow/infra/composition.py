@@ -1,0 +1,260 @@
+"""What Docker Compose is told about one project's stack: files, variables, environments, command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gaiaflow.endpoints import LOOPBACK, PORTS, Endpoints, Vantage
+from gaiaflow.errors import UsageError, near_miss
+from gaiaflow.infra import airflow, keys, mlflow, privatefile, process, s3, stackimage, taskenv
+from gaiaflow.infra.docker import engine_address
+from gaiaflow.infra.image import image_name
+from gaiaflow.infra.keys import USER
+from gaiaflow.infra.shipped import shipped
+from gaiaflow.infra.stack import BUCKET, REGION, unsteered
+from gaiaflow.project import Project
+
+PROVIDERS = ("seaweedfs", "minio", "external")
+DEV_DOCKER = "dev_docker"
+# Used where the host's user is root: no container of the stack runs as that.
+OTHER_UID = 10001
+_AIRFLOW_HOME = Path("/opt/airflow")
+_KEYS = Path("/opt/gaiaflow/keys")
+_POSTGRES = {"POSTGRES_USER": "gaiaflow", "POSTGRES_DB": "airflow"}
+_PYTHON = "/opt/env/current/bin/python"
+# The site's own choices, handed on as they are.
+_CHOICES = ("GAIAFLOW_POSTGRES_IMAGE", "GAIAFLOW_S3_IMAGE")
+_MEMORY = tuple(
+    f"GAIAFLOW_{name}_MEMORY" for name in ("AIRFLOW", "TASKS", "POSTGRES", "MLFLOW", "S3", "JUPYTER")
+)
+
+
+@dataclass(frozen=True)
+class Composition:
+    """One project's stack as Compose sees it.
+
+    Attributes:
+        ports: the host's port of each entry of endpoints.PORTS.
+        extras: overlays that were asked for, of which there is ``dev_docker``.
+    """
+
+    project: Project
+    ports: dict[str, int]
+    extras: tuple[str, ...] = ()
+
+    @property
+    def home(self) -> Path:
+        return privatefile.folder(privatefile.folder(self.project.home) / "compose")
+
+    @property
+    def provider(self) -> str:
+        """Which S3 store: seaweedfs, minio, or external."""
+        name = self.project.setting("GAIAFLOW_S3_PROVIDER", PROVIDERS[0])
+        if name not in PROVIDERS:
+            raise UsageError(
+                f"`GAIAFLOW_S3_PROVIDER` is `{name}`{near_miss(name, PROVIDERS)}",
+                f"one of {', '.join(PROVIDERS)}",
+            )
+        return name
+
+    @property
+    def files(self) -> list[Path]:
+        """compose.yml and its overlays."""
+        overlays = [] if self.provider == "external" else [f"s3-{self.provider}.yml"]
+        return [
+            shipped("compose") / name for name in ("compose.yml", *overlays, *(f"{e}.yml" for e in self.extras))
+        ]
+
+    def command(self, *arguments: str) -> list[str]:
+        """``docker compose`` for this project."""
+        files = [part for file in self.files for part in ("--file", str(file))]
+        start = ["docker", "compose", "--project-name", self.project.id, "--project-directory", str(self.home)]
+        return [*start, *files, *arguments]
+
+    def variables(self) -> dict[str, str]:
+        """The environment of ``docker compose``; it holds no secret."""
+        images = {f"GAIAFLOW_{k.upper()}_IMAGE": v for k, v in stackimage.names(self.project).items()}
+        chosen = {name: self.project.setting(name, "") for name in (*_CHOICES, *_MEMORY)}
+        uid, gid = owner()
+        return {
+            **unsteered(),
+            **images,
+            **{name: value for name, value in chosen.items() if value},
+            **{PORTS[name].variable: str(port) for name, port in self.ports.items()},
+            **_socket(),
+            "GAIAFLOW_PROJECT_ID": self.project.id,
+            "GAIAFLOW_PROJECT": str(self.project.root),
+            "GAIAFLOW_SOURCE": str(self.project.source),
+            "GAIAFLOW_COMPOSE_HOME": str(self.home),
+            "GAIAFLOW_UID": str(uid),
+            "GAIAFLOW_GID": str(gid),
+        }
+
+    # The files that hold the keys
+
+    def write(self) -> None:
+        """Write each service's environment, 0600, and what else the containers read."""
+        made = keys.load(self.project)
+        for name, values in (
+            ("postgres", {**_POSTGRES, "POSTGRES_PASSWORD": made.postgres_password}),
+            ("airflow", self._airflow()),
+            ("mlflow", self._mlflow()),
+            ("s3", self._s3()),
+            ("jupyter", self._jupyter()),
+        ):
+            write_env_file(self.home / f"{name}.env", values)
+        folder = self.folder("airflow")
+        privatefile.write_json(folder / "passwords.json", {USER: made.airflow_password})
+        privatefile.write(self.folder("s3") / "security.toml", s3.security(Path("/opt/gaiaflow/s3"), made))
+        taskenv.write_variables(self.folder("task") / f"{DEV_DOCKER}.env", self.task_environment())
+        for folder in (self.folder("airflow"), self.folder("s3"), self.folder("task"), *self._handed_over()):
+            hand_over(folder)
+
+    def folder(self, name: str) -> Path:
+        """A folder that some container mounts."""
+        return privatefile.folder(self.home / name)
+
+    def _handed_over(self) -> list[Path]:
+        """Folders of others that Airflow's processes read: local secrets, and what the local cluster left."""
+        return [privatefile.folder(self.project.home / name) for name in ("secrets", "prodlocal")]
+
+    def make_certificates(self) -> None:
+        """What closes SeaweedFS's inner connections; made once, in its own image, without a network."""
+        folder = self.folder("s3")
+        if self.provider != "seaweedfs" or (folder / "s3.key").exists():
+            return
+        hand_over(folder)
+        uid, gid = owner()
+        command = ["docker", "run", "--rm", "--network", "none", "--user", f"{uid}:{gid}"]
+        command += ["--volume", f"{folder}:/work", stackimage.names(self.project)["services"]]
+        process.run([*command, "python", "/opt/gaiaflow/scripts/certificates.py", "/work"], timeout=120)
+
+    @property
+    def endpoints(self) -> Endpoints:
+        return Endpoints(self.ports)
+
+    def s3_keys(self) -> dict[str, str]:
+        """The S3 keys as boto3 and MLflow read them; an external store's come from the project's .env."""
+        if self.provider == "external":
+            names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+            return {"AWS_DEFAULT_REGION": REGION, **{n: v for n in names if (v := self.project.setting(n, ""))}}
+        made = keys.load(self.project)
+        return {
+            "AWS_ACCESS_KEY_ID": made.s3_access_key,
+            "AWS_SECRET_ACCESS_KEY": made.s3_secret_key,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+    def _s3_url(self) -> str:
+        if self.provider != "external":
+            return self.endpoints.url("s3", Vantage.CONTAINER)
+        if url := self.project.setting("GAIAFLOW_S3_ENDPOINT", ""):
+            return url
+        raise UsageError(
+            "`GAIAFLOW_S3_PROVIDER` is `external`, but nothing says where it is",
+            "GAIAFLOW_S3_ENDPOINT=https://… in .env",
+        )
+
+    def task_environment(self) -> dict[str, str]:
+        """Addresses and keys for code in a container of the stack's network."""
+        url = self._s3_url()
+        found = {**self.endpoints.task_environment(Vantage.CONTAINER), **self.s3_keys()}
+        return {**found, "AWS_ENDPOINT_URL_S3": url, "MLFLOW_S3_ENDPOINT_URL": url}
+
+    def _airflow(self) -> dict[str, str]:
+        made = keys.load(self.project)
+        database = f"postgresql+psycopg2://gaiaflow:{made.postgres_password}@postgres/airflow"
+        options = {
+            "core__simple_auth_manager_passwords_file": str(_KEYS / "passwords.json"),
+            "core__execution_api_server_url": self.endpoints.url("airflow", Vantage.CONTAINER) + "/execution/",
+            "database__sql_alchemy_conn": database,
+            "logging__base_log_folder": str(_AIRFLOW_HOME / "logs"),
+            "logging__dag_processor_child_process_log_directory": str(_AIRFLOW_HOME / "logs" / "dag_processor"),
+            "scheduler__enable_health_check": "True",
+            "api__host": "0.0.0.0",  # noqa: S104 - in a container, published on loopback only
+            "api__port": str(PORTS["airflow"].inner_port),
+            "api__base_url": self.endpoints.url("airflow"),
+            "api__workers": "1",
+        }
+        return {
+            **airflow.settings(self.project, _AIRFLOW_HOME, made),
+            **{f"AIRFLOW__{name.upper()}": value for name, value in options.items()},
+            "POSTGRES_PASSWORD": made.postgres_password,
+            **self._contract(),
+            **self.task_environment(),
+        }
+
+    def _contract(self) -> dict[str, str]:
+        """What the operators read."""
+        cluster = self.project.home / "prodlocal"
+        places = {
+            "GAIAFLOW_KUBECONFIG": cluster / "config-container",
+            "GAIAFLOW_TASK_ENV_PROD_LOCAL": cluster / "task.env",
+        }
+        return {
+            "GAIAFLOW_IMAGE": image_name(self.project),
+            **airflow.contract(self.project),
+            **{name: str(file) for name, file in places.items() if file.exists()},
+            "GAIAFLOW_TASK_ENV_DEV_DOCKER": str(self.home / "task" / f"{DEV_DOCKER}.env"),
+            "GAIAFLOW_PYTHON": _PYTHON,
+        }
+
+    def _mlflow(self) -> dict[str, str]:
+        password = keys.load(self.project).postgres_password
+        port = self.ports["mlflow"]
+        return {
+            **self.s3_keys(),
+            "MLFLOW_BACKEND_STORE_URI": f"postgresql+psycopg2://gaiaflow:{password}@postgres/mlflow",
+            "MLFLOW_SERVER_ALLOWED_HOSTS": mlflow.allowed_hosts(self.endpoints),
+            "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": f"http://{LOOPBACK}:{port},http://localhost:{port}",
+            "MLFLOW_S3_ENDPOINT_URL": self._s3_url(),
+            "AWS_ENDPOINT_URL_S3": self._s3_url(),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "GAIAFLOW_BUCKET": BUCKET,
+        }
+
+    def _s3(self) -> dict[str, str]:
+        made = keys.load(self.project)
+        minio = {"MINIO_ROOT_USER": made.s3_access_key, "MINIO_ROOT_PASSWORD": made.s3_secret_key}
+        return minio if self.provider == "minio" else self.s3_keys()
+
+    def _jupyter(self) -> dict[str, str]:
+        folders = {
+            f"JUPYTER_{name}_DIR": f"/opt/jupyter/{name.lower()}" for name in ("CONFIG", "DATA", "RUNTIME")
+        }
+        token = keys.load(self.project).jupyter_token
+        return {**self.task_environment(), **folders, "JUPYTER_TOKEN": token, "GAIAFLOW_MODE": "dev"}
+
+
+def owner() -> tuple[int, int]:
+    """The user and group that the containers run as: the host's, or another where that is root."""
+    return (os.getuid(), os.getgid()) if os.getuid() else (OTHER_UID, 0)
+
+
+def hand_over(folder: Path) -> None:
+    """Let the containers' user read a folder: it is theirs already, but where the host's user is root."""
+    uid, gid = owner()
+    for path in [folder, *folder.rglob("*")] if uid != os.getuid() else []:
+        os.chown(path, uid, gid, follow_symlinks=False)
+
+
+def write_env_file(file: Path, values: Mapping[str, str]) -> Path:
+    """A file for Compose's ``env_file``, 0600: single quotes keep every character but the quote itself."""
+    lines = [f"{name}='{value}'\n" for name, value in values.items() if "'" not in value and "\n" not in value]
+    if len(lines) != len(values):
+        raise UsageError(
+            "a path or a value of the stack has a quote or a line break in it", "rename the folder"
+        )
+    return privatefile.write(file, "".join(lines))
+
+
+def _socket() -> dict[str, str]:
+    """Where the engine's socket is, and the group that may use it; for the proxy of dev_docker."""
+    address = engine_address() or ""
+    path = Path(address.removeprefix("unix://") if address.startswith("unix://") else "/var/run/docker.sock")
+    found = {"GAIAFLOW_DOCKER_SOCKET": str(path)}
+    return {**found, "GAIAFLOW_SOCKET_GID": str(path.stat().st_gid)} if path.exists() else found
