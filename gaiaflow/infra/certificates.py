@@ -39,7 +39,7 @@ def _certificate(common_name: str, key: Any, issuer: str, issuer_key: Any, autho
         .add_extension(here, critical=False)
         .sign(issuer_key, hashes.SHA256())
     )
-    return certificate.public_bytes(serialization.Encoding.PEM)
+    return bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def make(folder: Path) -> None:

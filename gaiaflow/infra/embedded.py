@@ -153,9 +153,16 @@ class Embedded:
         ran = [name for name in services if name in self._running_services()]
         self.supervisor.stop(name for service in services for name in _NAMES[service])
         self._sweep(services)
+        if "s3" in services:
+            self._remove_sockets()
         if not any(state.alive for state in self.supervisor.states().values()):
             self.supervisor.shutdown()
         return ran
+
+    def _remove_sockets(self) -> None:
+        kept = privatefile.read_json(self.project.home / STATE)
+        for path in s3.sockets(kept["inner"], kept["ports"]["s3-console"]) if "inner" in kept else ():
+            path.unlink(missing_ok=True)
 
     def _sweep(self, services: list[str]) -> None:
         """End what left its process group: a task's child, a kernel, the orphans of a killed supervisor."""

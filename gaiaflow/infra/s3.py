@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from pathlib import Path
+from pathlib import Path
 
 from gaiaflow.endpoints import LOOPBACK
 from gaiaflow.infra import certificates, privatefile, process
@@ -28,6 +29,13 @@ def prepare(stack: Stack) -> None:
         script = [stack.python("services"), "-I", certificates.__file__, str(folder)]
         process.run(script, timeout=60, hint="inv dev.logs --service s3")
     privatefile.write(folder / "security.toml", security(folder, stack.keys))
+
+
+def sockets(inner: list[int], console: int) -> list[Path]:
+    """What SeaweedFS leaves in /tmp, whose place it does not let anybody choose: 0700, and behind the certificates."""
+    numbers = {"master": inner[1], "volume": inner[3], "filer": inner[5], "s3": inner[6]}
+    numbers["admin"] = console + CONSOLE_GRPC
+    return [Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock") for part, port in numbers.items()]  # noqa: S108
 
 
 def programs(stack: Stack) -> list[Program]:

@@ -15,6 +15,8 @@ from gaiaflow.project import Project
 MARK = "GAIAFLOW_STACK"
 REGION = "us-east-1"
 BUCKET = "mlflow"
+# sockaddr_un holds 108 bytes with the final zero; macOS 104.
+SOCKET_MAX = 100
 # The shell of whoever starts the stack must not steer or arm its services.
 _NOT_INHERITED = (
     "AIRFLOW_",

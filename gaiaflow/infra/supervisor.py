@@ -21,12 +21,43 @@ from typing import Any
 
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra import launch, privatefile, process
-from gaiaflow.infra.stack import Program
+from gaiaflow.infra.stack import SOCKET_MAX, Program
 
-# sockaddr_un holds 108 bytes with the final zero; macOS 104.
-SOCKET_MAX = 100
 STOP_SECONDS = 6
+NEAR_SOCKET = "supervisor.sock"
+# In a folder of its own, where the home lies too deep for a socket.
+FAR_SOCKET = "gaiaflow.sock"
 _ALIVE = ("RUNNING", "STARTING")
+# Paths are relative to the folder it is started in: supervisord expands % once in some values, twice in others.
+_HEAD = """\
+[supervisord]
+logfile=../logs/supervisord.log
+logfile_maxbytes=1MB
+logfile_backups=1
+pidfile=supervisord.pid
+umask=077
+minfds=256
+[unix_http_server]
+file={socket}
+chmod=0600
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+_PROGRAM = """\
+[program:{name}]
+command={command}
+autostart=false
+autorestart=unexpected
+startretries=0
+startsecs=1
+stopasgroup=true
+killasgroup=true
+stopwaitsecs={patience}
+redirect_stderr=true
+stdout_logfile=../logs/{name}.log
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=1
+"""
 
 
 @dataclass(frozen=True)
@@ -66,8 +97,8 @@ class Supervisor:
             return
         socket = self._socket_path()
         socket.unlink(missing_ok=True)
-        conf = privatefile.write(self.run / "supervisord.conf", self._configuration(socket, names))
-        argv = [sys.executable, "-m", "supervisor.supervisord", "-c", str(conf)]
+        conf = privatefile.write(self.run / "supervisord.conf", configuration(socket, names))
+        argv = [sys.executable, "-m", "supervisor.supervisord", "-c", conf.name]
         process.run(argv, cwd=self.run, timeout=30, umask=0o077, hint=f"read {self.logs / 'supervisord.log'}")
         pid = self._await_pid(socket)
         privatefile.write_json(
@@ -75,13 +106,13 @@ class Supervisor:
         )
 
     def _socket_path(self) -> Path:
-        near = self.run / "supervisor.sock"
+        near = self.run / NEAR_SOCKET
         if len(str(near)) <= SOCKET_MAX:
             return near
         kept = privatefile.read_json(self._record).get("socket")
         if kept and Path(kept).parent.is_dir():
             return Path(kept)
-        return Path(tempfile.mkdtemp(prefix="gaiaflow-")) / "supervisor.sock"
+        return Path(tempfile.mkdtemp(prefix="gaiaflow-")) / FAR_SOCKET
 
     def _await_pid(self, socket: Path) -> int:
         deadline = time.monotonic() + 20
@@ -90,29 +121,6 @@ class Supervisor:
                 return int(_proxy(socket).getPID())
             time.sleep(0.05)
         raise GaiaflowError("supervisord did not answer within 20 s", f"read {self.logs / 'supervisord.log'}")
-
-    def _configuration(self, socket: Path, names: Iterable[str]) -> str:
-        def quoted(value: Path | str) -> str:
-            return str(value).replace("%", "%%")
-
-        lines = ["[supervisord]", f"logfile={quoted(self.logs / 'supervisord.log')}", "logfile_maxbytes=1MB"]
-        lines += [
-            "logfile_backups=1",
-            f"pidfile={quoted(self.run / 'supervisord.pid')}",
-            "umask=077",
-            "minfds=256",
-        ]
-        lines += ["[unix_http_server]", f"file={quoted(socket)}", "chmod=0600"]
-        lines += ["[rpcinterface:supervisor]"]
-        lines += ["supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface"]
-        for name in names:
-            command = shlex.join([sys.executable, "-I", "-S", str(launch.__file__), str(self._file(name))])
-            lines += [f"[program:{name}]", f"command={quoted(command)}", "autostart=false", "startretries=0"]
-            lines += ["autorestart=unexpected", "startsecs=1", "stopasgroup=true", "killasgroup=true"]
-            lines += [f"stopwaitsecs={STOP_SECONDS}", "redirect_stderr=true"]
-            lines += [f"stdout_logfile={quoted(self.log(name))}", "stdout_logfile_maxbytes=10MB"]
-            lines += ["stdout_logfile_backups=1"]
-        return "\n".join(lines) + "\n"
 
     def _file(self, name: str) -> Path:
         return self.run / f"{name}.json"
@@ -177,6 +185,19 @@ class Supervisor:
 
     def _call(self) -> Any:
         return _proxy(Path(privatefile.read_json(self._record)["socket"]))
+
+
+def configuration(socket: Path, names: Iterable[str]) -> str:
+    """supervisord.conf: where it listens, and every program by name."""
+    near = socket.name if socket.name == NEAR_SOCKET else str(socket)
+    start = [sys.executable, "-I", "-S", str(launch.__file__)]
+    blocks = [
+        _PROGRAM.format(
+            name=name, command=shlex.join([*start, f"{name}.json"]).replace("%", "%%"), patience=STOP_SECONDS
+        )
+        for name in names
+    ]
+    return _HEAD.format(socket=near) + "".join(blocks)
 
 
 def _proxy(socket: Path) -> Any:

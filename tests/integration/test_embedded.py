@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import gaiaflow
-from gaiaflow.infra import process
+from gaiaflow.infra import process, s3
 from gaiaflow.infra.stack import MARK
 from gaiaflow.project import Project
 
@@ -47,9 +47,13 @@ class Running:
             capture_output=True,
             text=True,
             timeout=900,
+            check=False,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout if code == 0 else done.stderr
+
+    def start(self, *argv: str, code: int = 0) -> str:
+        return self.inv("dev.start", "--backend", "embedded", *argv, code=code)
 
     def state(self) -> dict[str, Any]:
         return json.loads((self.root / ".gaiaflow" / "state.json").read_text())
@@ -88,12 +92,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     shutil.copytree(PACKAGE / "template", root, ignore=shutil.ignore_patterns(".gaiaflow", "__pycache__"))
     running = Running(root)
     try:
-        running.inv("dev.start", "--backend", "embedded", "--auto-ports", "--wait", "400")
+        running.start("--auto-ports", "--wait", "400")
         yield running
     finally:
+        state = running.state()
+        sockets = s3.sockets(state["inner"], state["ports"]["s3-console"])
         running.inv("dev.cleanup", "--yes")
         assert not (root / ".gaiaflow" / "data").exists()
         assert running.pids() == set()
+        assert not [path for path in sockets if path.exists()]
 
 
 def _status(url: str) -> int:
@@ -108,7 +115,7 @@ def _listening(pids: set[int]) -> list[tuple[str, int]]:
     inodes = set()
     for pid in pids:
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            inodes.add(os.readlink(descriptor).removeprefix("socket:[").rstrip("]"))
+            inodes.add(str(descriptor.readlink()).removeprefix("socket:[").rstrip("]"))
     found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for row in (line.split() for line in Path(table).read_text().splitlines()[1:]):
@@ -124,7 +131,7 @@ def test_every_service_runs(stack: Running) -> None:
 
 def test_starting_again_keeps_the_processes(stack: Running) -> None:
     before = stack.pids()
-    stack.inv("dev.start")
+    stack.start()
     assert before <= stack.pids()
 
 
@@ -170,7 +177,7 @@ def test_jupyter_and_airflow_want_a_password(stack: Running) -> None:
 
 
 def test_no_secret_stands_in_an_argument_list(stack: Running) -> None:
-    secrets = [v for v in json.loads((stack.root / ".gaiaflow" / "keys.json").read_text()).values()]
+    secrets = json.loads((stack.root / ".gaiaflow" / "keys.json").read_text()).values()
     for pid in stack.pids():
         arguments = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
         assert not [secret for secret in secrets if secret in arguments]
@@ -193,11 +200,11 @@ def test_a_port_that_is_taken_is_refused_by_name(stack: Running) -> None:
     taken = stack.state()["ports"]["mlflow"]
     stack.inv("dev.stop", "--service", "jupyter")
     try:
-        told = stack.inv("dev.start", "--service", "jupyter", "--jupyter-port", str(taken), code=2)
+        told = stack.start("--service", "jupyter", "--jupyter-port", str(taken), code=2)
         assert f"port {taken}" in told
         assert stack.states()["jupyter"] == "stopped"
     finally:
-        stack.inv("dev.start", "--service", "jupyter")
+        stack.start("--service", "jupyter")
 
 
 def test_stop_leaves_no_process_and_a_new_start_finds_the_data(stack: Running) -> None:
@@ -209,7 +216,7 @@ def test_stop_leaves_no_process_and_a_new_start_finds_the_data(stack: Running) -
     assert stack.states() == dict.fromkeys(SERVICES, "stopped")
     stack.inv("dev.stop")
     flags = [part for name, port in ports.items() for part in (f"--{name}-port", str(port))]
-    stack.inv("dev.start", "--wait", "400", *flags)
+    stack.start("--wait", "400", *flags)
     assert stack.credentials() == before
     assert stack.s3("print(c.get_object(Bucket='mlflow', Key='kept')['Body'].read().decode())") == "still here"
 
@@ -220,7 +227,7 @@ def test_a_process_that_dies_at_start_ends_the_start(stack: Running) -> None:
     database.rename(database.with_suffix(".kept"))
     database.write_text("this is no database\n" * 100)
     try:
-        told = stack.inv("dev.start", "--service", "mlflow", "--auto-ports", code=1)
+        told = stack.start("--service", "mlflow", "--auto-ports", code=1)
         assert "`mlflow` ended at start" in told
         assert "database" in told
         assert stack.pids() == set()

@@ -1,0 +1,100 @@
+"""Which ports are free, who holds the others, what is taken instead."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gaiaflow.errors import UsageError
+from gaiaflow.infra import ports
+from gaiaflow.project import Project
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "pyproject.toml").write_text("[tool.gaiaflow]\n")
+    return Project.find(tmp_path)
+
+
+def test_a_listening_port_is_not_free(taken: int) -> None:
+    assert not ports.is_free(taken)
+
+
+def test_a_listener_on_all_interfaces_holds_loopback_too() -> None:
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", 0))
+        listener.listen()
+        assert not ports.is_free(listener.getsockname()[1])
+
+
+def test_the_owner_is_named_with_its_pid(taken: int) -> None:
+    assert ports.owner(taken).endswith(f"(pid {os.getpid()})")
+
+
+def test_a_taken_port_is_refused_with_its_owner_and_a_way_out(taken: int) -> None:
+    with pytest.raises(UsageError) as refused:
+        ports.settle({"mlflow": taken}, auto=False)
+    assert f"port {taken} of `mlflow` is taken by" in refused.value.message
+    assert f"pid {os.getpid()}" in refused.value.message
+    assert "--auto-ports" in refused.value.hint
+
+
+def test_auto_moves_to_the_next_free_port(taken: int) -> None:
+    assert ports.settle({"mlflow": taken}, auto=True)["mlflow"] > taken
+
+
+def test_auto_gives_no_port_twice(taken: int) -> None:
+    settled = ports.settle({"s3": taken, "mlflow": taken, "airflow": taken}, auto=True)
+    assert len(set(settled.values())) == 3
+
+
+def test_two_services_cannot_want_the_same_port() -> None:
+    with pytest.raises(UsageError, match="wanted twice"):
+        ports.settle({"s3": 21001, "mlflow": 21001}, auto=False)
+
+
+def test_the_second_port_of_a_service_is_checked_too(taken: int) -> None:
+    with pytest.raises(UsageError, match=f"port {taken} of `s3-console`"):
+        ports.settle({"s3-console": taken - 1}, auto=False, reach={"s3-console": 1})
+
+
+def test_a_port_whose_second_is_out_of_range_is_refused() -> None:
+    with pytest.raises(UsageError, match="out of range"):
+        ports.settle({"s3-console": 60000}, auto=False, reach={"s3-console": 10000})
+
+
+def test_a_flag_comes_before_the_variable_and_the_variable_before_the_table(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAIAFLOW_MLFLOW_PORT", "15001")
+    monkeypatch.setenv("GAIAFLOW_S3_PORT", "19001")
+    found = ports.wanted(project, {"mlflow": 15002})
+    assert (found["mlflow"], found["s3"], found["airflow"]) == (15002, 19001, 8080)
+
+
+@pytest.mark.parametrize("text", ["many", "0", "70000", "-1"])
+def test_a_variable_that_is_no_port_is_named(
+    project: Project, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("GAIAFLOW_S3_PORT", text)
+    with pytest.raises(UsageError, match="GAIAFLOW_S3_PORT"):
+        ports.wanted(project, {})
+
+
+def test_inner_ports_are_neighbours_and_the_same_for_one_project() -> None:
+    block = ports.inner("a-project", 7)
+    assert block == list(range(block[0], block[0] + 7))
+    assert ports.inner("a-project", 7) == block
+    assert ports.inner("another-project", 7) != block
