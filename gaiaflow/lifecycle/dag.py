@@ -5,12 +5,13 @@ from __future__ import annotations
 import json as jsonlib
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import dagtest
+from gaiaflow.infra import dagrun, dagtest
 from gaiaflow.infra.environment import ensure_environment, missing
 from gaiaflow.lifecycle.terminal import Phases, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.modes import resolve_mode
@@ -51,6 +52,41 @@ def prepare(project: Project) -> Path:
         with phases.phase(f"environment {name}"):
             ensure_environment(project, name)
     return ensure_environment(project, "airflow")
+
+
+@lifecycle_task(
+    positional=["name"],
+    help={
+        "name": "the id of the DAG",
+        "conf": _CONF,
+        "wait": "seconds until the run has to end; 0 only triggers it",
+        "json": _JSON,
+    },
+)
+def run(c: Context, name: str, conf: str = "", wait: int = 3600, json: bool = False) -> None:
+    """Run a DAG on the running stack and follow it."""
+    project = Project.find()
+    params = read_conf(conf)
+    if c.config.run.dry:
+        say(f"would trigger DAG `{name}` on the running stack")
+        return
+    api = dagrun.connect(project)
+    dagrun.await_dag(api, name)
+    run_id = api.trigger(name, params)
+    say(f"run {run_id}: {api.url}/dags/{name}/runs/{quote(run_id)}")
+    if wait <= 0:
+        if json:
+            emit_json({"dag": name, "run_id": run_id, "state": "queued", "tasks": {}})
+        return
+    state = dagrun.follow(api, name, run_id, wait, _say_progress)
+    result = dagrun.collect(api, name, run_id, state)
+    if address := dagrun.mlflow_address(project, result):
+        say(f"MLflow run: {address}")
+    _end(result.as_dict(), json)
+
+
+def _say_progress(task: str, state: str, detail: str) -> None:
+    say(f"{task} {state} {detail}".rstrip())
 
 
 def read_conf(conf: str) -> dict[str, Any]:

@@ -49,7 +49,9 @@ def needs_packages(project: Project) -> bool:
     return project.lock.is_file() or bool(project.pyproject.get("project", {}).get("dependencies"))
 
 
-def environment(project: Project, home: Path | None = None, airflow_python: str = sys.executable) -> dict[str, str]:
+def environment(
+    project: Project, home: Path | None = None, airflow_python: str = sys.executable
+) -> dict[str, str]:
     """The whole environment of a process that tests the project's DAGs.
 
     MLflow is the running stack's, else a file in the test home, so that no service is needed.
@@ -59,6 +61,8 @@ def environment(project: Project, home: Path | None = None, airflow_python: str 
     variables = airflow_environment(project, place, stack)
     if stack is None:
         variables["MLFLOW_TRACKING_URI"] = f"sqlite:///{place / 'mlflow.db'}"
+        # The one variable by which MLflow's client keeps artifacts elsewhere than in ./mlruns, the project's tree.
+        variables["_MLFLOW_SERVER_ARTIFACT_ROOT"] = str(place / "mlartifacts")
     return {**variables, PYTHON: project_python(project, airflow_python)}
 
 
@@ -94,7 +98,7 @@ def _migrate(home: Path) -> None:
     marker = home / "migrated"
     with (home / "migrating").open("w", encoding="utf-8") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        if (home / "airflow.db").exists() and marker.exists() and marker.read_text(encoding="utf-8") == __version__:
-            return
-        initdb()
-        privatefile.write(marker, __version__)
+        done = marker.read_text(encoding="utf-8") if marker.exists() else ""
+        if done != __version__ or not (home / "airflow.db").exists():
+            initdb()
+            privatefile.write(marker, __version__)
