@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ class Cluster:
         config = _sdk("config")
         # At level debug the client logs whole answers, secrets too.
         logging.getLogger("kubernetes").setLevel(logging.WARNING)
-        file = str(kubeconfig) if kubeconfig else None
+        file = str(kubeconfig or _users_own())
         try:
             client = config.new_client_from_config(file, context, persist_config=False)
         except config.ConfigException as error:
@@ -194,9 +195,14 @@ def contexts() -> list[str]:
     """
     config = _sdk("config")
     try:
-        return [str(entry["name"]) for entry in config.list_kube_config_contexts()[0]]
+        return [str(entry["name"]) for entry in config.list_kube_config_contexts(_users_own())[0]]
     except config.ConfigException as error:
         raise MissingError(f"no kubeconfig with contexts: {error}", "inv prodlocal.start") from None
+
+
+def _users_own() -> str:
+    """The user's kubeconfig as kubectl finds it; the client's own default is that of when it was imported."""
+    return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
 
 
 def _sdk(part: str) -> Any:

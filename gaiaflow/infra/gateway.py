@@ -12,9 +12,12 @@ import socket
 import sys
 import time
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from subprocess import Popen
 
+from gaiaflow.endpoints import LOOPBACK
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra import forward, privatefile, process
 from gaiaflow.infra.target import Target
@@ -72,6 +75,27 @@ def gateway_address(target: Target) -> str:
     if target.profile:
         return target.minikube.gateway()
     return _network_gateway("kind" if target.context.startswith("kind-") else target.context)
+
+
+def refuse_unknown_host(name: str, mlflow_port: int) -> None:
+    """Stop where MLflow would answer pods with 403: it serves only the hosts that it was started for.
+
+    Raises:
+        GaiaflowError: it does not know the gateway's name.
+    """
+    connection = HTTPConnection(LOOPBACK, mlflow_port, timeout=_START_SECONDS)
+    try:
+        connection.request("GET", "/api/2.0/mlflow/experiments/get", headers={"Host": f"{name}:{mlflow_port}"})
+        refused = connection.getresponse().status == HTTPStatus.FORBIDDEN
+    except OSError:
+        return
+    finally:
+        connection.close()
+    if refused:
+        raise GaiaflowError(
+            f"MLflow does not answer pods: it was not started for the host `{name}`",
+            f"GAIAFLOW_GATEWAY={name} in .env, then inv dev.restart --service mlflow",
+        )
 
 
 def open_ports(target: Target, address: str, ports: list[int]) -> Forwarder:

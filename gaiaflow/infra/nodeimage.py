@@ -39,6 +39,10 @@ def full_name(image: str) -> str:
     first, slash, _ = image.partition("/")
     if not slash or not ("." in first or ":" in first or first == "localhost"):
         image = f"docker.io/{image}" if slash else f"docker.io/library/{image}"
+    return _tagged(image)
+
+
+def _tagged(image: str) -> str:
     return image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
 
 
@@ -124,7 +128,7 @@ def _stream(image: str, variables: dict[str, str]) -> None:
     """From engine to engine without a file between."""
     node = _node_client(variables)
     try:
-        node.images.load(_local(image).save(named=True))
+        node.images.load(_local(image).save(named=_tagged(image)))
     finally:
         node.close()
 

@@ -173,6 +173,7 @@ def _open_addresses(target: Target, phases: Phases) -> None:
         if found.address:
             gateway.open_ports(target, found.address, account.forwarded_ports(endpoints))
         account.write_task_environment(target, endpoints, found.name, _s3_keys(backend))
+        gateway.refuse_unknown_host(found.name, endpoints.ports["mlflow"])
 
 
 def _s3_keys(backend: Backend) -> dict[str, str]:
