@@ -21,7 +21,7 @@ from gaiaflow.infra import (
 )
 from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions
 from gaiaflow.infra.composition import DEV_DOCKER, Composition
-from gaiaflow.infra.containers import PARTS, Container
+from gaiaflow.infra.containers import ONCE, PARTS, Container
 from gaiaflow.infra.embedded import STATE
 from gaiaflow.project import Project
 
@@ -65,7 +65,7 @@ class Compose:
         """Decide on the ports, refuse before anything has started, and write what the containers read."""
         composition = Composition(self.project, self._ports(options), self._extras(options))
         composition.write()
-        self._remember(composition)
+        self._remember(composition, self._kept().get("made", ""))
         return composition
 
     def _ports(self, options: StartOptions) -> dict[str, int]:
@@ -87,8 +87,8 @@ class Compose:
         kept = self._kept().get("extras", []) if "airflow" in self._running_services() else []
         return tuple(sorted({*options.extras, *kept}))
 
-    def _remember(self, composition: Composition) -> None:
-        kept = {"backend": self.name, "ports": composition.ports, "extras": composition.extras}
+    def _remember(self, composition: Composition, made: str) -> None:
+        kept = {"backend": self.name, "ports": composition.ports, "extras": composition.extras, "made": made}
         privatefile.write_json(self.project.home / STATE, kept)
 
     def _kept(self) -> dict[str, Any]:
@@ -105,20 +105,23 @@ class Compose:
 
     def _up(self, composition: Composition, options: StartOptions) -> set[str]:
         """Start the containers; the names of those that this call began."""
-        before = {c.part for c in self._containers() if c.state == "running"}
-        parts = [part for part in self._parts(composition, options.services) if part not in before]
-        wanted = self._parts(composition, options.services) if options.force_new else parts
+        running = {c.part for c in self._containers() if c.state == "running"}
+        parts = self._parts(composition, options.services)
+        begun = set(parts) - running
+        made = composition.fingerprint()
+        if not begun - ONCE and not options.force_new and self._kept().get("made") == made:
+            return set()
         flags = ["--force-recreate"] if options.force_new else []
         try:
-            if wanted:
-                self._compose(composition, "up", "--detach", "--no-build", *flags, *wanted)
+            self._compose(composition, "up", "--detach", "--no-build", *flags, *parts)
+            self._remember(composition, made)
         except GaiaflowError as error:
-            self._stop_parts(set(parts))
+            self._stop_parts(begun)
             raise self._explained(error, parts) from None
         except KeyboardInterrupt:
-            self._stop_parts(set(parts))
+            self._stop_parts(begun)
             raise
-        return set(parts)
+        return begun
 
     def _explained(self, error: GaiaflowError, parts: Sequence[str]) -> GaiaflowError:
         """The error with the last lines of the container that failed, when one did."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,6 +93,12 @@ class Composition:
             "GAIAFLOW_UID": str(uid),
             "GAIAFLOW_GID": str(gid),
         }
+
+    def fingerprint(self) -> str:
+        """Changes with anything that Compose is told: what runs on another one has to be made anew."""
+        texts = [file.read_bytes() for file in (*self.files, *sorted(self.home.glob("*.env")))]
+        told = sorted(item for item in self.variables().items() if item[0].startswith("GAIAFLOW_"))
+        return hashlib.sha256(b"\0".join([*texts, repr(told).encode()])).hexdigest()
 
     # The files that hold the keys
 

@@ -30,8 +30,8 @@ NEEDED = {
 }
 TARGETS = ("services", "airflow", "environment")
 KIND = "stack"
-# What Airflow's processes import of gaiaflow.
-_IMPORTED = ("__init__.py", "errors.py", "modes.py", "runner.py", "tasks.py", "operators", "core")
+# What Airflow's processes import nothing of.
+_NOT_IMPORTED = ("infra", "lifecycle", "template", "testing", "_data", "**/__pycache__", "**/*.pyc")
 
 
 def names(project: Project) -> dict[str, str]:
@@ -100,21 +100,12 @@ def _context() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="gaiaflow-stack-") as name:
         folder = Path(name)
         shutil.copyfile(compose / "Dockerfile", folder / "Dockerfile")
-        _copy(compose / "scripts", folder / "scripts")
+        copy_tree(compose / "scripts", folder / "scripts", ["**/__pycache__"])
         shutil.copyfile(str(certificates.__file__), folder / "scripts" / "certificates.py")
         (folder / "locks").mkdir()
         for lock in [*LOCKS.glob("*.txt"), compose / "postgres.txt"]:
             shutil.copyfile(lock, folder / "locks" / lock.name)
-        for part in _IMPORTED:
-            _copy(package / part, folder / "gaiaflow" / part)
+        copy_tree(package, folder / "gaiaflow", list(_NOT_IMPORTED))
         for path in folder.rglob("*"):
             path.chmod(0o755 if path.is_dir() else 0o644)
         yield folder
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(exist_ok=True)
-    if source.is_file():
-        shutil.copyfile(source, target)
-    else:
-        copy_tree(source, target, ["**/__pycache__", "**/*.pyc"])

@@ -18,13 +18,17 @@ _START_HELP = {
     "backend": "auto, embedded or docker",
     "auto-ports": "take the next free port where one is taken",
     "wait": "seconds until a service that does not answer is called still starting",
+    "with": "docker only: `dev_docker` lets the composed Airflow make containers, through a checking proxy",
+    "docker-build": "docker only: build the stack's images although they are there",
+    "cache": "let --docker-build take unchanged layers from earlier builds",
+    "force-new": "docker only: make the containers anew although they are there; data stays",
     **{
         f"{name}-port": f"the port of {name}, or the variable {entry.variable}" for name, entry in PORTS.items()
     },
 }
 
 
-@lifecycle_task(iterable=["service"], help=_START_HELP)
+@lifecycle_task(iterable=["service", "with_"], help=_START_HELP)
 def start(
     c: Context,
     service: list[str],
@@ -36,6 +40,10 @@ def start(
     jupyter_port: int = 0,
     auto_ports: bool = False,
     wait: int = 180,
+    with_: list[str] | None = None,
+    docker_build: bool = False,
+    cache: bool = False,
+    force_new: bool = False,
 ) -> None:
     """Start the stack, or some of its services, and wait until each answers."""
     flags = {
@@ -46,7 +54,9 @@ def start(
         "jupyter": jupyter_port,
     }
     given = {name: port for name, port in flags.items() if port}
-    options = StartOptions(with_needs(service_names(service)), given, auto_ports, wait)
+    extras = tuple(with_ or ())
+    names = with_needs(service_names(service))
+    options = StartOptions(names, given, auto_ports, wait, extras, docker_build, cache, force_new)
     chosen, why = backends.choose(Project.find(), backend, engine_answers)
     say(f"backend {chosen.name}: {why}")
     _start(c, chosen, options)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from gaiaflow.lifecycle import dag, dev, nodeimage, prodlocal, secret
+from gaiaflow.lifecycle import dag, dependency, dev, export, image, nodeimage, prodlocal, secret
 
 
 def namespace() -> Collection:
     """All lifecycle tasks, each module under its name."""
     root = Collection()
-    root.add_collection(Collection.from_module(dev, name="dev"))
+    stack = Collection.from_module(dev, name="dev")
+    own = (image.dockerize, image.list_images, image.remove_image, export.export, dependency.update_deps)
+    for task in own:
+        stack.add_task(task)
+    root.add_collection(stack)
     cluster = Collection.from_module(prodlocal, name="prodlocal")
     for task in (nodeimage.dockerize, nodeimage.list_images, nodeimage.remove_image):
         cluster.add_task(task)
