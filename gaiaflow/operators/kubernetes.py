@@ -169,12 +169,15 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
 
     def await_pod_start(self, pod: Any) -> None:
         """Wait until the function runs; a pod that never will is given up at once."""
+        self.pod_manager.starting = True
         try:
             super().await_pod_start(pod)
         except PodLaunchFailedException as error:
             raise image_error(self.image, self.mode, str(error)) from None
         except PodLaunchTimeoutException as error:
             raise timeout_error(self.pod_manager.read_pod(pod), str(error)) from None
+        finally:
+            self.pod_manager.starting = False
 
     def extract_xcom(self, pod: Any, **options: Any) -> Any:
         """Read the result in the sidecar, and remember when there was none: JSON's null is a result."""

@@ -1,0 +1,238 @@
+"""prod_local and prod for real: a pod for each task, with the role of minikube/ and nothing more."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow_run import Outcomes, RunTasks
+from parity import specials
+from parity.calls import FAILURES, PARAMS, VALUES, tasks
+
+from gaiaflow.infra.manifests import manifests
+
+pytestmark = pytest.mark.cluster
+NAMESPACE = "gaiaflow-tests"
+SECRET = "parity-secret"
+MOUNTED = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+PATIENCE = 60
+
+
+class Cluster:
+    """A running profile of minikube, as its admin."""
+
+    def __init__(self, profile: str) -> None:
+        self.profile = profile
+        self.kubectl = ["kubectl", "--context", profile]
+
+    def run(self, *arguments: str, given: str | None = None) -> str:
+        done = subprocess.run(
+            [*self.kubectl, *arguments], input=given, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def pods(self) -> list[dict[str, Any]]:
+        return list(json.loads(self.run("-n", NAMESPACE, "get", "pods", "-o", "json"))["items"])
+
+    def await_no_pods(self) -> list[str]:
+        """The names of the pods that are still there when patience ends."""
+        end = time.monotonic() + PATIENCE
+        while (left := self.pods()) and time.monotonic() < end:
+            time.sleep(1)
+        return [pod["metadata"]["name"] for pod in left]
+
+    def token(self) -> str:
+        """A token of the service account: asked for, or of Kubernetes before 1.24 the one that is there."""
+        asked = subprocess.run(
+            [*self.kubectl, "-n", NAMESPACE, "create", "token", "gaiaflow"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if not asked.returncode:
+            return asked.stdout.strip()
+        for secret in json.loads(self.run("-n", NAMESPACE, "get", "secrets", "-o", "json"))["items"]:
+            owner = secret["metadata"].get("annotations", {}).get("kubernetes.io/service-account.name")
+            if owner == "gaiaflow" and "token" in secret.get("data", {}):
+                return base64.b64decode(secret["data"]["token"]).decode()
+        pytest.fail("the service account has no token")
+
+    def access(self) -> dict[str, Any]:
+        """Server and certificate authority."""
+        view = json.loads(self.run("config", "view", "--minify", "--flatten", "-o", "json"))
+        return dict(view["clusters"][0]["cluster"])
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    if not (shutil.which("minikube") and shutil.which("kubectl")):
+        pytest.skip("no minikube or no kubectl on PATH")
+    listed = subprocess.run(
+        ["minikube", "profile", "list", "-o", "json"], capture_output=True, text=True, check=False
+    )
+    profiles = json.loads(listed.stdout or "{}").get("valid", [])
+    running = [p["Name"] for p in profiles if p.get("Status") in {"OK", "Running"}]
+    if not running:
+        pytest.skip("no profile of minikube runs")
+    found = Cluster(running[0])
+    everything = {"apiVersion": "v1", "kind": "List", "items": manifests("gaiaflow-tests", NAMESPACE)}
+    found.run("apply", "-f", "-", given=json.dumps(everything))
+    values = {k: base64.b64encode(v.encode()).decode() for k, v in specials.SECRET.items()}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "data": values}
+    found.run("-n", NAMESPACE, "apply", "-f", "-", given=json.dumps(secret))
+    yield found
+    found.run("delete", "namespace", NAMESPACE, "--wait=true")
+
+
+@pytest.fixture(scope="module")
+def image(cluster: Cluster, parity_image: str) -> str:
+    command = ["minikube", "-p", cluster.profile, "image", "load", parity_image]
+    subprocess.run(command, check=True, capture_output=True)
+    return parity_image
+
+
+@pytest.fixture(scope="module")
+def prod_local(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The contract's variables, with a kubeconfig of the service account."""
+    folder = tmp_path_factory.mktemp("kube")
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": cluster.access()}],
+        "users": [{"name": "u", "user": {"token": cluster.token()}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    (folder / "kubeconfig").write_text(json.dumps(config))
+    (folder / "stack.env").write_text("".join(f'{k}="{v}"\n' for k, v in specials.STACK.items()))
+    return {
+        "GAIAFLOW_MODE": "prod_local",
+        "GAIAFLOW_KUBECONFIG": str(folder / "kubeconfig"),
+        "GAIAFLOW_NAMESPACE": NAMESPACE,
+        "GAIAFLOW_TASK_ENV_PROD_LOCAL": str(folder / "stack.env"),
+    }
+
+
+@pytest.fixture(scope="module")
+def prod(cluster: Cluster, prod_local: dict[str, str]) -> Iterator[dict[str, str]]:
+    """This machine as a pod finds itself: the token where it is mounted, the API by two variables."""
+    if MOUNTED.exists() or os.geteuid():
+        pytest.skip(f"`{MOUNTED}` cannot be made here")
+    access = cluster.access()
+    MOUNTED.mkdir(parents=True)
+    authority = access.get("certificate-authority-data")
+    text = base64.b64decode(authority) if authority else Path(access["certificate-authority"]).read_bytes()
+    (MOUNTED / "token").write_text(cluster.token())
+    (MOUNTED / "ca.crt").write_bytes(text)
+    (MOUNTED / "namespace").write_text(NAMESPACE)
+    host, _, port = access["server"].rpartition("//")[2].partition(":")
+    yield {
+        "GAIAFLOW_MODE": "prod",
+        "KUBERNETES_SERVICE_HOST": host,
+        "KUBERNETES_SERVICE_PORT": port or "443",
+        # What a stack on the same machine would say: nothing of it may come into a pod of production.
+        "GAIAFLOW_TASK_ENV_PROD_LOCAL": prod_local["GAIAFLOW_TASK_ENV_PROD_LOCAL"],
+    }
+    shutil.rmtree(MOUNTED)
+
+
+@pytest.fixture(scope="module")
+def parity(image: str, prod_local: dict[str, str], run_tasks: RunTasks) -> Outcomes:
+    return run_tasks(tasks(image=image), PARAMS, **prod_local)
+
+
+@pytest.fixture(scope="module")
+def special(image: str, prod_local: dict[str, str], run_tasks: RunTasks) -> Outcomes:
+    lost = {
+        "task_id": "no_secret",
+        "func_path": "parity.functions:echo",
+        "image": image,
+        "secrets": ["nowhere"],
+    }
+    deferred = {
+        "task_id": "deferred",
+        "func_path": "parity.functions:returns_big",
+        "image": image,
+        "kubernetes": {"deferrable": True},
+    }
+    failing = {**deferred, "task_id": "deferred_failing", "func_path": "parity.functions:raises_chained"}
+    more = [lost, deferred, failing]
+    return run_tasks([*specials.tasks(image, SECRET), *more], **prod_local)
+
+
+@pytest.mark.parametrize("task", VALUES)
+def test_a_value_arrives_as_it_left(parity: Outcomes, task: str) -> None:
+    outcome = parity[task]
+    assert outcome.error is None
+    assert outcome.value == VALUES[task][3]
+
+
+@pytest.mark.parametrize("task", FAILURES)
+def test_a_failure_says_what_failed(parity: Outcomes, task: str) -> None:
+    outcome = parity[task]
+    assert outcome.kind == "TaskFailedError"
+    assert FAILURES[task][2] in (outcome.error or "")
+
+
+def test_what_the_function_prints_is_in_the_log(parity: Outcomes) -> None:
+    for text in ("a line on stdout", "ünïcödé on stdout", "an unfinished line", "a line on stderr"):
+        assert text in parity.log
+    assert "KeyError: 'missing'" in parity.log
+
+
+def test_secrets_come_over_the_task_over_the_stack(special: Outcomes) -> None:
+    assert special["variables"].value == specials.SEEN
+
+
+def test_a_failed_task_is_tried_again(special: Outcomes) -> None:
+    assert special["again"].tries == 3
+    assert special["again"].error == "parity.functions:exits raised SystemExit: 3"
+
+
+def test_a_task_out_of_time_is_ended(special: Outcomes) -> None:
+    assert special["slow"].kind == "AirflowTaskTimeout"
+
+
+def test_mapped_results_come_in_order(special: Outcomes) -> None:
+    assert [special.at("squares", index).value for index in range(3)] == [2, 5, 10]
+    assert special["collected"].value == {"all": [[2, 5, 10]]}
+
+
+def test_a_dropped_result_needs_not_be_json(special: Outcomes) -> None:
+    assert special["dropped"].error is None
+
+
+def test_an_image_that_is_not_there_names_the_command(special: Outcomes) -> None:
+    assert special["absent"].kind == "MissingError"
+    assert "image `gaiaflow-tests/nowhere:1` is not in the local cluster" in (special["absent"].error or "")
+    assert "inv prodlocal.dockerize" in (special["absent"].error or "")
+
+
+def test_a_secret_that_is_not_there_names_the_command(special: Outcomes) -> None:
+    assert special["no_secret"].kind == "MissingError"
+    assert "inv secret.create nowhere" in (special["no_secret"].error or "")
+
+
+def test_a_deferred_task_gives_the_same(special: Outcomes) -> None:
+    assert special["deferred"].value == "gaiaflow" * (128 * 1024)
+    assert special["deferred_failing"].error == FAILURES["raises_chained"][2]
+
+
+def test_production_gets_secrets_and_nothing_local(
+    image: str, prod: dict[str, str], run_tasks: RunTasks
+) -> None:
+    outcomes = run_tasks(specials.tasks(image, SECRET)[:1], **prod)
+    assert outcomes["variables"].value == specials.SEEN | {"FROM_STACK": None}
+
+
+def test_no_pod_is_left(cluster: Cluster, parity: Outcomes, special: Outcomes) -> None:
+    assert cluster.await_no_pods() == []
