@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 from pathlib import Path
-from pathlib import Path
 
 from gaiaflow.endpoints import LOOPBACK
 from gaiaflow.infra import certificates, privatefile, process
@@ -32,7 +31,7 @@ def prepare(stack: Stack) -> None:
 
 
 def sockets(inner: list[int], console: int) -> list[Path]:
-    """What SeaweedFS leaves in /tmp, whose place it does not let anybody choose: 0700, and behind the certificates."""
+    """What SeaweedFS leaves in /tmp, where it always puts them: 0700, and behind the certificates."""
     numbers = {"master": inner[1], "volume": inner[3], "filer": inner[5], "s3": inner[6]}
     numbers["admin"] = console + CONSOLE_GRPC
     return [Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock") for part, port in numbers.items()]  # noqa: S108

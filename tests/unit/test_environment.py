@@ -98,7 +98,8 @@ def test_an_unknown_environment_is_refused(project: Project) -> None:
 
 def test_the_first_file_wins_where_both_pin_a_package() -> None:
     first = "PyZMQ==25.0\nnumpy==2.0\n"
-    second = "pyzmq==27.1 \\\n    --hash=sha256:aa\njupyterlab==4.6.6 ; python_version > '3' \\\n    --hash=sha256:bb\n"
+    second = "pyzmq==27.1 \\\n    --hash=sha256:aa\n"
+    second += "jupyterlab==4.6.6 ; python_version > '3' \\\n    --hash=sha256:bb\n"
     merged = environment.merge_pins(first, second)
     assert merged == "PyZMQ==25.0\nnumpy==2.0\njupyterlab==4.6.6 ; python_version > '3'\n"
 
@@ -115,10 +116,7 @@ def test_every_package_of_a_lock_is_pinned_and_hashed(name: str) -> None:
 
 
 def test_uv_is_the_same_in_both_locks() -> None:
-    pins = {
-        re.search(r"^uv==\S+", (environment.LOCKS / f"{name}.txt").read_text(), re.MULTILINE)
-        for name in ("uv", "tools")
-    }
+    locks = [(environment.LOCKS / f"{name}.txt").read_text() for name in ("uv", "tools")]
     pins = [re.findall(r"^uv==\S+", text, re.MULTILINE) for text in locks]
     assert len(pins[0]) == 1
     assert pins[0] == pins[1]
