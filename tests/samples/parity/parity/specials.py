@@ -1,4 +1,4 @@
-"""Tasks that need more than a call: mapped, tried again, out of time, with variables; the same in every mode."""
+"""Tasks that need more than a call: mapped, tried again, out of time, with variables; alike in every mode."""
 
 from __future__ import annotations
 
