@@ -87,7 +87,7 @@ def _install(folder: Path, requirements: Path) -> None:
 
 
 def _install_project(project: Project, folder: Path) -> None:
-    """The project's own packages first; JupyterLab then fits itself in, from its lock where they leave it free."""
+    """The project's own packages first; JupyterLab fits in, from its lock where they leave it free."""
     requirements = folder / "project.txt"
     requirements.write_text(_project_requirements(project), encoding="utf-8")
     if requirements.read_text(encoding="utf-8").strip():

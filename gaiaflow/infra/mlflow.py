@@ -27,6 +27,6 @@ def programs(stack: Stack) -> list[Program]:
         **stack.s3_keys(),
         "MLFLOW_S3_ENDPOINT_URL": stack.endpoints.url("s3"),
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # five more processes for a feature that nobody here uses
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # five more processes that nobody here needs
     }
     return [Program("mlflow", argv, env, folder)]
