@@ -1,14 +1,162 @@
-"""One DAG in one mode is a cell; all cells together are the matrix."""
+"""The matrix: one DAG in one mode is a cell; the first mode that ran is what the others are compared with."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gaiaflow.errors import GaiaflowError, UsageError, near_miss
+from gaiaflow.modes import Mode, resolve_mode
+from gaiaflow.project import Project
+from gaiaflow.testing import availability, place
+from gaiaflow.testing.compare import compare_edges, differences
+from gaiaflow.testing.result import RunResult
+from gaiaflow.testing.run import Progress, edges, in_mode, last_line, load_dag, load_dags, quiet, run_dag
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+# A DAG with this tag is made to fail; its errors are what is compared.
+FAILS = "fails-on-purpose"
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+Runner = Callable[..., RunResult]
 
 
 @dataclass(frozen=True)
 class Cell:
+    """One DAG in one mode.
+
+    Attributes:
+        outcome: passed, failed or skipped.
+        how: ``ran``, ``rendered`` or empty.
+        detail: what is missing, or what is wrong, each in one line.
+    """
+
+    project: str
     dag: str
     mode: str
+    outcome: str
+    how: str = ""
+    detail: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    run: RunResult | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        known = {"project": self.project, "dag": self.dag, "mode": self.mode, "outcome": self.outcome}
+        rest = {"how": self.how, "detail": self.detail, "seconds": self.seconds}
+        return {**known, **rest, "run": self.run.as_dict() if self.run else None}
 
 
-def run_matrix() -> None: ...
+def run_matrix(
+    projects: Sequence[Project],
+    dags: Sequence[str] = (),
+    modes: Sequence[str] = (),
+    *,
+    progress: Progress = quiet,
+    runner: Runner = run_dag,
+    home: Path | None = None,
+) -> list[Cell]:
+    """Run each DAG in each mode, all in this process.
+
+    Args:
+        projects: whose DAGs.
+        dags: ids; by default all.
+        modes: in order, the first that can run is what the others are compared with; by default all four.
+        runner: runs one DAG; as run_dag.
+        home: AIRFLOW_HOME for all of them; by default the first project's.
+
+    Raises:
+        UsageError: a DAG or a mode is unknown.
+    """
+    wanted = [resolve_mode(mode) for mode in modes] or list(Mode)
+    home = home or place.test_home(projects[0])
+    cells, known = [], set()
+    for project in projects:
+        place.enter(project, home)
+        availability.settle_image(project, shared=len(projects) > 1)
+        with in_mode(Mode.DEV.value):
+            found, errors = load_dags(project)
+        known |= set(found)
+        cells += [_broken(project, file, text) for file, text in errors.items()]
+        absent = {mode: availability.missing(mode, project) for mode in wanted}
+        for name in [name for name in sorted(found) if not dags or name in dags]:
+            row = _Row(project, name, home, progress, runner, FAILS in found[name].tags)
+            cells += [_required(cell) for cell in row.cells(wanted, absent)]
+    for name in dags:
+        if name not in known:
+            raise UsageError(f"no DAG `{name}`{near_miss(name, sorted(known))}", f"there is {', '.join(sorted(known))}")
+    return cells
+
+
+def _broken(project: Project, file: str, text: str) -> Cell:
+    return Cell(project.name, Path(file).name, "all", FAILED, "", [f"does not import: {last_line(text)}"])
+
+
+def _required(cell: Cell) -> Cell:
+    """A skip of a mode that must run is a failure."""
+    if cell.outcome == SKIPPED and cell.mode in availability.required():
+        return replace(cell, outcome=FAILED, detail=[f"{availability.REQUIRE} asks for it", *cell.detail])
+    return cell
+
+
+@dataclass
+class _Row:
+    """One DAG in all modes."""
+
+    project: Project
+    dag: str
+    home: Path
+    progress: Progress
+    runner: Runner
+    fails: bool
+    first: tuple[DAG, RunResult] | None = None
+
+    def cells(self, modes: Sequence[Mode], absent: dict[Mode, str]) -> Iterator[Cell]:
+        for mode in modes:
+            self.progress(f"{self.dag} × {mode}", "started", "")
+            begun = time.monotonic()
+            cell = self._cell(mode, absent[mode])
+            cell = replace(cell, seconds=round(time.monotonic() - begun, 3))
+            self.progress(f"{self.dag} × {mode}", cell.outcome, "; ".join(cell.detail))
+            yield cell
+
+    def _cell(self, mode: Mode, absent: str) -> Cell:
+        blank = Cell(self.project.name, self.dag, mode.value, SKIPPED)
+        if absent:
+            return replace(blank, detail=[absent])
+        try:
+            return self._rendered(blank) if availability.is_rendered(mode) else self._ran(blank)
+        except GaiaflowError as error:
+            return replace(blank, outcome=FAILED, detail=[error.message])
+
+    def _ran(self, blank: Cell) -> Cell:
+        run = self.runner(self.dag, blank.mode, project=self.project, home=self.home)
+        wrong = differences(self.first[1], run) if self.first else self._unexpected(run)
+        if self.first is None:
+            with in_mode(blank.mode):
+                self.first = load_dag(self.project, self.dag), run
+        return replace(blank, outcome=FAILED if wrong else PASSED, how="ran", detail=wrong, run=run)
+
+    def _unexpected(self, run: RunResult) -> list[str]:
+        """How the run that the others are compared with ended, when it is not as the DAG was made to."""
+        if run.succeeded != self.fails:
+            return []
+        failed = [f"`{name}`: {task.error}" for name, task in run.tasks.items() if task.error]
+        return failed or [f"the run ended as {run.state}, although it is tagged `{FAILS}`"]
+
+    def _rendered(self, blank: Cell) -> Cell:
+        from gaiaflow.testing.render import check_rendered
+
+        if self.first is None:
+            return replace(blank, detail=["a mode before it that ran: its values are the arguments"])
+        with in_mode(blank.mode):
+            dag = load_dag(self.project, self.dag)
+            before, run = self.first
+            wrong = compare_edges(edges(before), edges(dag))
+            if not wrong:
+                pods = check_rendered(before, run, dag)
+                wrong = [f"`{task}`: {line}" for task, lines in pods.items() for line in lines]
+        return replace(blank, outcome=FAILED if wrong else PASSED, how="rendered", detail=wrong)

@@ -1,0 +1,86 @@
+"""What differs between the runs of one DAG in two modes."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from gaiaflow.testing.result import RunResult, TaskResult
+
+# A pod takes its call in a variable, which has a limit; the other modes have none. Allowed: equal, or this error.
+_TOO_LARGE = re.compile(r"have \d+ KiB: a pod takes at most \d+ KiB")
+# What MLflow makes up anew in every run.
+_MADE_UP = ((re.compile(r"\b[0-9a-f]{32}\b"), "<id>"), (re.compile(r"(models:/[\w.-]+)/\d+"), r"\1/<version>"))
+LONGEST = 120
+
+
+def differences(first: RunResult, other: RunResult) -> list[str]:
+    """Each difference in one line; empty when both runs tell the same."""
+    found = [_said("state of the run", first.state, other.state)] if first.state != other.state else []
+    found += compare_edges(first.edges, other.edges)
+    for name in first.tasks:
+        if name in other.tasks:
+            found += compare_tasks(name, first.tasks[name], other.tasks[name])
+    # A call too large for a pod fails its task, and so the run.
+    return [] if found[:1] == found and _only_large(first, other) else found
+
+
+def compare_edges(first: dict[str, list[str]], other: dict[str, list[str]]) -> list[str]:
+    """Tasks and dependencies that only one of two modes has."""
+    return [
+        _said(f"downstream of `{name}`", first.get(name, "no such task"), other.get(name, "no such task"))
+        for name in sorted({*first, *other})
+        if first.get(name) != other.get(name)
+    ]
+
+
+def compare_tasks(name: str, first: TaskResult, other: TaskResult) -> list[str]:
+    """How one task ended in two modes."""
+    if is_too_large(first) or is_too_large(other):
+        return []
+    pairs = {
+        f"state of `{name}`": (first.state, other.state),
+        f"value of `{name}`": (comparable(first.value), comparable(other.value)),
+        f"error of `{name}`": (comparable(first.error), comparable(other.error)),
+    }
+    return [_said(what, a, b) for what, (a, b) in pairs.items() if not same(a, b)]
+
+
+def is_too_large(task: TaskResult) -> bool:
+    """Whether a task was refused because its arguments do not fit into a pod."""
+    return bool(task.error and _TOO_LARGE.search(task.error))
+
+
+def _only_large(first: RunResult, other: RunResult) -> bool:
+    """Whether the states of two runs differ by nothing but calls that are too large for a pod."""
+    refused = [name for run in (first, other) for name, task in run.tasks.items() if is_too_large(task)]
+    rest = [t for run in (first, other) for name, t in run.tasks.items() if name not in refused]
+    return bool(refused) and all(task.state == "success" for task in rest)
+
+
+def comparable(value: Any) -> Any:
+    """A value without the identifiers that are made up anew in every run."""
+    if isinstance(value, str):
+        for pattern, replacement in _MADE_UP:
+            value = pattern.sub(replacement, value)
+        return value
+    if isinstance(value, list):
+        return [comparable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: comparable(item) for key, item in value.items()}
+    return value
+
+
+def same(first: Any, other: Any) -> bool:
+    """Equal also in kind: 1, 1.0 and True are three values."""
+    return json.dumps(first, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _said(what: str, first: Any, other: Any) -> str:
+    return f"{what}: {_short(first)} there, {_short(other)} here"
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"

@@ -1,0 +1,122 @@
+"""What the tasks of a DAG would be in prod: their pods, with the arguments that the first mode's values give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from gaiaflow.errors import GaiaflowError
+from gaiaflow.runner import CALL
+from gaiaflow.testing.compare import is_too_large
+from gaiaflow.testing.result import RunResult, TaskResult
+from gaiaflow.testing.schema import problems
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+# Where no service account's file names one.
+NAMESPACE = "default"
+
+
+class PastRun:
+    """Stands for the running task of a run whose values are known: answers what FromTask and the pod ask."""
+
+    try_number = 1
+    run_id = "manual__2026-01-01T00:00:00+00:00"
+    map_index = -1
+
+    def __init__(self, dag: DAG, task: Any, results: Mapping[str, TaskResult]) -> None:
+        self.dag_id, self.task_id, self.task = dag.dag_id, task.task_id, task
+        self._results = results
+
+    def xcom_pull(self, task_ids: Any = None, key: str = "return_value", **_: Any) -> Any:  # noqa: ARG002
+        if isinstance(task_ids, str):
+            return self._results[task_ids].value
+        (name,) = task_ids
+        return self._results[name].value
+
+    def get_ti_count(self, *, task_ids: list[str], **_: Any) -> int:
+        return len(self._results[task_ids[0]].value)
+
+
+def context_of(dag: DAG, task: Any, results: Mapping[str, TaskResult]) -> dict[str, Any]:
+    """As much of Airflow's context as a pod and its arguments need."""
+    ti = PastRun(dag, task, results)
+    run = SimpleNamespace(run_id=ti.run_id, logical_date=None, conf={})
+    return {"dag": dag, "task": task, "ti": ti, "run_id": ti.run_id, "dag_run": run, "params": dag.params.dump()}
+
+
+def check_rendered(first: DAG, result: RunResult, rendered: DAG) -> dict[str, list[str]]:
+    """What is wrong with the pods of a DAG, by task.
+
+    Args:
+        first: the DAG in the mode that ran.
+        result: how it ran there.
+        rendered: the same DAG in the mode that is rendered.
+    """
+    return {
+        task.task_id: _check(first.get_task(task.task_id), result, task) for task in rendered.topological_sort()
+    }
+
+
+def _check(before: Any, result: RunResult, task: Any) -> list[str]:
+    if any(result.tasks[name].state != "success" for name in task.upstream_task_ids):
+        return []  # without its arguments there is no call
+    try:
+        expected = json.loads(_call_of(before, result))
+        pod = _pod(task, result)
+    except GaiaflowError as error:
+        refused = TaskResult("failed", None, 0, error.message)
+        same = error.message == result.tasks[task.task_id].error
+        return [] if same or is_too_large(refused) else [error.message]
+    given = json.loads(_variable(pod, CALL).replace("$$", "$"))
+    found = problems(pod)
+    if given != expected:
+        found.append(f"the pod's call differs: {_different(expected, given)}")
+    return found
+
+
+def _different(expected: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    parts = [key for key in expected if expected[key] != given.get(key)]
+    return "; ".join(f"{key} {str(expected[key])[:60]} there, {str(given.get(key))[:60]} here" for key in parts)
+
+
+def _prepared(task: Any, result: RunResult) -> tuple[Any, dict[str, Any]]:
+    """One operator with its arguments resolved; of a mapped task the first."""
+    dag = task.get_dag()
+    context = context_of(dag, task, result.tasks)
+    if hasattr(task, "partial_kwargs"):
+        task = _first_of(task, context)
+        context = context_of(dag, task, result.tasks)
+    for name in ("func_args", "func_kwargs"):
+        value = getattr(task, name)
+        setattr(task, name, value.resolve(context) if hasattr(value, "resolve") else value)
+    return task, context
+
+
+def _first_of(task: Any, context: Mapping[str, Any]) -> Any:
+    values = {}
+    for name, given in task.expand_input.value.items():
+        known = given.resolve(context) if hasattr(given, "resolve") else given
+        values[name] = list(known)[0]
+    return task.unmap({**task.partial_kwargs, **values})
+
+
+def _call_of(task: Any, result: RunResult) -> str:
+    operator, context = _prepared(task, result)
+    return str(operator.encode_call(context))
+
+
+def _pod(task: Any, result: RunResult) -> Any:
+    operator, context = _prepared(task, result)
+    if not hasattr(operator, "build_pod_request_obj"):
+        raise GaiaflowError(f"task `{task.task_id}` is a {type(operator).__name__}, which makes no pod")
+    # A hook looks for a cluster; what a pod takes from it are these two answers.
+    operator.__dict__["hook"] = SimpleNamespace(is_in_cluster=True, get_namespace=lambda: NAMESPACE)
+    return operator.build_pod_request_obj(context)
+
+
+def _variable(pod: Any, name: str) -> str:
+    return next(str(v.value) for c in pod.spec.containers for v in c.env or () if v.name == name)
