@@ -1,4 +1,4 @@
-"""What the embedded Airflow needs, against `airflow standalone` as it comes; and a second start against the first."""
+"""What the embedded Airflow needs against `airflow standalone`, and a second start against the first."""
 
 from __future__ import annotations
 

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from gaiaflow.endpoints import Endpoints
 from gaiaflow.project import Project
 
+# In the project's home: the backend, its ports, what runs.
+STATE = "state.json"
 # Shows one phase of the work while it runs: ``with phase("start s3"): ...``. terminal.Phases.phase fits.
 Phase = Callable[[str], AbstractContextManager[None]]
 

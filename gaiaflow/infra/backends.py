@@ -6,14 +6,26 @@ from collections.abc import Callable
 
 from gaiaflow.errors import MissingError, UsageError, near_miss
 from gaiaflow.infra import privatefile
-from gaiaflow.infra.backend import Backend, Credential
-from gaiaflow.infra.compose import Compose
-from gaiaflow.infra.embedded import STATE, Embedded
+from gaiaflow.infra.backend import STATE, Backend, Credential
 from gaiaflow.project import Project
 
 AUTO = "auto"
 NAMES = (AUTO, "embedded", "docker")
-BACKENDS: dict[str, type[Backend]] = {Embedded.name: Embedded, Compose.name: Compose}
+
+
+def _embedded(project: Project) -> Backend:
+    from gaiaflow.infra.embedded import Embedded  # late, like the other: `inv --list` needs neither
+
+    return Embedded(project)
+
+
+def _docker(project: Project) -> Backend:
+    from gaiaflow.infra.compose import Compose
+
+    return Compose(project)
+
+
+BACKENDS: dict[str, Callable[[Project], Backend]] = {"embedded": _embedded, "docker": _docker}
 
 
 def choose(project: Project, wanted: str, engine_answers: Callable[[], bool]) -> tuple[Backend, str]:
@@ -45,10 +57,10 @@ def choose(project: Project, wanted: str, engine_answers: Callable[[], bool]) ->
 
 def _automatic(engine_answers: Callable[[], bool]) -> tuple[str, str]:
     if "docker" not in BACKENDS:
-        return Embedded.name, "plain processes; there is no docker backend yet"
+        return "embedded", "plain processes; there is no docker backend yet"
     if engine_answers():
         return "docker", "a Docker engine answers"
-    return Embedded.name, "no Docker engine answers"
+    return "embedded", "no Docker engine answers"
 
 
 def current(project: Project) -> Backend | None:

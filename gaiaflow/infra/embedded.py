@@ -14,13 +14,12 @@ from pathlib import Path
 from gaiaflow.endpoints import PORTS, SERVICES, Endpoints
 from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
 from gaiaflow.infra import airflow, environment, health, jupyter, keys, mlflow, ports, privatefile, process, s3
-from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions
+from gaiaflow.infra.backend import STATE, Credential, Holding, Phase, ServiceStatus, StartOptions
 from gaiaflow.infra.logfile import follow_files, last_lines
 from gaiaflow.infra.stack import MARK, Stack
 from gaiaflow.infra.supervisor import ProcessState, Supervisor
 from gaiaflow.project import Project
 
-STATE = "state.json"
 # What each service is made of: who prepares it, who names its programs, which environments it needs.
 _PARTS = {
     "s3": (s3.prepare, s3.programs, ("services",)),

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dotenv.parser import parse_stream
-
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.infra.cluster import MANAGED_BY, Cluster, labels
 from gaiaflow.infra.taskenv import write_variables
@@ -134,6 +132,8 @@ def parse(text: str, origin: str) -> dict[str, str]:
     Raises:
         UsageError: a line is none; it is named by its number, since it may hold a value.
     """
+    from dotenv.parser import parse_stream  # late: `inv --list` has no use for it
+
     values: dict[str, str] = {}
     for binding in parse_stream(io.StringIO(text)):
         if binding.error or (binding.key is not None and binding.value is None):

@@ -11,7 +11,6 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import dagrun, dagtest
 from gaiaflow.infra.environment import ensure_environment, missing
 from gaiaflow.lifecycle.terminal import Phases, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.modes import resolve_mode
@@ -20,6 +19,7 @@ from gaiaflow.project import Project
 _CONF = "params of this run as JSON, e.g. '{\"horizon_months\": 12}'"
 _JSON = "print the run as one JSON object"
 LONGEST_VALUE = 80
+LONGEST_WAIT = 3600
 
 
 @lifecycle_task(
@@ -34,6 +34,8 @@ LONGEST_VALUE = 80
 )
 def test(c: Context, name: str, mode: str = "", conf: str = "", retries: int = 0, json: bool = False) -> None:
     """Run a DAG in one process, without services."""
+    from gaiaflow.infra import dagtest
+
     project = Project.find()
     params = read_conf(conf)
     checked = resolve_mode(mode).value if mode else None
@@ -45,6 +47,8 @@ def test(c: Context, name: str, mode: str = "", conf: str = "", retries: int = 0
 
 def prepare(project: Project) -> Path:
     """Airflow's interpreter; environments that are missing or out of date are made."""
+    from gaiaflow.infra import dagtest
+
     needed = dagtest.environments(project)
     absent = [name for name in missing(project) if name in needed]
     phases = Phases(len(absent))
@@ -56,15 +60,18 @@ def prepare(project: Project) -> Path:
 
 @lifecycle_task(
     positional=["name"],
+    optional=["wait"],
     help={
         "name": "the id of the DAG",
         "conf": _CONF,
-        "wait": "seconds until the run has to end; 0 only triggers it",
+        "wait": "follow the run, as by default, for at most so many seconds; 0 only triggers it",
         "json": _JSON,
     },
 )
-def run(c: Context, name: str, conf: str = "", wait: int = 3600, json: bool = False) -> None:
+def run(c: Context, name: str, conf: str = "", wait: int = LONGEST_WAIT, json: bool = False) -> None:
     """Run a DAG on the running stack and follow it."""
+    from gaiaflow.infra import dagrun
+
     project = Project.find()
     params = read_conf(conf)
     if c.config.run.dry:
@@ -74,11 +81,12 @@ def run(c: Context, name: str, conf: str = "", wait: int = 3600, json: bool = Fa
     dagrun.await_dag(api, name)
     run_id = api.trigger(name, params)
     say(f"run {run_id}: {api.url}/dags/{name}/runs/{quote(run_id)}")
-    if wait <= 0:
+    seconds = LONGEST_WAIT if wait is True else int(wait)
+    if seconds <= 0:
         if json:
             emit_json({"dag": name, "run_id": run_id, "state": "queued", "tasks": {}})
         return
-    state = dagrun.follow(api, name, run_id, wait, _say_progress)
+    state = dagrun.follow(api, name, run_id, seconds, _say_progress)
     result = dagrun.collect(api, name, run_id, state)
     if address := dagrun.mlflow_address(project, result):
         say(f"MLflow run: {address}")
@@ -98,7 +106,7 @@ def read_conf(conf: str) -> dict[str, Any]:
     try:
         value = jsonlib.loads(conf or "{}")
     except ValueError as error:
-        raise UsageError(f"`--conf` is not JSON: {error}", "--conf '{\"name\": \"value\"}'") from None
+        raise UsageError(f"`--conf` is not JSON: {error}", '--conf \'{"name": "value"}\'') from None
     if not isinstance(value, dict):
         raise UsageError(f"`--conf` is a JSON {type(value).__name__}, not an object", "--conf '{\"name\": 1}'")
     return value
@@ -109,7 +117,8 @@ def _end(run: dict[str, Any], json: bool) -> None:
     if json:
         emit_json(run)
     else:
-        emit_table(["task", "state", "seconds", "value"], [_row(name, task) for name, task in run["tasks"].items()])
+        rows = [_row(name, task) for name, task in run["tasks"].items()]
+        emit_table(["task", "state", "seconds", "value"], rows)
     if run["state"] != "success":
         failed = [name for name, task in run["tasks"].items() if task["state"] == "failed"]
         why = "".join(f"\n  {name}: {run['tasks'][name].get('error', 'failed')}" for name in failed)
