@@ -25,13 +25,13 @@ def tree(pid: int) -> list[int]:
     return [pid, *(p.pid for p in psutil.Process(pid).children(recursive=True))]
 
 
-def memory(pids: list[int]) -> int:
-    """KiB of proportional memory: a page shared by three processes counts a third in each."""
-    total = 0
-    for pid in pids:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-    return total
+def memory(pids: list[int]) -> tuple[int, int]:
+    """KiB in all: resident, and proportional, where a page shared by three processes counts a third in each."""
+    lines = [line for pid in pids for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
+    resident, proportional = (
+        sum(int(line.split()[1]) for line in lines if line.startswith(label)) for label in ("Rss:", "Pss:")
+    )
+    return resident, proportional
 
 
 def inv(project: Path, *argv: str) -> float:
@@ -43,7 +43,7 @@ def inv(project: Path, *argv: str) -> float:
     return time.perf_counter() - begun
 
 
-def embedded(project: Path) -> tuple[int, int, float, float]:
+def embedded(project: Path) -> tuple[int, tuple[int, int], float, float]:
     """Processes, KiB, seconds of the first start (environments made), seconds of a second one."""
     from gaiaflow.infra import process
     from gaiaflow.infra.stack import MARK
@@ -59,7 +59,7 @@ def embedded(project: Path) -> tuple[int, int, float, float]:
         inv(project, "dev.stop")
 
 
-def standalone(project: Path, home: Path) -> tuple[int, int]:
+def standalone(project: Path, home: Path) -> tuple[int, tuple[int, int]]:
     """Processes and KiB of `airflow standalone` with its defaults, in the same environment."""
     programs = project / ".gaiaflow" / "envs" / "airflow" / "bin"
     env = {
