@@ -15,9 +15,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PARITY = ROOT / "tests" / "samples" / "parity"
-sys.path.insert(0, str(PARITY))
+sys.path[:0] = [str(PARITY), str(Path(__file__).parent)]
 
 from airflow_run import DAG_FILE, Outcomes, RunTasks  # noqa: E402
+from example_stack import stack  # noqa: E402, F401 - a fixture
 
 VARIABLE = "GAIAFLOW_AIRFLOW_PYTHON"
 LONGEST_RUN = 540
@@ -65,26 +66,35 @@ def run_tasks(airflow: tuple[str, dict[str, str]]) -> RunTasks:
     python, variables = airflow
     count = 0
 
-    def run(tasks: list[dict[str, Any]], params: Mapping[str, Any] | None = None, **environ: str) -> Outcomes:
+    def run(
+        tasks: list[dict[str, Any]],
+        params: Mapping[str, Any] | None = None,
+        start_only: bool = False,
+        **environ: str,
+    ) -> Outcomes | subprocess.Popen[bytes]:
         nonlocal count
         count += 1
         file = Path(variables["AIRFLOW_HOME"], "dags", f"run_{count}.py")
         file.with_suffix(".json").write_text(json.dumps({"tasks": tasks, "params": dict(params or {})}))
         file.write_text(DAG_FILE)
-        done = subprocess.run(
-            [python, str(file)],
-            env=variables | environ,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=LONGEST_RUN,
-        )
-        report = file.with_suffix(".report")
-        lines = report.read_text().splitlines() if report.exists() else []
-        return Outcomes(done.stdout + done.stderr, [json.loads(line) for line in lines])
+        log = file.with_suffix(".log")
+        with log.open("wb") as output:
+            worker = subprocess.Popen(
+                [python, str(file)], env=variables | environ, stdout=output, stderr=output
+            )
+        return worker if start_only else _finished(worker, log, file.with_suffix(".report"))
 
     return run
+
+
+def _finished(worker: subprocess.Popen[bytes], log: Path, report: Path) -> Outcomes:
+    try:
+        worker.wait(timeout=LONGEST_RUN)
+    finally:
+        worker.kill()
+        worker.wait()
+    lines = report.read_text().splitlines() if report.exists() else []
+    return Outcomes(log.read_text(errors="replace"), [json.loads(line) for line in lines])
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow_run import Outcomes, RunTasks
+from parity import specials
 from parity.calls import FAILURES, PARAMS, VALUES, tasks
 
 pytestmark = pytest.mark.engine
 LABEL = "gaiaflow.project=gaiaflow-tests"
+NETWORK = "gaiaflow-tests"
+PATIENCE = 60
+LEFTOVER = """
+from types import SimpleNamespace
+from gaiaflow.tasks import create_task
+
+task = create_task("t", "parity.functions:echo", image="IMAGE", mode="dev_docker")
+ti = SimpleNamespace(dag_id="leftover", task_id="t", run_id="r", map_index=-1)
+for _ in range(2):
+    print(task._create({"ti": ti}, {})["Id"])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +49,52 @@ def parity(engine: Any, run_tasks: RunTasks, parity_image: str) -> Outcomes:
     return run_tasks(tasks(image=parity_image), PARAMS, GAIAFLOW_MODE="dev_docker")
 
 
+@pytest.fixture(scope="module")
+def special(
+    engine: Any, run_tasks: RunTasks, parity_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Any:
+    folder = tmp_path_factory.mktemp("project")
+    (folder / ".gaiaflow" / "secrets").mkdir(parents=True)
+    write(folder / ".gaiaflow" / "secrets" / "parity-secret.env", specials.SECRET)
+    write(folder / "stack.env", specials.STACK)
+    network = engine.networks.create(NETWORK, labels={"gaiaflow.project": "gaiaflow-tests"})
+    small = {"limits": {"memory": "64Mi", "cpu": "500m"}}
+    common = {"image": parity_image}
+    more = [
+        {"task_id": "large", "func_path": "parity.functions:measures", "func_args": ["y" * 2**20], **common},
+        {
+            "task_id": "limits",
+            "func_path": "parity.functions:memory_limit",
+            "resources": small,
+            **common,
+        },
+        {
+            "task_id": "hungry",
+            "func_path": "parity.functions:returns_big",
+            "func_args": [2**18],
+            "resources": small,
+            **common,
+        },
+        {"task_id": "host", "func_path": "parity.functions:resolves", "func_args": ["named"], **common},
+    ]
+    neighbour = engine.containers.run(
+        parity_image, ["sleep", "300"], entrypoint="", detach=True, network=NETWORK, name="named"
+    )
+    yield run_tasks(
+        [*specials.tasks(parity_image, "parity-secret"), *more],
+        GAIAFLOW_MODE="dev_docker",
+        GAIAFLOW_PROJECT=str(folder),
+        GAIAFLOW_NETWORK=NETWORK,
+        GAIAFLOW_TASK_ENV_DEV_DOCKER=str(folder / "stack.env"),
+    )
+    neighbour.remove(force=True)
+    network.remove()
+
+
+def write(file: Path, variables: dict[str, str]) -> None:
+    file.write_text("".join(f'{name}="{value}"\n' for name, value in variables.items()))
+
+
 @pytest.mark.parametrize("task", VALUES)
 def test_a_value_arrives_as_it_left(parity: Outcomes, task: str) -> None:
     outcome = parity[task]
@@ -53,5 +115,82 @@ def test_what_the_function_prints_is_in_the_log(parity: Outcomes) -> None:
     assert "KeyError: 'missing'" in parity.log
 
 
-def test_nothing_is_left_behind(parity: Outcomes, engine: Any) -> None:
+def test_secrets_come_over_the_task_over_the_stack(special: Outcomes) -> None:
+    assert special["variables"].value == specials.SEEN
+
+
+def test_a_failed_task_is_tried_again(special: Outcomes) -> None:
+    assert special["again"].tries == 3
+    assert special["again"].error == "parity.functions:exits raised SystemExit: 3"
+
+
+def test_a_task_out_of_time_is_ended(special: Outcomes) -> None:
+    assert special["slow"].kind == "AirflowTaskTimeout"
+
+
+def test_mapped_results_come_in_order(special: Outcomes) -> None:
+    assert [special.at("squares", index).value for index in range(3)] == [2, 5, 10]
+    assert special["collected"].value == {"all": [[2, 5, 10]]}
+
+
+def test_a_dropped_result_needs_not_be_json(special: Outcomes) -> None:
+    assert special["dropped"].error is None
+
+
+def test_an_image_that_is_not_there_names_the_command(special: Outcomes) -> None:
+    assert special["absent"].kind == "MissingError"
+    assert special["absent"].error == (
+        "image `gaiaflow-tests/nowhere:1` is not on this engine\nhint: inv dev.dockerize"
+    )
+
+
+def test_a_large_call_arrives(special: Outcomes) -> None:
+    assert special["large"].value == 2**20
+
+
+def test_limits_hold(special: Outcomes) -> None:
+    assert special["limits"].value == 64 * 2**20
+    assert special["hungry"].error == (
+        "`parity.functions:returns_big` was killed: it took more memory than its limit"
+    )
+
+
+def test_the_services_of_the_network_have_names(special: Outcomes) -> None:
+    assert special["host"].value is True
+
+
+def test_nothing_is_left_behind(parity: Outcomes, special: Outcomes, engine: Any) -> None:
     assert ours(engine) == []
+
+
+def test_what_a_killed_worker_left_goes_first(
+    engine: Any, airflow: tuple[str, dict[str, str]], parity_image: str
+) -> None:
+    python, variables = airflow
+    code = LEFTOVER.replace("IMAGE", parity_image)
+    done = subprocess.run([python, "-c", code], env=variables, capture_output=True, text=True, check=True)
+    first, second = done.stdout.split()[-2:]
+    there = [c.id for c in engine.containers.list(all=True, filters={"label": LABEL})]
+    engine.containers.get(second).remove(force=True)
+    assert first != second
+    assert there == [second]
+
+
+def test_a_killed_task_takes_its_container_along(engine: Any, run_tasks: RunTasks, parity_image: str) -> None:
+    sleeping = {"task_id": "sleeps", "func_path": "parity.functions:sleeps", "image": parity_image}
+    worker = run_tasks([sleeping], start_only=True, GAIAFLOW_MODE="dev_docker")
+    try:
+        await_(lambda: engine.containers.list(filters={"label": LABEL}))
+        worker.send_signal(signal.SIGTERM)
+        await_(lambda: not ours(engine))
+        worker.wait(timeout=PATIENCE)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert ours(engine) == []
+
+
+def await_(condition: Any) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.2)

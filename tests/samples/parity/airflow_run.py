@@ -77,4 +77,4 @@ class Outcomes:
         return Outcome(last["value"], last["type"], last["error"], last["try"])
 
 
-RunTasks = Callable[..., Outcomes]
+RunTasks = Callable[..., Any]

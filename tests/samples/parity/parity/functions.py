@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 
@@ -109,6 +111,17 @@ def measures(value: str) -> int:
 def variables(*names: str) -> dict[str, str | None]:
     """What the environment says of these names."""
     return {name: os.environ.get(name) for name in names}
+
+
+def memory_limit() -> int:
+    """The limit of the container's own group, of cgroup v2 or v1."""
+    files = [Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")]
+    return int(next(file for file in files if file.exists()).read_text())
+
+
+def resolves(name: str) -> bool:
+    """Whether a name has an address here."""
+    return bool(socket.gethostbyname(name))
 
 
 def squares(tile: int, offset: int = 0) -> int:
