@@ -188,16 +188,24 @@ class NotThereError(MissingError):
 
 
 def contexts() -> list[str]:
-    """The names in the user's own kubeconfig.
+    """The names in the user's own kubeconfig, also where its current context is gone.
 
     Raises:
         MissingError: there is none that can be read.
     """
-    config = _sdk("config")
+    import yaml
+
+    files = [Path(name) for name in _users_own().split(os.pathsep) if name and Path(name).is_file()]
     try:
-        return [str(entry["name"]) for entry in config.list_kube_config_contexts(_users_own())[0]]
-    except config.ConfigException as error:
-        raise MissingError(f"no kubeconfig with contexts: {error}", "inv prodlocal.start") from None
+        read = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in files]
+        names = [str(entry["name"]) for config in read for entry in config.get("contexts") or []]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise MissingError(
+            f"cannot read the kubeconfig: {type(error).__name__}", "kubectl config view"
+        ) from None
+    if not names:
+        raise MissingError(f"no kubeconfig with contexts in `{_users_own()}`", "inv prodlocal.start")
+    return names
 
 
 def _users_own() -> str:

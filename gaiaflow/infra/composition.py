@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gaiaflow.endpoints import LOOPBACK, PORTS, Endpoints, Vantage
 from gaiaflow.errors import UsageError, near_miss
-from gaiaflow.infra import airflow, keys, mlflow, privatefile, process, s3, stackimage, taskenv
+from gaiaflow.infra import airflow, keys, mlflow, privatefile, process, s3, stackimage, target, taskenv
 from gaiaflow.infra.docker import engine_address
 from gaiaflow.infra.image import image_name
 from gaiaflow.infra.keys import USER
@@ -117,8 +117,16 @@ class Composition:
         privatefile.write_json(folder / "passwords.json", {USER: made.airflow_password})
         privatefile.write(self.folder("s3") / "security.toml", s3.security(Path("/opt/gaiaflow/s3"), made))
         taskenv.write_variables(self.folder("task") / f"{DEV_DOCKER}.env", self.task_environment())
+        self._show()
         for folder in (self.folder("airflow"), self.folder("s3"), self.folder("task"), *self._handed_over()):
             hand_over(folder)
+
+    def _show(self) -> None:
+        """What containers see as the project's ``.gaiaflow``: empty folders, for others to be mounted on."""
+        shown = self.folder("shown")
+        for folder in (shown, shown / "secrets", shown / "prodlocal", shown / "compose", shown / "compose" / "task"):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o755)
 
     def folder(self, name: str) -> Path:
         """A folder that some container mounts."""
@@ -126,7 +134,7 @@ class Composition:
 
     def _handed_over(self) -> list[Path]:
         """Folders of others that Airflow's processes read: local secrets, and what the local cluster left."""
-        return [privatefile.folder(self.project.home / name) for name in ("secrets", "prodlocal")]
+        return [privatefile.folder(self.project.home / name) for name in ("secrets", target.FOLDER)]
 
     def make_certificates(self) -> None:
         """What closes SeaweedFS's inner connections; made once, in its own image, without a network."""
@@ -196,7 +204,7 @@ class Composition:
 
     def _contract(self) -> dict[str, str]:
         """What the operators read."""
-        cluster = self.project.home / "prodlocal"
+        cluster = self.project.home / target.FOLDER
         places = {
             "GAIAFLOW_KUBECONFIG": cluster / "config-container",
             "GAIAFLOW_TASK_ENV_PROD_LOCAL": cluster / "task.env",
@@ -204,7 +212,7 @@ class Composition:
         return {
             "GAIAFLOW_IMAGE": image_name(self.project),
             **airflow.contract(self.project),
-            **{name: str(file) for name, file in places.items() if file.exists()},
+            **{name: str(file) for name, file in places.items()},  # prodlocal.start writes them, also later
             "GAIAFLOW_TASK_ENV_DEV_DOCKER": str(self.home / "task" / f"{DEV_DOCKER}.env"),
             "GAIAFLOW_PYTHON": _PYTHON,
         }

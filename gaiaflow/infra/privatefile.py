@@ -22,6 +22,9 @@ def write(path: Path, text: str) -> Path:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+    owner = path.parent.stat()
+    if os.getuid() == 0 and owner.st_uid != 0:  # the folder was handed to containers that run as somebody
+        os.chown(name, owner.st_uid, owner.st_gid)
     return Path(name).replace(path)
 
 

@@ -11,7 +11,8 @@ from gaiaflow.infra.cluster import Cluster
 from gaiaflow.infra.minikube import Minikube
 from gaiaflow.project import Project, slug
 
-FOLDER = "kube"
+# What Airflow reads, also in containers, and what only gaiaflow does: the admin's access among it.
+FOLDER, _OWN_FOLDER = "prodlocal", "cluster"
 _CONFIG, _CONTAINER_CONFIG, _TASK_ENVIRONMENT = "config", "config-container", "task.env"
 _ADMIN, _STATE = "admin", "cluster.json"
 
@@ -61,7 +62,7 @@ class Target:
             profile = project.setting("GAIAFLOW_PROFILE", "")
             context = "" if profile else project.setting("GAIAFLOW_CONTEXT", "")
         if not profile and not context:
-            kept = privatefile.read_json(project.home / FOLDER / _STATE)
+            kept = privatefile.read_json(project.home / _OWN_FOLDER / _STATE)
             profile, context = str(kept.get("profile", "")), str(kept.get("context", ""))
         if context:
             server = kubeconfig.user_context(context)
@@ -75,24 +76,30 @@ class Target:
 
     @property
     def folder(self) -> Path:
-        """Where what gaiaflow knows of the cluster lies, 0700."""
+        """Where what gaiaflow alone knows of the cluster lies, 0700."""
+        privatefile.folder(self.project.home)
+        return privatefile.folder(self.project.home / _OWN_FOLDER)
+
+    @property
+    def airflow_folder(self) -> Path:
+        """Where Airflow finds its access, 0700."""
         privatefile.folder(self.project.home)
         return privatefile.folder(self.project.home / FOLDER)
 
     @property
     def config(self) -> Path:
         """The kubeconfig of the service account, for processes on this machine."""
-        return self.folder / _CONFIG
+        return self.airflow_folder / _CONFIG
 
     @property
     def container_config(self) -> Path:
         """The same for containers of this machine, which reach the API server by another address."""
-        return self.folder / _CONTAINER_CONFIG
+        return self.airflow_folder / _CONTAINER_CONFIG
 
     @property
     def task_environment(self) -> Path:
         """Where the variables of pods stand."""
-        return self.folder / _TASK_ENVIRONMENT
+        return self.airflow_folder / _TASK_ENVIRONMENT
 
     @property
     def minikube(self) -> Minikube:
@@ -114,8 +121,9 @@ class Target:
 
     def forget(self) -> None:
         """Remove what is kept of the cluster."""
-        for name in (_STATE, _CONFIG, _CONTAINER_CONFIG, _ADMIN, _TASK_ENVIRONMENT):
-            (self.folder / name).unlink(missing_ok=True)
+        mine = (self.folder / name for name in (_STATE, _ADMIN))
+        for file in (*mine, self.config, self.container_config, self.task_environment):
+            file.unlink(missing_ok=True)
 
     def connect(self) -> Cluster:
         """The cluster with the rights of its admin: the profile's, or those that the user has in the context.

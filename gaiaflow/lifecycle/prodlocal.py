@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from invoke.context import Context
 
 from gaiaflow.endpoints import service_names, with_needs
-from gaiaflow.infra import account, backends, gateway, manifests, preflight
+from gaiaflow.infra import account, backends, clusternetwork, gateway, manifests, preflight
 from gaiaflow.infra.backend import Backend, StartOptions
 from gaiaflow.infra.cluster import Cluster
 from gaiaflow.infra.engine import engine_answers
@@ -173,6 +173,8 @@ def _open_addresses(target: Target, phases: Phases) -> None:
         if found.address:
             gateway.open_ports(target, found.address, account.forwarded_ports(endpoints))
         account.write_task_environment(target, endpoints, found.name, _s3_keys(backend))
+        if target.profile and backend.name == "docker":
+            clusternetwork.join(target.project, target.profile)
         gateway.refuse_unknown_host(found.name, endpoints.ports["mlflow"])
 
 
@@ -186,6 +188,8 @@ def _s3_keys(backend: Backend) -> dict[str, str]:
 
 def _remove(target: Target) -> None:
     if target.profile:
+        if engine_answers():
+            clusternetwork.leave(target.project, target.profile)
         target.minikube.delete()
         return
     for name in manifests.delete(target.connect(), target.project.name, target.namespace):

@@ -27,7 +27,7 @@ import pytest
 import gaiaflow
 from gaiaflow.endpoints import Endpoints
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import account, gateway, kubeconfig, manifests
+from gaiaflow.infra import account, clusternetwork, gateway, kubeconfig, manifests
 from gaiaflow.infra.cluster import Cluster
 from gaiaflow.infra.target import Target
 from gaiaflow.project import Project
@@ -233,6 +233,27 @@ def test_the_kubeconfig_works_in_a_container_of_this_machine(bed: Bed) -> None:
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.stdout.strip() == "200", done.stderr
+
+
+def test_airflow_in_containers_joins_the_clusters_network_and_leaves_it(bed: Bed) -> None:
+    project = bed.target.project
+    made = []
+    for service in ("airflow-scheduler", "mlflow"):
+        labels = {"gaiaflow.project": project.id, "com.docker.compose.service": service}
+        flags = [part for key, value in labels.items() for part in ("--label", f"{key}={value}")]
+        command = ["docker", "run", "--detach", "--rm", *flags, bed.python, "sleep", "120"]
+        made.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+    try:
+        names = subprocess.run(
+            ["docker", "inspect", "--format", "{{.Name}}", made[0]], capture_output=True, text=True, check=True
+        )
+        assert clusternetwork.join(project, PROFILE) == [names.stdout.strip().removeprefix("/")]
+        assert clusternetwork.join(project, PROFILE) == []
+        assert len(clusternetwork.leave(project, PROFILE)) == 1
+        assert clusternetwork.leave(project, PROFILE) == []
+        assert clusternetwork.join(project, "no-such-network") == []
+    finally:
+        subprocess.run(["docker", "rm", "--force", *made], capture_output=True, check=False)
 
 
 def test_the_token_of_a_secret_serves_servers_without_token_requests(bed: Bed, tmp_path: Path) -> None:
