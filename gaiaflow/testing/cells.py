@@ -131,6 +131,8 @@ class _Row:
             return self._rendered(blank) if availability.is_rendered(mode) else self._ran(blank)
         except GaiaflowError as error:
             return replace(blank, outcome=FAILED, detail=[error.message])
+        except Exception as error:  # noqa: BLE001 - one cell that breaks must not hide the others
+            return replace(blank, outcome=FAILED, detail=[f"{type(error).__name__}: {error}"])
 
     def _ran(self, blank: Cell) -> Cell:
         run = self.runner(self.dag, blank.mode, project=self.project, home=self.home)

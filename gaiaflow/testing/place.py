@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from gaiaflow.endpoints import Endpoints
 from gaiaflow.errors import GaiaflowError
@@ -66,8 +68,16 @@ def environment(
     return {**variables, PYTHON: project_python(project, airflow_python)}
 
 
-def enter(project: Project, home: Path | None = None) -> None:
+def enter(
+    project: Project,
+    home: Path | None = None,
+    setenv: Callable[[str, str], Any] = os.environ.__setitem__,
+    delenv: Callable[[str], Any] = os.environ.__delitem__,
+) -> None:
     """Point this process at the project, and make the database when it is not there yet.
+
+    Args:
+        setenv, delenv: change the environment; a test that takes its changes back gives its own.
 
     Raises:
         GaiaflowError: Airflow was imported before, with another home.
@@ -75,8 +85,9 @@ def enter(project: Project, home: Path | None = None) -> None:
     variables = environment(project, home)
     _refuse_other_home(variables["AIRFLOW_HOME"])
     for name in [name for name in os.environ if name.startswith(_OURS) and not name.startswith(_KEPT)]:
-        del os.environ[name]
-    os.environ.update(variables)
+        delenv(name)
+    for name, value in variables.items():
+        setenv(name, value)
     if str(project.dags) not in sys.path:
         sys.path.append(str(project.dags))
     _migrate(Path(variables["AIRFLOW_HOME"]))

@@ -113,8 +113,8 @@ def _pod(task: Any, result: RunResult) -> Any:
     operator, context = _prepared(task, result)
     if not hasattr(operator, "build_pod_request_obj"):
         raise GaiaflowError(f"task `{task.task_id}` is a {type(operator).__name__}, which makes no pod")
-    # A hook looks for a cluster; what a pod takes from it are these two answers.
-    operator.__dict__["hook"] = SimpleNamespace(is_in_cluster=True, get_namespace=lambda: NAMESPACE)
+    operator.namespace = operator.namespace or NAMESPACE
+    operator.hook._is_in_cluster = True  # noqa: SLF001 - else it looks for a cluster to fill in a label
     return operator.build_pod_request_obj(context)
 
 

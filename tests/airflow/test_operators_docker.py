@@ -1,0 +1,146 @@
+"""The operator of dev_docker as a DAG file makes it; no engine is asked."""
+
+from __future__ import annotations
+
+import copy
+import io
+import tarfile
+from datetime import datetime
+from typing import Any
+
+import pytest
+from airflow.providers.docker.operators.docker import DockerOperator
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
+
+from gaiaflow.errors import UsageError
+from gaiaflow.operators.container import ending
+from gaiaflow.operators.container_file import FOLDER, folder_archive, lines_of, only_file
+from gaiaflow.operators.container_name import container_name
+from gaiaflow.tasks import create_task
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GAIAFLOW_IMAGE", "GAIAFLOW_MODE", "GAIAFLOW_PROJECT_ID"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def make(task_id: str = "t", **arguments: Any) -> Any:
+    given = {"image": "project/package:1", "mode": "dev_docker", **arguments}
+    return create_task(task_id, "package.module:function", **given)
+
+
+def test_it_is_a_docker_operator_with_the_caller_s_arguments() -> None:
+    task = make(retries=5, pool="few", docker={"user": "1000", "dns": ["10.0.0.1"]})
+    assert isinstance(task, DockerOperator)
+    assert (task.retries, task.pool, task.user, task.dns) == (5, "few", "1000", ["10.0.0.1"])
+    assert task.command[-1] == "/opt/gaiaflow/runner.py"
+
+
+def test_retries_are_three_when_nobody_says() -> None:
+    assert make().retries == 3
+
+
+def test_a_missing_image_is_refused_with_a_command() -> None:
+    with pytest.raises(UsageError, match="mode `dev_docker` needs an image") as caught:
+        make(image=None)
+    assert "inv dev.dockerize" in caught.value.hint
+
+
+def test_the_image_may_come_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAIAFLOW_IMAGE", "outside/package:2")
+    assert make(image=None).image == "outside/package:2"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"usr": "1000"}, r"does not know `usr` in `docker` \(did you mean `user`\?\)"),
+        ({"container_name": "mine"}, "`container_name` cannot stand in `docker`"),
+        ({"environment": {"A": "b"}}, "`environment` cannot stand in `docker`"),
+    ],
+)
+def test_an_override_that_cannot_be_is_refused(overrides: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        make(docker=overrides)
+
+
+def test_wrong_resources_are_refused_at_parse() -> None:
+    with pytest.raises(UsageError, match="not a quantity"):
+        make(resources={"limits": {"memory": "lots"}})
+
+
+def test_the_caller_s_dicts_stay_as_they_were() -> None:
+    given = {
+        "env_vars": {"A": "1"},
+        "docker": {"labels": {"x": "y"}, "mounts": [{"target": "/d", "source": "v", "type": "volume"}]},
+        "resources": {"limits": {"cpu": "1"}},
+        "func_kwargs": {"a": {"b": [1]}},
+    }
+    before = copy.deepcopy(given)
+    make(**given)
+    assert given == before
+
+
+def test_neither_time_nor_environment_is_in_the_serialised_dag() -> None:
+    def text() -> str:
+        with DAG("d", schedule=None, start_date=datetime(2025, 1, 1)) as dag:
+            make(env_vars={"TOKEN": "told-to-nobody"}, secrets=["s"])
+        return str(DagSerialization.serialize_dag(dag))
+
+    assert text() == text()
+    assert "told-to-nobody" not in text()
+    assert "container_name': '" not in text()
+
+
+def test_names_tell_tasks_apart_and_stay_the_same() -> None:
+    one = container_name("p", "My DAG", "group.task", "manual__2025-01-01T00:00:00+00:00", -1)
+    assert one == container_name("p", "My DAG", "group.task", "manual__2025-01-01T00:00:00+00:00", None)
+    assert one.startswith("My-DAG-group-task-")
+    others = {
+        container_name("q", "My DAG", "group.task", "manual__2025-01-01T00:00:00+00:00", -1),
+        container_name("p", "My DAG", "group-task", "manual__2025-01-01T00:00:00+00:00", -1),
+        container_name("p", "My DAG", "group.task", "manual__2025-01-02T00:00:00+00:00", -1),
+        container_name("p", "My DAG", "group.task", "manual__2025-01-01T00:00:00+00:00", 0),
+    }
+    assert len(others | {one}) == 5
+    assert container_name("p", "ü" * 300, "ö", "r", 3).isascii()
+
+
+def test_lines_survive_the_borders_of_chunks() -> None:
+    data = "grüße\r\n世界\n\nend".encode()
+    for size in (1, 2, 3, 100):
+        chunks = [data[i : i + size] for i in range(0, len(data), size)]
+        assert list(lines_of(chunks)) == ["grüße", "世界", "", "end"]
+
+
+def test_the_archive_holds_a_folder_for_everybody_and_the_call() -> None:
+    data = folder_archive({"call.json": '{"ü": 1}'})
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        assert archive.getmember(FOLDER).mode == 0o1777
+        call = archive.extractfile(f"{FOLDER}/call.json")
+        assert call
+        assert call.read().decode() == '{"ü": 1}'
+
+
+def test_the_result_is_the_first_file_of_an_archive() -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo("result.json")
+        member.size = 4
+        archive.addfile(member, io.BytesIO(b"null"))
+    assert only_file([buffer.getvalue()[:100], buffer.getvalue()[100:]]) == "null"
+
+
+@pytest.mark.parametrize(
+    ("code", "out_of_memory", "text"),
+    [
+        (3, False, "left with exit code 3"),
+        (137, False, "was ended by signal 9"),
+        (137, True, "was killed: it took more memory than its limit"),
+        (255, False, "left with exit code 255"),
+    ],
+)
+def test_an_ending_reads_the_same_in_every_mode(code: int, out_of_memory: bool, text: str) -> None:
+    assert ending(code, out_of_memory) == text
