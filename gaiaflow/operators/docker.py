@@ -67,6 +67,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         axes: the keyword arguments that the axes of a mapped task fill, in order.
     """
 
+    container: Any
     template_fields: Sequence[str] = (*CallMixin.call_fields, *DockerOperator.template_fields)
     template_ext: Sequence[str] = ()
 

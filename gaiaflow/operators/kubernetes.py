@@ -78,6 +78,8 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
         axes: the keyword arguments that the axes of a mapped task fill, in order.
     """
 
+    name: str | None
+    env_from: list[Any]
     template_fields: Sequence[str] = (*CallMixin.call_fields, *KubernetesPodOperator.template_fields)
 
     def __init__(

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kubernetes.client import models as k8s
+from kubernetes.client import models
 
 from gaiaflow import runner
 from gaiaflow.operators.resources import Resources
 
+k8s: Any = models  # the client is generated and has no types
 RESULT_FILE = "/airflow/xcom/return.json"
 # Any user but root; the sidecar's image says nothing, the project's image is asked for its own.
 SIDECAR_USER = 10001
@@ -33,21 +34,21 @@ def _with(restricted: Mapping[str, Any], given: Any) -> Any:
     return {**restricted, **(given or {})} if given is None or isinstance(given, Mapping) else given
 
 
-def restrict(pod: k8s.V1Pod) -> None:
+def restrict(pod: Any) -> None:
     """Give every container without a security context a restricted one: the sidecar, and the caller's own."""
     for container in [*(pod.spec.init_containers or []), *pod.spec.containers]:
         if container.security_context is None:
             container.security_context = {**_CONTAINER, "runAsNonRoot": True, "runAsUser": SIDECAR_USER}
 
 
-def environment(variables: Mapping[str, str]) -> list[k8s.V1EnvVar]:
+def environment(variables: Mapping[str, str]) -> list[Any]:
     """Variables as they are: Kubernetes would replace ``$(NAME)`` and halve ``$$``."""
     return [
         k8s.V1EnvVar(name=name, value=value.replace("$", "$$")) for name, value in sorted(variables.items())
     ]
 
 
-def secret_sources(names: Sequence[str]) -> list[k8s.V1EnvFromSource]:
+def secret_sources(names: Sequence[str]) -> list[Any]:
     """The keys of secrets as variables.
 
     A plain variable hides a key of its name from the first source; the second tells the runner, which lets the
@@ -60,7 +61,7 @@ def secret_sources(names: Sequence[str]) -> list[k8s.V1EnvFromSource]:
     ]
 
 
-def requirements(resources: Resources) -> k8s.V1ResourceRequirements | None:
+def requirements(resources: Resources) -> Any:
     """Requests and limits, or None where nothing was asked for."""
     limits = dict(resources.limits)
     if resources.gpu:

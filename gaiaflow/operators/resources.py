@@ -87,7 +87,7 @@ def quantity(text: str) -> Decimal:
 
 
 def _quantities(given: Mapping[str, Any], part: str) -> dict[str, str]:
-    values = given.get(part) or {}
+    values = given.get(part, {})
     if not isinstance(values, Mapping):
         raise UsageError(f"`resources[{part!r}]` is a {type(values).__name__}, not a dict", _EXAMPLE)
     for kind, value in values.items():
