@@ -47,6 +47,23 @@ OWN = [
     ("DELETE", rf"/containers/{ID}"),
 ]
 CREATE = ("POST", "/containers/create")
+# What describes a container; no other spelling, because the engine reads keys without regard to case.
+_PROCESS = {
+    "Cmd",
+    "Entrypoint",
+    "Env",
+    "Hostname",
+    "Domainname",
+    "Image",
+    "Labels",
+    "User",
+    "WorkingDir",
+    "Shell",
+}
+_STREAMS = {"AttachStderr", "AttachStdin", "AttachStdout", "OpenStdin", "StdinOnce", "Tty"}
+_ENDING = {"Healthcheck", "StopSignal", "StopTimeout"}
+_PLACES = {"ExposedPorts", "HostConfig", "MacAddress", "NetworkDisabled", "NetworkingConfig", "Volumes"}
+KNOWN = {*_PROCESS, *_STREAMS, *_ENDING, *_PLACES}
 # What a container may ask of the host; everything else must be empty.
 _LIMITS = {
     "CpuCount",
@@ -140,25 +157,25 @@ def checked_create(body: bytes) -> bytes:
     """The body of a create request with our label, or Refused."""
     try:
         wanted = json.loads(body)
-        host = wanted.setdefault("HostConfig", None) or {}
-        networks = (wanted.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+        host = dict(wanted.get("HostConfig") or {})
+        networking = dict(wanted.get("NetworkingConfig") or {})
+        networks = set(networking.get("EndpointsConfig") or {})
         wanted["Labels"] = {**(wanted.get("Labels") or {}), LABEL: os.environ["GAIAFLOW_PROJECT_ID"]}
     except (ValueError, AttributeError, TypeError):
         raise RefusedError("the container's description is not an object") from None
+    if unknown := (set(wanted) - KNOWN) | (set(networking) - {"EndpointsConfig"}):
+        raise RefusedError(f"{min(unknown)} is not known")
     if wanted.get("Volumes"):
         raise RefusedError("a task's container has no volumes")
     _check_host(host)
     network = os.environ["GAIAFLOW_NETWORK"]
-    if host.get("NetworkMode") not in (network, "none") or not set(networks) <= {network}:
+    if host.get("NetworkMode") not in (network, "none") or not networks <= {network}:
         raise RefusedError(f"a task's container belongs on the network {network}")
     wanted["HostConfig"] = {**host, "SecurityOpt": ["no-new-privileges:true"]}
     return json.dumps(wanted).encode()
 
 
 def _check_host(host: dict[str, Any]) -> None:
-    lowered = {key.lower() for key in host}
-    if len(lowered) != len(host):
-        raise RefusedError("HostConfig names something twice")
     for key, value in host.items():
         if key not in HARMLESS and key != "NetworkMode" and not _is_empty(key, value):
             raise RefusedError(f"HostConfig.{key} is not allowed")

@@ -13,6 +13,9 @@ from gaiaflow.infra.backend import Holding
 from gaiaflow.infra.docker import PROJECT_LABEL, connect
 from gaiaflow.project import Project
 
+# The door of dev_docker puts it on what it lets through; see compose/scripts/docker_proxy.py.
+TASK_LABEL = "gaiaflow.task-of"
+
 
 def volumes(project: Project) -> list[Holding]:
     """The volumes with their sizes."""
@@ -24,14 +27,22 @@ def everything(project: Project) -> list[Holding]:
     """Containers, networks, volumes, images, and the project's home."""
     with closing(connect()) as client:
         own = _own(project)
-        containers = client.containers.list(all=True, filters=own, ignore_removed=True)
-        found = [Holding("container", str(c.name), None) for c in containers]
+        found = [Holding("container", str(c.name), None) for c in _containers(client, project)]
         found += [Holding("network", str(n.name), None) for n in client.networks.list(filters=own)]
         found += _volumes(client, project)
         images = client.images.list(filters=own)
         found += [Holding("image", tag, i.attrs["Size"]) for i in images for tag in i.tags]
     home = [project.home] if project.home.is_dir() else []
     return found + [Holding("folder", str(path), _folder_size(path)) for path in home]
+
+
+def _containers(client: Any, project: Project) -> list[Any]:
+    """The stack's, and those that a killed Airflow left of its tasks."""
+    labels = (f"{PROJECT_LABEL}={project.id}", f"{TASK_LABEL}={project.id}")
+    found = [
+        client.containers.list(all=True, filters={"label": label}, ignore_removed=True) for label in labels
+    ]
+    return list({c.id: c for some in found for c in some}.values())
 
 
 def _own(project: Project) -> dict[str, Any]:
@@ -69,7 +80,7 @@ def remove(project: Project, holdings: list[Holding]) -> None:
 def _remove_containers(project: Project) -> None:
     """A volume can go only after the containers that know it, also those that have ended."""
     with closing(connect()) as client:
-        for container in client.containers.list(all=True, filters=_own(project), ignore_removed=True):
+        for container in _containers(client, project):
             container.remove(force=True)
 
 
@@ -78,7 +89,7 @@ def _remove_one(project: Project, holding: Holding) -> None:
 
     with closing(connect()) as client, suppress(NotFound):
         found, labels, go = _look_up(client, holding)
-        if labels.get(PROJECT_LABEL) != project.id:
+        if project.id not in (labels.get(PROJECT_LABEL), labels.get(TASK_LABEL)):
             raise GaiaflowError(f"{holding.kind} `{holding.name}` is not this project's: not removed")
         try:
             go(found)
