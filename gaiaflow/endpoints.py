@@ -10,6 +10,8 @@ from gaiaflow.errors import UsageError, near_miss
 
 LOOPBACK = "127.0.0.1"
 ALL = "all"
+# What pods of the local cluster call this machine, and the variable for clusters that call it otherwise.
+GATEWAY, GATEWAY_VARIABLE = "host.minikube.internal", "GAIAFLOW_GATEWAY"
 
 
 class Vantage(str, Enum):
@@ -96,7 +98,7 @@ class Endpoints:
     """
 
     ports: Mapping[str, int]
-    gateway: str = "host.minikube.internal"
+    gateway: str = GATEWAY
 
     def url(self, name: str, vantage: Vantage = Vantage.HOST) -> str:
         """``http://host:port`` of a service as the vantage point sees it."""

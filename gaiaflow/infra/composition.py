@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gaiaflow.endpoints import LOOPBACK, PORTS, Endpoints, Vantage
+from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK, PORTS, Endpoints, Vantage
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.infra import airflow, keys, mlflow, privatefile, process, s3, stackimage, target, taskenv
 from gaiaflow.infra.docker import engine_address
@@ -124,7 +124,13 @@ class Composition:
     def _show(self) -> None:
         """What containers see as the project's ``.gaiaflow``: empty folders, for others to be mounted on."""
         shown = self.folder("shown")
-        for folder in (shown, shown / "secrets", shown / "prodlocal", shown / "compose", shown / "compose" / "task"):
+        for folder in (
+            shown,
+            shown / "secrets",
+            shown / "prodlocal",
+            shown / "compose",
+            shown / "compose" / "task",
+        ):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o755)
 
@@ -149,7 +155,7 @@ class Composition:
 
     @property
     def endpoints(self) -> Endpoints:
-        return Endpoints(self.ports)
+        return Endpoints(self.ports, self.project.setting(GATEWAY_VARIABLE, GATEWAY))
 
     def s3_keys(self) -> dict[str, str]:
         """The S3 keys as boto3 and MLflow read them; an external store's come from the project's .env."""

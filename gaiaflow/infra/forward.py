@@ -1,15 +1,17 @@
 """Carry TCP connections from the cluster's gateway to the services on loopback: a process of its own.
 
-``python -I -S forward.py ADDRESS PORT [PORT ...]`` listens there and connects to the same ports of
-127.0.0.1. Stdlib only.
+``python -I -S forward.py FOLDER ADDRESS PORT [PORT ...]`` listens there and connects to the same ports of
+127.0.0.1, until FOLDER is removed: what belongs to a project must not outlive it. Stdlib only.
 """
 
 import asyncio
 import contextlib
 import sys
+from pathlib import Path
 
 TARGET = "127.0.0.1"
 CHUNK = 1 << 16
+LOOK_SECONDS = 2
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -36,14 +38,17 @@ async def _serve(port: int, reader: asyncio.StreamReader, writer: asyncio.Stream
         writer.close()
 
 
-async def forward(address: str, ports: list[int]) -> None:
-    """Listen until the process is told to end."""
+async def forward(folder: str, address: str, ports: list[int]) -> None:
+    """Listen until the process is told to end, or the folder is gone."""
     servers = [
         await asyncio.start_server(lambda r, w, p=port: _serve(p, r, w), address, port)  # type: ignore[misc]
         for port in ports
     ]
-    await asyncio.gather(*(server.serve_forever() for server in servers))
+    while Path(folder).is_dir():
+        await asyncio.sleep(LOOK_SECONDS)
+    for server in servers:
+        server.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(forward(sys.argv[1], [int(port) for port in sys.argv[2:]]))
+    asyncio.run(forward(sys.argv[1], sys.argv[2], [int(port) for port in sys.argv[3:]]))

@@ -17,14 +17,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 from subprocess import Popen
 
-from gaiaflow.endpoints import LOOPBACK
+from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra import forward, privatefile, process
 from gaiaflow.infra.target import Target
 
 # What pods ask for.
 SERVICES = ("s3", "mlflow")
-NODE_NAME = "host.minikube.internal"
 # Clusters in a virtual machine that carries this name to the host's loopback.
 _DESKTOPS = {"docker-desktop": "host.docker.internal", "rancher-desktop": "host.docker.internal"}
 _START_SECONDS = 10
@@ -59,11 +58,11 @@ def find(target: Target) -> Gateway:
     Raises:
         MissingError: nobody knows it for this kind of cluster.
     """
-    if wanted := target.project.setting("GAIAFLOW_GATEWAY", ""):
+    if wanted := target.project.setting(GATEWAY_VARIABLE, ""):
         return Gateway(wanted, wanted if _is_ours(wanted) else "")
     if target.profile:
         address = gateway_address(target)
-        return Gateway(NODE_NAME, address if _is_ours(address) else "")
+        return Gateway(GATEWAY, address if _is_ours(address) else "")
     if name := _DESKTOPS.get(target.context):
         return Gateway(name, "")
     address = gateway_address(target)
@@ -94,7 +93,7 @@ def refuse_unknown_host(name: str, mlflow_port: int) -> None:
     if refused:
         raise GaiaflowError(
             f"MLflow does not answer pods: it was not started for the host `{name}`",
-            f"GAIAFLOW_GATEWAY={name} in .env, then inv dev.restart --service mlflow",
+            f"{GATEWAY_VARIABLE}={name} in .env, then inv dev.restart --service mlflow",
         )
 
 
@@ -109,7 +108,7 @@ def open_ports(target: Target, address: str, ports: list[int]) -> Forwarder:
         return running
     close(target)
     log = target.folder / "gateway.log"
-    argv = [sys.executable, "-I", "-S", forward.__file__, address, *map(str, ports)]
+    argv = [sys.executable, "-I", "-S", forward.__file__, str(target.folder), address, *map(str, ports)]
     child = process.detach(argv, env={}, log=log)
     _await_listening(child, address, ports, log)
     made = Forwarder(child.pid, process.started(child.pid) or "", address, ports)
@@ -181,6 +180,6 @@ def _network_gateway(network: str) -> str:
     except NotFound:
         raise MissingError(
             f"how pods of `{network}` reach this machine is not known: no docker network of that name",
-            "GAIAFLOW_GATEWAY=<address of this machine that pods reach> in .env",
+            f"{GATEWAY_VARIABLE}=<address of this machine that pods reach> in .env",
         ) from None
     return next(str(pool["Gateway"]) for pool in pools if "." in pool.get("Gateway", ""))

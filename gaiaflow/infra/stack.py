@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gaiaflow.endpoints import Endpoints, Vantage
+from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, Endpoints, Vantage
 from gaiaflow.infra import privatefile
 from gaiaflow.infra.keys import Keys
 from gaiaflow.project import Project
@@ -73,7 +73,7 @@ class Stack:
 
     @property
     def endpoints(self) -> Endpoints:
-        return Endpoints(self.ports)
+        return Endpoints(self.ports, self.project.setting(GATEWAY_VARIABLE, GATEWAY))
 
     def folder(self, *parts: str) -> Path:
         """A folder of the home, made when it is not there."""

@@ -67,5 +67,6 @@ def stack_variables(mode: str) -> dict[str, str]:
     if not path:
         return {}
     if not Path(path).is_file():
-        raise MissingError(f"no file `{path}` with the addresses of the local stack", "inv dev.start")
+        hint = "inv prodlocal.start" if mode == "prod_local" else "inv dev.start"
+        raise MissingError(f"no file `{path}` with the addresses of the local stack", hint)
     return read_variables(Path(path))

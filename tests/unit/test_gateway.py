@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -85,6 +87,15 @@ def test_it_is_one_process_and_ends_when_closed(target: Target, service: int) ->
     with pytest.raises(OSError, match=r"refused") as caught:
         exchange(service, 1)
     assert caught.value.errno == errno.ECONNREFUSED
+
+
+def test_it_ends_with_the_project(target: Target, service: int) -> None:
+    running = gateway.open_ports(target, GATEWAY, [service])
+    shutil.rmtree(target.project.home)
+    until = time.monotonic() + 30
+    while process.started(running.pid) == running.started:
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def test_other_ports_replace_it(target: Target, service: int) -> None:
