@@ -3,109 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from example_stack import SERVICES, Running, opener
 
-import gaiaflow
-from gaiaflow.infra import process, s3
+from gaiaflow.infra import process
 from gaiaflow.infra.stack import MARK
-from gaiaflow.project import Project
 
 pytestmark = pytest.mark.stack
-
-PACKAGE = Path(gaiaflow.__file__).parent
-SERVICES = ("s3", "mlflow", "airflow", "jupyter")
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-@dataclass(frozen=True)
-class Running:
-    """A copy of the example project whose stack has been started once."""
-
-    root: Path
-
-    @property
-    def project(self) -> Project:
-        return Project.find(self.root)
-
-    def inv(self, *argv: str, code: int = 0) -> str:
-        env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
-        done = subprocess.run(
-            [sys.executable, "-m", "invoke", *argv],
-            cwd=self.root,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stderr
-
-    def start(self, *argv: str, code: int = 0) -> str:
-        return self.inv("dev.start", "--backend", "embedded", *argv, code=code)
-
-    def state(self) -> dict[str, Any]:
-        return json.loads((self.root / ".gaiaflow" / "state.json").read_text())
-
-    def credentials(self) -> dict[str, dict[str, str]]:
-        return json.loads(self.inv("dev.credentials", "--json"))
-
-    def states(self) -> dict[str, str]:
-        shown = json.loads(self.inv("dev.status", "--json"))
-        return {name: service["state"] for name, service in shown["services"].items()}
-
-    def pids(self) -> set[int]:
-        return {pid for name in SERVICES for pid in process.marked(MARK, f"{self.project.id}/{name}")}
-
-    def s3(self, code: str) -> str:
-        """Run a line with a boto3 client `c` in the services' environment, where boto3 is."""
-        endpoint = self.credentials()["s3"]
-        head = (
-            "import boto3, os; c = boto3.client('s3', endpoint_url=os.environ['U'], region_name='us-east-1')\n"
-        )
-        env = {
-            "U": endpoint["url"],
-            "AWS_ACCESS_KEY_ID": endpoint["user"],
-            "AWS_SECRET_ACCESS_KEY": endpoint["secret"],
-        }
-        python = str(self.root / ".gaiaflow" / "envs" / "services" / "bin" / "python")
-        argv = [python, "-c", head + code]
-        return subprocess.run(
-            argv, env=env, capture_output=True, text=True, check=True, timeout=60
-        ).stdout.strip()
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    root = tmp_path_factory.mktemp("project") / "example"
-    shutil.copytree(PACKAGE / "template", root, ignore=shutil.ignore_patterns(".gaiaflow", "__pycache__"))
-    running = Running(root)
-    try:
-        running.start("--auto-ports", "--wait", "400")
-        yield running
-    finally:
-        state = running.state()
-        sockets = s3.sockets(state["inner"], state["ports"]["s3-console"])
-        running.inv("dev.cleanup", "--yes")
-        assert not (root / ".gaiaflow" / "data").exists()
-        assert running.pids() == set()
-        assert not [path for path in sockets if path.exists()]
 
 
 def _status(url: str) -> int:
     try:
-        with _opener.open(url, timeout=10) as response:
+        with opener.open(url, timeout=10) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -166,7 +79,7 @@ def test_mlflow_refuses_a_strange_host(stack: Running) -> None:
         f"{url}/api/2.0/mlflow/experiments/search", headers={"Host": "evil.example"}
     )
     with pytest.raises(urllib.error.HTTPError) as refused:
-        _opener.open(strange, timeout=10)
+        opener.open(strange, timeout=10)
     assert refused.value.code == 403
 
 

@@ -1,0 +1,127 @@
+"""The example pipeline on the running stack: REST API, MLflow, registry, S3, live edits, a stop and a start."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from example_stack import Running, opener
+
+pytestmark = pytest.mark.stack
+
+SCORES = {"rmse": 0.9536, "mae": 0.8969, "naive_rmse": 2.0655, "skill": 0.5383}
+
+
+@pytest.fixture(scope="module")
+def started(stack: Running) -> Running:
+    stack.start("--auto-ports", "--wait", "400")
+    return stack
+
+
+@pytest.fixture(scope="module")
+def run(started: Running) -> dict[str, Any]:
+    """One run through the REST API; what dag.run printed."""
+    return json.loads(started.inv("dag.run", "co2_forecast", "--json"))
+
+
+def value(run: dict[str, Any], task: str) -> Any:
+    return run["tasks"][task]["value"]
+
+
+def mlflow(stack: Running, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    url = stack.credentials()["mlflow"]["url"]
+    data = json.dumps(body).encode() if body else None
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/api/2.0/mlflow/{path}", data=data, headers=headers)
+    with opener.open(request, timeout=30) as response:
+        return json.loads(response.read())
+
+
+def artifacts(stack: Running) -> list[str]:
+    listed = stack.s3("print([o['Key'] for o in c.list_objects_v2(Bucket='mlflow').get('Contents', [])])")
+    return [str(key) for key in eval(listed)]
+
+
+def assert_all_there(stack: Running, run: dict[str, Any]) -> None:
+    run_id, version = value(run, "preprocess")["run_id"], value(run, "modelling.train")["model_version"]
+    found = mlflow(stack, f"runs/get?run_id={run_id}")["run"]
+    metrics = {m["key"]: round(m["value"], 4) for m in found["data"]["metrics"]}
+    assert {name: metrics[name] for name in SCORES} == SCORES
+    model = mlflow(stack, f"model-versions/get?name=co2-forecast&version={version}")["model_version"]
+    assert model["run_id"] == run_id
+    kept = artifacts(stack)
+    assert [key for key in kept if run_id in key and key.endswith("figures/backtest.png")]
+    assert [key for key in kept if run_id in key and key.endswith("series/monthly.csv")]
+
+
+def test_the_run_ends_with_every_task_and_value(run: dict[str, Any]) -> None:
+    assert (run["dag"], run["state"]) == ("co2_forecast", "success")
+    assert {name: task["state"] for name, task in run["tasks"].items()} == dict.fromkeys(
+        ("preprocess", "modelling.train", "modelling.evaluate"), "success"
+    )
+    assert value(run, "modelling.evaluate") == SCORES
+    assert all(task["seconds"] > 0 for task in run["tasks"].values())
+
+
+def test_run_model_and_objects_can_be_read_back(started: Running, run: dict[str, Any]) -> None:
+    assert_all_there(started, run)
+
+
+def test_params_come_typed(started: Running) -> None:
+    conf = json.dumps({"horizon_months": 36})
+    run = json.loads(started.inv("dag.run", "co2_forecast", "--conf", conf, "--json"))
+    assert run["state"] == "success"
+    assert value(run, "modelling.evaluate") != SCORES
+
+
+def edited(stack: Running, more: str) -> Any:
+    """Lines at the end of the module of `preprocess`, while the stack runs."""
+    file = stack.root / "co2_forecast" / "preprocess" / "monthly.py"
+    text = file.read_text()
+    return _swapped(file, text, text + more)
+
+
+@contextmanager
+def _swapped(file: Path, before: str, after: str) -> Iterator[None]:
+    file.write_text(after)
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
+def test_an_edit_shows_in_the_next_run(started: Running) -> None:
+    more = (
+        "\n\n_before = preprocess\n\n\ndef preprocess(params):\n    return {**_before(params), 'months': -1}\n"
+    )
+    with edited(started, more):
+        run = json.loads(started.inv("dag.run", "co2_forecast", "--json"))
+    assert value(run, "preprocess")["months"] == -1
+
+
+def test_a_failure_names_function_and_error(started: Running) -> None:
+    with edited(started, "\n\ndef preprocess(params):\n    raise ValueError('on purpose')\n"):
+        told = started.inv("dag.test", "co2_forecast", code=1)
+    assert "co2_forecast.preprocess.monthly:preprocess raised ValueError: on purpose" in told
+
+
+def test_an_unknown_dag_is_guessed(started: Running) -> None:
+    for verb in ("dag.run", "dag.test"):
+        told = started.inv(verb, "co2_forcast", code=2)
+        assert "`co2_forcast`" in told
+        assert "did you mean `co2_forecast`?" in told
+
+
+def test_all_of_it_outlasts_a_stop(started: Running, run: dict[str, Any]) -> None:
+    started.inv("dev.stop")
+    assert "inv dev.start" in started.inv("dag.run", "co2_forecast", code=3)
+    started.start("--wait", "400")
+    assert_all_there(started, run)
+    again = json.loads(started.inv("dag.run", "co2_forecast", "--json"))
+    assert value(again, "modelling.evaluate") == SCORES
+    assert value(again, "modelling.train")["model_version"] != value(run, "modelling.train")["model_version"]
