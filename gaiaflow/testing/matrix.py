@@ -15,8 +15,8 @@ from pathlib import Path
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.project import Project
 
-# A clone's own: the example project and the DAGs of the matrix.
-_OF_THE_CLONE = ("gaiaflow/template", "tests/dags")
+# In a clone of gaiaflow, beside the project of the clone itself, which is the example.
+_OF_THE_CLONE = Path("tests/dags")
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -34,8 +34,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def projects(folders: list[Path]) -> list[Project]:
     """The projects of folders; in a clone of gaiaflow its own, elsewhere that of the current folder."""
-    given = folders or [Path(folder) for folder in _OF_THE_CLONE if Path(folder, "pyproject.toml").is_file()]
-    return [Project.find(folder) for folder in given or [Path.cwd()]]
+    more = [_OF_THE_CLONE] if (_OF_THE_CLONE / "pyproject.toml").is_file() else []
+    return [Project.find(folder) for folder in folders or [Path.cwd(), *more]]
 
 
 def in_airflow_environment(found: list[Project], argv: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET  # noqa: S405 - written here, never read
@@ -65,7 +66,7 @@ def print_table(cells: Sequence[Cell]) -> None:
     table = Table("project", "DAG", *modes, box=None, pad_edge=False, header_style="bold")
     for (project, dag), by_mode in lines.items():
         table.add_row(project, dag, *(_short(by_mode.get(mode)) for mode in modes))
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
     console.print(table)
     for outcome in (FAILED, SKIPPED):
         for text in dict.fromkeys(_lines(cells, outcome)):
