@@ -128,7 +128,7 @@ class AirflowApi:
         if not details:
             return "no error was handed over; see the log"
         kind, text = details[-1].get("exc_type", ""), str(details[-1].get("exc_value", ""))
-        message = " ".join(text.split("\nhint: ")[0].split())
+        message = " ".join(text.split("\nhint: ", maxsplit=1)[0].split())
         return message if kind in _OURS else f"{kind}: {message}"
 
     def _all(self, path: str, key: str) -> list[dict[str, Any]]:
@@ -157,7 +157,11 @@ def _explained(error: urllib.error.HTTPError, with_token: bool) -> GaiaflowError
     said = detail if isinstance(detail, str) else json.dumps(detail)
     if error.code == 401:
         known = "Airflow's password is not the one that was kept"
-        return _UnauthorizedError(said) if with_token else GaiaflowError(known, "inv dev.restart --service airflow")
+        return (
+            _UnauthorizedError(said)
+            if with_token
+            else GaiaflowError(known, "inv dev.restart --service airflow")
+        )
     if error.code == 404:
         return NotFoundError(said)
     if error.code in (400, 422):

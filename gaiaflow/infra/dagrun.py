@@ -75,18 +75,23 @@ def follow(api: AirflowApi, dag: str, run: str, wait: float, progress: Progress)
     Raises:
         StillStartingError: it did not end in time; it goes on.
     """
-    deadline, seen = time.monotonic() + wait, {}
+    deadline = time.monotonic() + wait
+    seen: dict[str, str] = {}
     while True:
         state = api.run_state(dag, run)
         for ti in api.instances(dag, run):
             name = ti["task_id"] if ti["map_index"] < 0 else f"{ti['task_id']}[{ti['map_index']}]"
             if ti["state"] and seen.get(name) != ti["state"]:
                 seen[name] = ti["state"]
-                progress(name, ti["state"], f"{ti['duration']:.1f} s" if ti["end_date"] and ti["duration"] else "")
+                progress(
+                    name, ti["state"], f"{ti['duration']:.1f} s" if ti["end_date"] and ti["duration"] else ""
+                )
         if state in FINISHED:
             return state
         if time.monotonic() > deadline:
-            raise StillStartingError(f"run `{run}` of `{dag}` has not ended after {wait:.0f} s; it goes on", api.url)
+            raise StillStartingError(
+                f"run `{run}` of `{dag}` has not ended after {wait:.0f} s; it goes on", api.url
+            )
         time.sleep(POLL)
 
 

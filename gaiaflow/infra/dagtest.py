@@ -1,4 +1,4 @@
-"""Runs a DAG of a project in a child process of Airflow's environment, for people in an environment without it."""
+"""Runs a DAG of a project in a child process of Airflow's environment, for those who are in another."""
 
 from __future__ import annotations
 

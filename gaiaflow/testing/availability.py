@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.modes import Mode
@@ -18,7 +20,7 @@ _TIMEOUT = 5
 
 
 def missing(mode: Mode, project: Project) -> str:
-    """What a mode needs and this machine has not; empty when it can run. The process has entered the project."""
+    """What a mode needs and this machine lacks; empty when it can run. The process has entered the project."""
     found = _CHECKS[mode]()
     if found or mode is Mode.DEV:
         return found
@@ -56,9 +58,10 @@ def _missing_docker() -> str:
 
 
 def _missing_cluster() -> str:
-    from kubernetes import client, config
     from urllib3.exceptions import HTTPError
 
+    client: Any = import_module("kubernetes.client")
+    config: Any = import_module("kubernetes.config")
     file = os.environ.get("GAIAFLOW_KUBECONFIG", "")
     if not file:
         return "a cluster: GAIAFLOW_KUBECONFIG, inv prodlocal.start"

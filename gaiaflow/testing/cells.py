@@ -87,7 +87,9 @@ def run_matrix(
             cells += [_required(cell) for cell in row.cells(wanted, absent)]
     for name in dags:
         if name not in known:
-            raise UsageError(f"no DAG `{name}`{near_miss(name, sorted(known))}", f"there is {', '.join(sorted(known))}")
+            raise UsageError(
+                f"no DAG `{name}`{near_miss(name, sorted(known))}", f"there is {', '.join(sorted(known))}"
+            )
     return cells
 
 
@@ -116,11 +118,11 @@ class _Row:
 
     def cells(self, modes: Sequence[Mode], absent: dict[Mode, str]) -> Iterator[Cell]:
         for mode in modes:
-            self.progress(f"{self.dag} × {mode}", "started", "")
+            self.progress(f"{self.dag} in {mode}", "started", "")
             begun = time.monotonic()
             cell = self._cell(mode, absent[mode])
             cell = replace(cell, seconds=round(time.monotonic() - begun, 3))
-            self.progress(f"{self.dag} × {mode}", cell.outcome, "; ".join(cell.detail))
+            self.progress(f"{self.dag} in {mode}", cell.outcome, "; ".join(cell.detail))
             yield cell
 
     def _cell(self, mode: Mode, absent: str) -> Cell:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gaiaflow.testing.result import RunResult, TaskResult
 
-# A pod takes its call in a variable, which has a limit; the other modes have none. Allowed: equal, or this error.
+# A pod takes its call in a variable, which has a limit. Allowed: the equal value, or this error.
 _TOO_LARGE = re.compile(r"have \d+ KiB: a pod takes at most \d+ KiB")
 # What MLflow makes up anew in every run.
 _MADE_UP = ((re.compile(r"\b[0-9a-f]{32}\b"), "<id>"), (re.compile(r"(models:/[\w.-]+)/\d+"), r"\1/<version>"))

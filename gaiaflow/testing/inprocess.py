@@ -58,7 +58,9 @@ def sorted_streams(log: Path) -> Iterator[None]:
 def _sort(source: int, terminal: int, log: Path) -> None:
     with (
         os.fdopen(source, encoding="utf-8", errors="replace") as lines,
-        os.fdopen(terminal, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False) as screen,
+        os.fdopen(
+            terminal, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
+        ) as screen,
         log.open("w", encoding="utf-8") as file,
     ):
         task = ""
@@ -106,9 +108,7 @@ def outcome(args: argparse.Namespace) -> dict[str, object]:
 
     try:
         project = Project.find(args.project)
-        run = run_dag(
-            args.dag, args.mode, args.conf, project=project, retries=args.retries, progress=_progress
-        )
+        run = run_dag(args.dag, args.mode, args.conf, project=project, retries=args.retries, progress=_progress)
     except GaiaflowError as error:
         return {"error": {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}}
     return run.as_dict()

@@ -50,7 +50,7 @@ def in_airflow_environment(found: list[Project], argv: list[str]) -> int:
             sys.stderr.write(f"environment {name} of {project.name}\n")
             python = ensure_environment(project, name)
     python = ensure_environment(found[0], "airflow")
-    # The environment reads gaiaflow from this tree; PYTHONPATH of the caller may name another Python's packages.
+    # The environment has gaiaflow; a PYTHONPATH may name packages of another Python.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     command = [str(python), "-m", "gaiaflow.testing.matrix", "--here", *argv]
     return subprocess.run(command, env=env, check=False).returncode

@@ -63,7 +63,7 @@ def environment(
     variables = airflow_environment(project, place, stack)
     if stack is None:
         variables["MLFLOW_TRACKING_URI"] = f"sqlite:///{place / 'mlflow.db'}"
-        # The one variable by which MLflow's client keeps artifacts elsewhere than in ./mlruns, the project's tree.
+        # By no other variable does MLflow keep artifacts out of ./mlruns, which is the project's tree.
         variables["_MLFLOW_SERVER_ARTIFACT_ROOT"] = str(place / "mlartifacts")
     return {**variables, PYTHON: project_python(project, airflow_python)}
 

@@ -72,7 +72,9 @@ def dagbag(gaiaflow_airflow: Project) -> Dags:
 def run_dag(gaiaflow_airflow: Project) -> Callable[..., RunResult]:
     """``run_dag(name, mode=None, conf=None, retries=0)``; skips when this machine lacks what the mode needs."""
 
-    def run(name: str, mode: str | None = None, conf: dict[str, Any] | None = None, retries: int = 0) -> RunResult:
+    def run(
+        name: str, mode: str | None = None, conf: dict[str, Any] | None = None, retries: int = 0
+    ) -> RunResult:
         chosen = resolve_mode(mode)
         if absent := availability.missing(chosen, gaiaflow_airflow):
             pytest.skip(f"mode {chosen} needs {absent}")

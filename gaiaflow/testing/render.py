@@ -1,4 +1,4 @@
-"""What the tasks of a DAG would be in prod: their pods, with the arguments that the first mode's values give."""
+"""What the tasks of a DAG would be in prod: their pods, with the arguments that another run's values give."""
 
 from __future__ import annotations
 
@@ -45,7 +45,14 @@ def context_of(dag: DAG, task: Any, results: Mapping[str, TaskResult]) -> dict[s
     """As much of Airflow's context as a pod and its arguments need."""
     ti = PastRun(dag, task, results)
     run = SimpleNamespace(run_id=ti.run_id, logical_date=None, conf={})
-    return {"dag": dag, "task": task, "ti": ti, "run_id": ti.run_id, "dag_run": run, "params": dag.params.dump()}
+    return {
+        "dag": dag,
+        "task": task,
+        "ti": ti,
+        "run_id": ti.run_id,
+        "dag_run": run,
+        "params": dag.params.dump(),
+    }
 
 
 def check_rendered(first: DAG, result: RunResult, rendered: DAG) -> dict[str, list[str]]:
@@ -100,7 +107,7 @@ def _first_of(task: Any, context: Mapping[str, Any]) -> Any:
     values = {}
     for name, given in task.expand_input.value.items():
         known = given.resolve(context) if hasattr(given, "resolve") else given
-        values[name] = list(known)[0]
+        values[name] = next(iter(known))
     return task.unmap({**task.partial_kwargs, **values})
 
 

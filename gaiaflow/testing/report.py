@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from xml.etree import ElementTree as ET  # noqa: S405 - written here, never read
+from xml.etree import ElementTree as ET
 
 from gaiaflow.testing.cells import FAILED, PASSED, SKIPPED, Cell
 
@@ -85,7 +85,7 @@ def _short(cell: Cell | None) -> str:
 def _lines(cells: Sequence[Cell], outcome: str) -> list[str]:
     if outcome == SKIPPED:
         return [f"skipped {c.mode}: needs {'; '.join(c.detail)}" for c in cells if c.outcome == SKIPPED]
-    return [f"failed {c.dag} × {c.mode}: {line}" for c in cells if c.outcome == outcome for line in c.detail]
+    return [f"failed {c.dag} in {c.mode}: {line}" for c in cells if c.outcome == outcome for line in c.detail]
 
 
 def to_json(cells: Sequence[Cell]) -> str:
@@ -101,7 +101,7 @@ def write_junit(cells: Sequence[Cell], file: Path) -> None:
     """One test case a cell."""
     counts = {"failures": FAILED, "skipped": SKIPPED}
     numbers = {key: str(sum(c.outcome == outcome for c in cells)) for key, outcome in counts.items()}
-    suite = ET.Element("testsuite", name="dag_tests", tests=str(len(cells)), errors="0", **numbers)
+    suite = ET.Element("testsuite", {"name": "dag_tests", "tests": str(len(cells)), "errors": "0", **numbers})
     for cell in cells:
         name = f"{cell.dag}[{cell.mode}]"
         case = ET.SubElement(suite, "testcase", classname=cell.project, name=name, time=f"{cell.seconds:.3f}")
@@ -141,5 +141,5 @@ def _html_details(cell: Cell) -> str:
         f"{name}  {task.state}  {task.seconds:.2f} s  {(task.error or json.dumps(task.value))[:200]}"
         for name, task in tasks.items()
     )
-    label = html.escape(f"{cell.dag} × {cell.mode}")
+    label = html.escape(f"{cell.dag} in {cell.mode}")
     return f"<details><summary>{label}</summary><pre>{html.escape(lines)}</pre></details>"

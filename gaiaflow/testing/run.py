@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +139,9 @@ def check_conf(dag: DAG, conf: Mapping[str, Any] | None) -> None:
                 dag.params.get_param(name).resolve(value)
             except Exception as error:  # noqa: BLE001 - Airflow raises an error of its own for each schema
                 reason = last_line(str(error).split("\n\n")[0])
-                raise UsageError(f"`{name}` of `--conf` does not fit DAG `{dag.dag_id}`: {reason}", "") from None
+                raise UsageError(
+                    f"`{name}` of `--conf` does not fit DAG `{dag.dag_id}`: {reason}", ""
+                ) from None
 
 
 def _refuse_missing_python(dag: DAG) -> None:
@@ -206,8 +209,8 @@ def _test(dag: DAG, conf: dict[str, Any]) -> Any:
 def _collect(dag: DAG, run: Any, errors: Mapping[tuple[str, int], str]) -> RunResult:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
-    from sqlalchemy import select
 
+    select: Any = import_module("sqlalchemy").select
     with create_session() as session:
         instances = run.get_task_instances(session=session)
         query = select(XComModel).where(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,8 +22,7 @@ def problems(pod: Any, local_allowed: bool = False) -> list[str]:
     Unknown fields, missing required ones and wrong types by a round trip through the client's models of the
     API's schema; names, labels and variables by the API server's rules; the restricted security profile.
     """
-    from kubernetes import client
-
+    client: Any = import_module("kubernetes.client")
     api = client.ApiClient()
     wire = api.sanitize_for_serialization(pod)
     try:

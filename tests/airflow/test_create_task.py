@@ -92,7 +92,7 @@ def test_a_key_that_the_annotation_rules_out(
     create_task("good", ECHO, func_args=[FromTask("made", "run_id")])
     with pytest.raises(UsageError, match=r"`sample`.*did you mean `run_id`\?"):
         create_task("bad", ECHO, func_args=[FromTask("made", "run_ld")])
-    with pytest.raises(UsageError, match="returns no dict|return no dict"):
+    with pytest.raises(UsageError, match=r"returns no dict|return no dict"):
         create_task("worse", ECHO, func_args=[FromTask("number", "run_id")])
 
 
@@ -111,19 +111,19 @@ def test_what_is_not_json_is_refused_in_one_line(dag: DAG, name: str, place: str
 
 @pytest.mark.parametrize("func_path", ["parity.functions.echo", "echo", "a b:c", "", ":x", "x:", None, 3])
 def test_func_path_without_a_module_or_a_function(dag: DAG, func_path: object) -> None:
-    with pytest.raises(UsageError, match="is not `package.module:function`"):
+    with pytest.raises(UsageError, match=r"is not `package.module:function`"):
         create_task("bad", func_path)  # type: ignore[arg-type]
 
 
 def test_func_path_with_a_dot_guesses_the_colon(dag: DAG) -> None:
-    with pytest.raises(UsageError, match="did you mean `parity.functions:echo`"):
+    with pytest.raises(UsageError, match=r"did you mean `parity.functions:echo`"):
         create_task("bad", "parity.functions.echo")
 
 
 def test_an_unknown_mode_from_the_argument_and_from_the_variable(
     dag: DAG, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UsageError, match="unknown mode `dev_dokcer`.*did you mean `dev_docker`"):
+    with pytest.raises(UsageError, match=r"unknown mode `dev_dokcer`.*did you mean `dev_docker`"):
         create_task("bad", ECHO, mode="dev_dokcer")
     monkeypatch.setenv("GAIAFLOW_MODE", "prd")
     with pytest.raises(UsageError, match="GAIAFLOW_MODE"):

@@ -100,7 +100,7 @@ def test_dag_test_prints_nothing_on_stdout_and_one_object_in_the_file(project: M
 
 
 def test_the_matrix_is_green_when_dev_and_the_rendered_pods_agree(project: Make, airflow_home: Path) -> None:
-    found = Project.find(project(GOOD.split('with DAG("bad"')[0], FUNCTIONS))
+    found = Project.find(project(GOOD.split('with DAG("bad"', maxsplit=1)[0], FUNCTIONS))
     cells = run_matrix([found], modes=["dev", "prod"], home=airflow_home)
     assert [(c.mode, c.outcome, c.how, c.detail) for c in cells] == [
         ("dev", "passed", "ran", []),
@@ -110,8 +110,11 @@ def test_the_matrix_is_green_when_dev_and_the_rendered_pods_agree(project: Make,
 
 BROKEN = {
     "an argument": ('func_kwargs={"x": [1, "{{ ds }}"]}', 'func_kwargs={"x": MODE}', "call differs"),
-    "an edge": ("create_task(\"none\"", 'if MODE == "prod": dag.get_task("one") >> dag.get_task("many")\n'
-                '    create_task("none"', "downstream of `one`"),
+    "an edge": (
+        'create_task("none"',
+        'if MODE == "prod": dag.get_task("one") >> dag.get_task("many")\n    create_task("none"',
+        "downstream of `one`",
+    ),
     "a task": ('create_task("none"', 'create_task("none" if MODE == "dev" else "nil"', "`nil`"),
     "a pod": ('"pk.f:nothing")', '"pk.f:nothing", kubernetes={"container_resources": 3})', "gaiaflow sets it"),
     "security": (
@@ -126,7 +129,9 @@ BROKEN = {
 @pytest.mark.parametrize("what", sorted(BROKEN))
 def test_one_mode_broken_on_purpose_turns_the_matrix_red(project: Make, airflow_home: Path, what: str) -> None:
     old, new, said = BROKEN[what]
-    good = GOOD.split('with DAG("bad"')[0].replace('type="integer")}):', 'type="integer")}) as dag:')
+    good = GOOD.split('with DAG("bad"', maxsplit=1)[0].replace(
+        'type="integer")}):', 'type="integer")}) as dag:'
+    )
     text = 'import os\nMODE = os.environ["GAIAFLOW_MODE"]\n' + good.replace(old, new)
     assert text.count(new) == 1
     cells = run_matrix([Project.find(project(text, FUNCTIONS))], modes=["dev", "prod"], home=airflow_home)
@@ -141,7 +146,7 @@ def test_a_mode_that_gives_another_value_turns_the_matrix_red(
     from gaiaflow.testing import availability
 
     monkeypatch.setattr(availability, "missing", lambda _mode, _project: "")
-    found = Project.find(project(GOOD.split('with DAG("bad"')[0], FUNCTIONS))
+    found = Project.find(project(GOOD.split('with DAG("bad"', maxsplit=1)[0], FUNCTIONS))
 
     def runner(name: str, mode: str, **options: object) -> RunResult:
         run = run_dag(name, "dev", **options)  # type: ignore[arg-type]
@@ -157,7 +162,7 @@ def test_a_mode_that_gives_another_value_turns_the_matrix_red(
 def test_a_skip_is_a_failure_where_the_mode_is_required(
     project: Make, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = Project.find(project(GOOD.split('with DAG("bad"')[0], FUNCTIONS))
+    found = Project.find(project(GOOD.split('with DAG("bad"', maxsplit=1)[0], FUNCTIONS))
     cells = run_matrix([found], modes=["dev", "prod_local"], home=airflow_home)
     assert cells[1].outcome == "skipped"
     assert "inv prodlocal.start" in cells[1].detail[0]

@@ -7,7 +7,7 @@ from gaiaflow.tasks import create_task
 PARAMS = {
     "count": Param(3, type="integer"),
     "ratio": Param(0.5, type="number"),
-    "name": Param("{{ ds }} \"quoted\" ünïcödé", type="string"),
+    "name": Param('{{ ds }} "quoted" ünïcödé', type="string"),
     "flag": Param(False, type="boolean"),
     "Mixed_Case": Param(["a", {"B": None}], type="array"),
 }

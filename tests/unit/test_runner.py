@@ -7,13 +7,13 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from gaiaflow import runner
 
-FUNCTIONS = '''
+FUNCTIONS = """
 import os, sys
 
 def echo(*args, **kwargs):
@@ -96,7 +96,7 @@ class Model:
         return a
 
 _hidden = 3
-'''
+"""
 
 
 @dataclass
@@ -165,7 +165,7 @@ VALUES = [
     1.0,
     "Grüße, 世界 🌍 \u2028",
     "lone \ud800 surrogate",
-    "it's \"quoted\" `twice` C:\\new\\table\n\r\n\t\x00\x7f",
+    'it\'s "quoted" `twice` C:\\new\\table\n\r\n\t\x00\x7f',
     "{{ ds }} {% raw %} $HOME $(HOME)",
     "",
     [],
@@ -197,7 +197,7 @@ def test_a_call_of_a_mebibyte_by_file(bare: Bare, tmp_path: Path) -> None:
 
 
 class TestParams:
-    PARAMS = {"count": 3, "Mixed_Case": [None, 0.5]}
+    PARAMS: ClassVar[dict[str, Any]] = {"count": 3, "Mixed_Case": [None, 0.5]}
 
     @pytest.mark.parametrize("name", ["takes_params", "keyword_params"])
     def test_go_to_a_function_that_takes_them(self, bare: Bare, name: str) -> None:
@@ -239,7 +239,9 @@ class TestFailures:
         assert line.startswith("gaiaflow: user has no function `ecko`: there is chained, dies, echo,")
         assert "_hidden" not in line
 
-    @pytest.mark.parametrize(("code", "said"), [(3, "SystemExit: 3"), ("no more", "SystemExit: no more"), (0, "SystemExit: 0")])
+    @pytest.mark.parametrize(
+        ("code", "said"), [(3, "SystemExit: 3"), ("no more", "SystemExit: no more"), (0, "SystemExit: 0")]
+    )
     def test_sys_exit_is_a_failure_whatever_its_code(self, bare: Bare, code: Any, said: str) -> None:
         assert bare("user:exits", code).last_line == f"gaiaflow: user:exits raised {said}"
 
@@ -267,7 +269,9 @@ class TestFailures:
             ("loop", "result contains itself or is nested too deep"),
         ],
     )
-    def test_a_result_that_is_not_json_says_where_and_of_what_type(self, bare: Bare, kind: str, said: str) -> None:
+    def test_a_result_that_is_not_json_says_where_and_of_what_type(
+        self, bare: Bare, kind: str, said: str
+    ) -> None:
         line = bare("user:odd", kind).last_line
         assert line == f"gaiaflow: user:odd returned what is not JSON: {said}"
 
@@ -299,7 +303,9 @@ class TestFailures:
         assert "/nowhere/result.json" in done.stderr
 
 
-def test_an_old_result_stays_whole_until_the_new_one_replaces_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_result_stays_whole_until_the_new_one_replaces_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A reader sees all of a result or nothing of it, also when writing is cut short."""
     target = tmp_path / "result.json"
     target.write_text("old")

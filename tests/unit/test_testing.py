@@ -8,8 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from kubernetes.client import models as k8s
 
-from gaiaflow.testing import Cell, RunResult, TaskResult
-from gaiaflow.testing import report
+from gaiaflow.testing import Cell, RunResult, TaskResult, report
 from gaiaflow.testing.compare import comparable, differences, same
 from gaiaflow.testing.result import Part, combine, worst
 from gaiaflow.testing.run import last_line
@@ -33,7 +32,9 @@ class TestDifferences:
         first = run_of(a=TaskResult("success", {"x": [1]}, 1.0))
         assert differences(first, run_of(a=TaskResult("success", {"x": [1]}, 9.0))) == []
 
-    @pytest.mark.parametrize(("one", "other"), [(1, 1.0), (1, True), (0, False), ("1", 1), (None, "None"), ([1], [1, 1])])
+    @pytest.mark.parametrize(
+        ("one", "other"), [(1, 1.0), (1, True), (0, False), ("1", 1), (None, "None"), ([1], [1, 1])]
+    )
     def test_a_value_of_another_kind_is_one(self, one: Any, other: Any) -> None:
         (line,) = differences(run_of(a=ok(one)), run_of(a=ok(other)))
         assert line.startswith("value of `a`: ")
@@ -41,9 +42,15 @@ class TestDifferences:
 
     def test_state_error_and_edges(self) -> None:
         first = run_of("failed", {"a": ["b"], "b": []}, a=failed("pk:f raised ValueError: x"), b=ok(1))
-        other = run_of("failed", {"a": [], "b": []}, a=failed("pk:f raised KeyError: x"), b=TaskResult("skipped", 1, 0))
+        other = run_of(
+            "failed", {"a": [], "b": []}, a=failed("pk:f raised KeyError: x"), b=TaskResult("skipped", 1, 0)
+        )
         lines = differences(first, other)
-        assert [line.partition(":")[0] for line in lines] == ["downstream of `a`", "error of `a`", "state of `b`"]
+        assert [line.partition(":")[0] for line in lines] == [
+            "downstream of `a`",
+            "error of `a`",
+            "state of `b`",
+        ]
 
     def test_a_task_that_only_one_mode_has(self) -> None:
         assert any("no such task" in line for line in differences(run_of(a=ok(1)), run_of(a=ok(1), b=ok(2))))
@@ -65,7 +72,11 @@ class TestDifferences:
 
 class TestResults:
     def test_a_mapped_task_is_in_the_order_of_its_map_and_as_bad_as_its_worst_part(self) -> None:
-        parts = [Part(1, "failed", None, 1.0, "E: x"), Part(0, "success", "a", 0.5), Part(2, "success", "c", 0.5)]
+        parts = [
+            Part(1, "failed", None, 1.0, "E: x"),
+            Part(0, "success", "a", 0.5),
+            Part(2, "success", "c", 0.5),
+        ]
         assert combine(parts, mapped=True) == TaskResult("failed", ["a", None, "c"], 2.0, "E: x")
 
     def test_a_mapped_task_of_one_part_is_a_list_and_of_none_is_empty(self) -> None:
@@ -107,7 +118,9 @@ def pod(**changes: Any) -> k8s.V1Pod:
         **changes.pop("spec", {}),
     }
     metadata = {"name": "sample-pod", "labels": {"dag_id": "sample"}, **changes}
-    return k8s.V1Pod(api_version="v1", kind="Pod", metadata=k8s.V1ObjectMeta(**metadata), spec=k8s.V1PodSpec(**spec))
+    return k8s.V1Pod(
+        api_version="v1", kind="Pod", metadata=k8s.V1ObjectMeta(**metadata), spec=k8s.V1PodSpec(**spec)
+    )
 
 
 class TestSchema:
@@ -172,6 +185,6 @@ class TestReports:
     def test_the_table_names_what_failed_and_what_is_missing(self, capsys: pytest.CaptureFixture[str]) -> None:
         report.print_table(self.CELLS)
         shown = capsys.readouterr().out
-        assert "failed flow × prod: value of `a`" in shown
+        assert "failed flow in prod: value of `a`" in shown
         assert "skipped prod_local: needs a cluster" in shown
         assert shown.splitlines()[-1] == "1 passed, 1 failed, 1 skipped"
