@@ -119,6 +119,9 @@ class Backend(Protocol):
     def logs(self, services: list[str], lines: int, follow: bool) -> Iterator[str]:
         """The last lines, each headed by its service; `follow` goes on until closed."""
 
+    def extras(self) -> tuple[str, ...]:
+        """What ran beside the services the last time; see StartOptions."""
+
     def endpoints(self) -> Endpoints:
         """The addresses of the stack, running or as it last ran."""
 

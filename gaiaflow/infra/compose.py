@@ -19,10 +19,9 @@ from gaiaflow.infra import (
     process,
     stackimage,
 )
-from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions
+from gaiaflow.infra.backend import STATE, Credential, Holding, Phase, ServiceStatus, StartOptions
 from gaiaflow.infra.composition import DEV_DOCKER, Composition
 from gaiaflow.infra.containers import ONCE, PARTS, Container
-from gaiaflow.infra.embedded import STATE
 from gaiaflow.project import Project
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class Compose:
         unknown = set(options.extras) - {DEV_DOCKER}
         if unknown:
             raise UsageError(f"`--with {unknown.pop()}` is not known", f"inv dev.start --with {DEV_DOCKER}")
-        kept = self._kept().get("extras", []) if "airflow" in self._running_services() else []
+        kept = self.extras() if "airflow" in self._running_services() else ()
         return tuple(sorted({*options.extras, *kept}))
 
     def _remember(self, composition: Composition, made: str) -> None:
@@ -187,8 +186,7 @@ class Compose:
         )
 
     def _composition(self) -> Composition:
-        extras = self._kept().get("extras", [])
-        return Composition(self.project, dict(self.endpoints().ports), tuple(extras))
+        return Composition(self.project, dict(self.endpoints().ports), self.extras())
 
     # Look
 
@@ -206,6 +204,9 @@ class Compose:
     def logs(self, services: list[str], lines: int, follow: bool) -> Iterator[str]:
         parts = [part for service in services for part in PARTS[service]]
         return containers.logs(self.project, list(dict.fromkeys(parts)), lines, follow)
+
+    def extras(self) -> tuple[str, ...]:
+        return tuple(self._kept().get("extras", []))
 
     def endpoints(self) -> Endpoints:
         kept: dict[str, int] = privatefile.read_json(self.project.home / STATE).get("ports", {})

@@ -194,6 +194,9 @@ class Embedded:
         if follow:
             yield from follow_files(files)
 
+    def extras(self) -> tuple[str, ...]:
+        return ()
+
     def endpoints(self) -> Endpoints:
         kept = privatefile.read_json(self.project.home / STATE).get("ports")
         return Endpoints(kept or ports.wanted(self.project, {}))

@@ -59,6 +59,8 @@ def start(
     options = StartOptions(names, given, auto_ports, wait, extras, docker_build, cache, force_new)
     chosen, why = backends.choose(Project.find(), backend, engine_answers)
     say(f"backend {chosen.name}: {why}")
+    if chosen.name == "embedded" and (extras or docker_build or cache or force_new):
+        say("--with, --docker-build, --cache and --force-new say nothing to the backend embedded")
     _start(c, chosen, options)
 
 
@@ -80,14 +82,30 @@ def stop(c: Context, service: list[str], delete_volume: bool = False, yes: bool 
         _remove(c, chosen, chosen.volumes(), yes)
 
 
-@lifecycle_task(iterable=["service"], help={"service": _SERVICE, "wait": _START_HELP["wait"]})
-def restart(c: Context, service: list[str], wait: int = 180) -> None:
+@lifecycle_task(
+    iterable=["service"],
+    help={
+        "service": _SERVICE,
+        **{name: _START_HELP[name] for name in ("wait", "jupyter-port", "docker-build", "cache", "force-new")},
+    },
+)
+def restart(
+    c: Context,
+    service: list[str],
+    wait: int = 180,
+    jupyter_port: int = 0,
+    docker_build: bool = False,
+    cache: bool = False,
+    force_new: bool = False,
+) -> None:
     """Stop and start the stack, or some of its services, on the same ports."""
     chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
-    ports = dict(chosen.endpoints().ports)
+    ports = {**chosen.endpoints().ports, **({"jupyter": jupyter_port} if jupyter_port else {})}
     names = service_names(service)
+    extras = chosen.extras()
     _stop(c, chosen, names)
-    _start(c, chosen, StartOptions(with_needs(names), ports, wait=wait))
+    options = StartOptions(with_needs(names), ports, False, wait, extras, docker_build, cache, force_new)
+    _start(c, chosen, options)
 
 
 @lifecycle_task(help={"json": "print JSON"})
