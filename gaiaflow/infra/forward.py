@@ -12,6 +12,8 @@ from pathlib import Path
 TARGET = "127.0.0.1"
 CHUNK = 1 << 16
 LOOK_SECONDS = 2
+# What it prints once all ports are its own.
+LISTENING = "listening"
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,6 +46,8 @@ async def forward(folder: str, address: str, ports: list[int]) -> None:
         await asyncio.start_server(lambda r, w, p=port: _serve(p, r, w), address, port)  # type: ignore[misc]
         for port in ports
     ]
+    sys.stdout.write(f"{LISTENING}\n")
+    sys.stdout.flush()
     while Path(folder).is_dir():
         await asyncio.sleep(LOOK_SECONDS)
     for server in servers:

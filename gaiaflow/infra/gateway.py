@@ -141,22 +141,17 @@ def _record(target: Target) -> Path:
 
 
 def _await_listening(child: Popen[bytes], address: str, ports: list[int], log: Path) -> None:
+    """Wait for its own word: that something answers there may be somebody else."""
     until = time.monotonic() + _START_SECONDS
-    while not all(_answers(address, port) for port in ports):
+    while forward.LISTENING not in (lines := log.read_text(encoding="utf-8").splitlines()):
         if child.poll() is not None or time.monotonic() > until:
             child.kill()
-            lines = log.read_text(encoding="utf-8").splitlines() or ["no reason given"]
             raise GaiaflowError(
-                f"nothing can listen on the gateway `{address}` at {', '.join(map(str, ports))}: {lines[-1]}",
+                f"nothing can listen on the gateway `{address}` at {', '.join(map(str, ports))}: "
+                f"{lines[-1] if lines else 'no reason given'}",
                 "end what holds the port there, or move the service: inv dev.start --auto-ports",
             )
         time.sleep(0.05)
-
-
-def _answers(address: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((address, port)) == 0
 
 
 def _is_ours(address: str) -> bool:

@@ -136,6 +136,12 @@ def test_a_taken_port_is_an_error_with_its_reason(target: Target) -> None:
     assert gateway.current(target) is None
 
 
+def test_somebody_else_who_answers_there_is_not_taken_for_it(target: Target) -> None:
+    with socket.create_server((GATEWAY, 0)) as holder, pytest.raises(GaiaflowError, match="in use"):
+        gateway.open_ports(target, GATEWAY, [holder.getsockname()[1]])
+    assert gateway.current(target) is None
+
+
 def test_an_address_of_another_machine_needs_no_forwarding(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
