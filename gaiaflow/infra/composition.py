@@ -103,7 +103,12 @@ class Composition:
     # The files that hold the keys
 
     def write(self) -> None:
-        """Write each service's environment, 0600, and what else the containers read."""
+        """Write each service's environment, 0600, and what else the containers read.
+
+        Raises:
+            UsageError: the project is closed to the containers' user.
+        """
+        self._check_readable()
         made = keys.load(self.project)
         for name, values in (
             ("postgres", {**_POSTGRES, "POSTGRES_PASSWORD": made.postgres_password}),
@@ -120,6 +125,15 @@ class Composition:
         self._show()
         for folder in (self.folder("airflow"), self.folder("s3"), self.folder("task"), *self._handed_over()):
             hand_over(folder)
+
+    def _check_readable(self) -> None:
+        """Where the host's user is root, the containers' is another, who has to get into the folder."""
+        for folder in {self.project.root, self.project.source} if owner()[0] != os.getuid() else ():
+            if folder.stat().st_mode & 0o005 != 0o005:
+                raise UsageError(
+                    f"`{folder}` is closed to others, and the containers do not run as root",
+                    f"chmod o+rx {folder}, or start as a user who is not root",
+                )
 
     def _show(self) -> None:
         """What containers see as the project's ``.gaiaflow``: empty folders, for others to be mounted on."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import gaiaflow
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra import privatefile, process
+from gaiaflow.infra.requirement import requirements as project_requirements
 from gaiaflow.project import Project
 
 NAMES = ("airflow", "services", "project")
@@ -51,7 +52,7 @@ def missing(project: Project) -> list[str]:
 def _stamp(project: Project, name: str) -> str:
     parts = [_LAYOUT, platform.python_version(), sys.base_prefix]
     if name == "project":
-        parts += [_project_requirements(project), _lock("jupyter")]
+        parts += [project_requirements(project), _lock("jupyter")]
     else:
         parts.append(_lock(name))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -59,13 +60,6 @@ def _stamp(project: Project, name: str) -> str:
 
 def _lock(name: str) -> str:
     return (LOCKS / f"{name}.txt").read_text(encoding="utf-8")
-
-
-def _project_requirements(project: Project) -> str:
-    """The project's lock, else the dependencies of its pyproject.toml, as a requirements file."""
-    if project.lock.is_file():
-        return project.lock.read_text(encoding="utf-8")
-    return "".join(f"{line}\n" for line in project.pyproject.get("project", {}).get("dependencies", []))
 
 
 def _build(project: Project, name: str, folder: Path, stamp: str) -> None:
@@ -89,7 +83,7 @@ def _install(folder: Path, requirements: Path) -> None:
 def _install_project(project: Project, folder: Path) -> None:
     """The project's own packages first; JupyterLab fits in, from its lock where they leave it free."""
     requirements = folder / "project.txt"
-    requirements.write_text(_project_requirements(project), encoding="utf-8")
+    requirements.write_text(project_requirements(project), encoding="utf-8")
     if requirements.read_text(encoding="utf-8").strip():
         _install(folder, requirements)
     frozen = _uv("pip", "freeze", "--python", str(folder))

@@ -6,7 +6,7 @@ from invoke.context import Context
 
 from gaiaflow.infra import backends, environment
 from gaiaflow.infra.compose import Compose
-from gaiaflow.infra.engine import engine_answers
+from gaiaflow.infra.docker import engine_answers
 from gaiaflow.infra.requirement import requirement_source
 from gaiaflow.lifecycle.terminal import Phases, lifecycle_task, say
 from gaiaflow.project import Project

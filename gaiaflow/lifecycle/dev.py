@@ -8,7 +8,7 @@ from gaiaflow.endpoints import PORTS, service_names, with_needs
 from gaiaflow.errors import UsageError
 from gaiaflow.infra import backends
 from gaiaflow.infra.backend import Backend, Holding, StartOptions
-from gaiaflow.infra.engine import engine_answers
+from gaiaflow.infra.docker import engine_answers
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
 

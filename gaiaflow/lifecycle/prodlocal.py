@@ -10,7 +10,7 @@ from gaiaflow.endpoints import service_names, with_needs
 from gaiaflow.infra import account, backends, clusternetwork, gateway, manifests, preflight
 from gaiaflow.infra.backend import Backend, StartOptions
 from gaiaflow.infra.cluster import Cluster
-from gaiaflow.infra.engine import engine_answers
+from gaiaflow.infra.docker import engine_answers
 from gaiaflow.infra.minikube import Step
 from gaiaflow.infra.preflight import Wanted
 from gaiaflow.infra.stack import REGION

@@ -113,6 +113,7 @@ def client() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(tmp_path_factory.mktemp("composed"))
+    running.root.chmod(0o755)
     for folder in ("dags", "compose_test"):
         (running.root / folder).mkdir()
     (running.root / "compose_test" / "__init__.py").write_text("")

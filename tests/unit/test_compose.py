@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         monkeypatch.delenv(name, raising=False)
     root = tmp_path / "a project"
     (root / "dags").mkdir(parents=True)
+    root.chmod(0o755)
     (root / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
     return Project.find(root)
 
@@ -174,6 +176,15 @@ def test_root_is_replaced_by_another_user(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(composition.os, "getuid", lambda: 1000)
     monkeypatch.setattr(composition.os, "getgid", lambda: 1001)
     assert composition.owner() == (1000, 1001)
+
+
+def test_folder_closed_to_the_containers_user_is_refused(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.root.chmod(0o700)
+    monkeypatch.setattr(composition, "owner", lambda: (os.getuid() + 1, 0))
+    with pytest.raises(UsageError, match="is closed to others"):
+        Composition(project, PORTS)._check_readable()
 
 
 def test_quote_in_a_value_is_refused(tmp_path: Path) -> None:
