@@ -152,13 +152,14 @@ def test_the_operator_of_each_mode_is_the_providers(dag: DAG) -> None:
         assert isinstance(create_task(f"task_{mode}", ECHO, mode=mode, image="sample:1"), kind)
 
 
-def test_retries_are_three_the_dags_default_or_what_was_asked() -> None:
+@pytest.mark.parametrize("mode", ["dev", "dev_docker", "prod_local", "prod"])
+def test_retries_are_three_the_dags_default_or_what_was_asked(mode: str) -> None:
     with DAG("plain", schedule=None):
-        assert create_task("plain", ECHO).retries == 3
+        assert create_task("plain", ECHO, mode=mode, image="sample:1").retries == 3
     with DAG("default", schedule=None, default_args={"retries": 7}):
-        assert create_task("default", ECHO).retries == 7
-        assert create_task("asked", ECHO, retries=3).retries == 3
-        assert task_factory("older", ECHO).retries == 2
+        assert create_task("default", ECHO, mode=mode, image="sample:1").retries == 7
+        assert create_task("asked", ECHO, mode=mode, image="sample:1", retries=3).retries == 3
+        assert task_factory("older", ECHO, env=mode, image="sample:1").retries == 2
 
 
 @pytest.mark.parametrize("mode", ["dev", "dev_docker", "prod_local", "prod"])

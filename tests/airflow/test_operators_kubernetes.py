@@ -16,7 +16,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from kubernetes.client import ApiClient
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
-from gaiaflow.operators.pod_start import image_error, refuse_hopeless
+from gaiaflow.operators.pod_start import hopeless, image_error, waiting_error
 from gaiaflow.operators.resources import PROFILES, chosen, quantity
 from gaiaflow.tasks import create_task
 
@@ -218,13 +218,13 @@ def waiting(reason: str, message: str) -> Any:
 
 
 def test_what_can_never_start_is_given_up_by_name() -> None:
-    with pytest.raises(MissingError, match="secret `nowhere` is not in the cluster"):
-        refuse_hopeless(waiting("CreateContainerConfigError", 'secret "nowhere" not found'))
-    with pytest.raises(GaiaflowError, match="no container as root"):
-        refuse_hopeless(
-            waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root")
-        )
-    refuse_hopeless(waiting("ContainerCreating", ""))
+    error = hopeless(waiting("CreateContainerConfigError", 'secret "nowhere" not found'))
+    assert isinstance(error, MissingError)
+    assert error.message == "secret `nowhere` is not in the cluster"
+    root = "container has runAsNonRoot and image will run as root"
+    assert "no container as root" in str(hopeless(waiting("CreateContainerConfigError", root)))
+    assert hopeless(waiting("ContainerCreating", "")) is None
+    assert isinstance(waiting_error(waiting("ErrImageNeverPull", "none"), "i:1", "prod_local"), MissingError)
 
 
 def test_an_image_that_cannot_be_pulled_names_the_command_of_its_mode() -> None:
