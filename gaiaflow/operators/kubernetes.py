@@ -15,6 +15,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow.providers.cncf.kubernetes.utils.pod_manager import EMPTY_XCOM_RESULT, PodLaunchTimeoutException
 from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
 from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
 
 from gaiaflow import runner
 from gaiaflow.errors import GaiaflowError, MissingError
@@ -33,7 +34,7 @@ from gaiaflow.operators.container import (
 )
 from gaiaflow.operators.environment import stack_variables
 from gaiaflow.operators.mapping import make
-from gaiaflow.operators.pod_start import WatchfulPodManager, image_error, timeout_error
+from gaiaflow.operators.pod_start import WatchfulPodManager, image_error, timeout_error, waiting_error
 from gaiaflow.operators.resources import chosen, parse
 from gaiaflow.tasks import TaskSpec
 
@@ -168,6 +169,11 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
                 f"the cluster refused the pod of task `{self.task_id}`: {_said(error)}",
                 "kubectl auth can-i create pods, kubectl describe quota",
             ) from None
+        except HTTPError as error:
+            hint = "inv prodlocal.start" if self.mode == Mode.PROD_LOCAL.value else "kubectl cluster-info"
+            raise MissingError(
+                f"the cluster does not answer: {getattr(error, 'reason', error)}", hint
+            ) from None
 
     def await_pod_start(self, pod: Any) -> None:
         """Wait until the function runs; a pod that never will is given up at once."""
@@ -211,7 +217,9 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
         statuses = pod.status.container_statuses or []
         status = next((s for s in statuses if s.name == self.base_container_name), None)
         ended = status.state.terminated if status and status.state else None
-        if ended is None or ended.exit_code == 0:
+        if ended is None:
+            return waiting_error(pod, self.image, self.mode)
+        if ended.exit_code == 0:
             return None
         lines = self._last_lines(pod) or (ended.message or "").splitlines()
         return failure(self, lines, ended.exit_code, self.image, ended.reason == "OOMKilled")

@@ -10,6 +10,8 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
 from gaiaflow.errors import GaiaflowError, MissingError
 
 _BUILD = {"prod_local": "inv prodlocal.dockerize", "prod": "inv prod.push"}
+_NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
+_CANNOT_PULL = "Image cannot be pulled"
 _CREATE_SECRET = "inv secret.create"  # noqa: S105 - a command
 
 
@@ -20,35 +22,42 @@ class WatchfulPodManager(PodManager):  # type: ignore[misc]
 
     def read_pod(self, pod: Any) -> Any:
         remote = super().read_pod(pod)
-        if self.starting:
-            refuse_hopeless(remote)
+        if self.starting and (error := hopeless(remote)):
+            raise error
         return remote
 
 
-def refuse_hopeless(pod: Any) -> None:
-    """Raise when a container cannot be made from what the pod asks for.
-
-    Raises:
-        MissingError: a secret is not there.
-        GaiaflowError: the image wants to run as root, or another setting is refused.
-    """
+def hopeless(pod: Any) -> GaiaflowError | None:
+    """The error of a container that cannot be made from what the pod asks for, or None."""
     for reason, message in _waiting(pod):
-        if reason != "CreateContainerConfigError":
-            continue
-        if message.startswith("secret ") and "not found" in message:
-            name = message.split('"')[1] if '"' in message else "NAME"
-            raise MissingError(f"secret `{name}` is not in the cluster", f"{_CREATE_SECRET} {name}")
-        if "run as root" in message or "runAsNonRoot" in message or "non-root" in message:
-            raise GaiaflowError(
-                f"the cluster runs no container as root: {message}",
-                'USER 10001 in the Dockerfile, or kubernetes={"security_context": {"runAsUser": 10001}}',
-            )
-        raise GaiaflowError(f"the container cannot be made: {message}", "kubectl describe pod")
+        if reason == "CreateContainerConfigError":
+            return _config_error(message)
+    return None
+
+
+def waiting_error(pod: Any, image: str, mode: str) -> GaiaflowError | None:
+    """The error of a pod that ended while a container still waited for its start, or None."""
+    for reason, message in _waiting(pod):
+        if reason in _NO_IMAGE:
+            return image_error(image, mode, f"{_CANNOT_PULL}: {reason}\n{message}")
+    return hopeless(pod)
+
+
+def _config_error(message: str) -> GaiaflowError:
+    if message.startswith("secret ") and "not found" in message:
+        name = message.split('"')[1] if '"' in message else "NAME"
+        return MissingError(f"secret `{name}` is not in the cluster", f"{_CREATE_SECRET} {name}")
+    if "run as root" in message or "runAsNonRoot" in message or "non-root" in message:
+        return GaiaflowError(
+            f"the cluster runs no container as root: {message}",
+            'USER 10001 in the Dockerfile, or kubernetes={"security_context": {"runAsUser": 10001}}',
+        )
+    return GaiaflowError(f"the container cannot be made: {message}", "kubectl describe pod")
 
 
 def image_error(image: str, mode: str, said: str) -> GaiaflowError:
     """The error of a pod whose launch failed."""
-    if "Image cannot be pulled" not in said:
+    if _CANNOT_PULL not in said:
         return GaiaflowError(f"the pod ended before its function started: {said}", "kubectl get events")
     reason = " ".join(said.partition(":")[2].split())
     where = "in the local cluster" if mode == "prod_local" else "where the cluster looks for it"

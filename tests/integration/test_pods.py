@@ -165,7 +165,8 @@ def special(image: str, prod_local: dict[str, str], run_tasks: RunTasks) -> Outc
         "kubernetes": {"deferrable": True},
     }
     failing = {**deferred, "task_id": "deferred_failing", "func_path": "parity.functions:raises_chained"}
-    more = [lost, deferred, failing]
+    away = {**deferred, "task_id": "deferred_absent", "image": "gaiaflow-tests/nowhere:1"}
+    more = [lost, deferred, failing, away]
     return run_tasks([*specials.tasks(image, SECRET), *more], **prod_local)
 
 
@@ -225,6 +226,7 @@ def test_a_secret_that_is_not_there_names_the_command(special: Outcomes) -> None
 def test_a_deferred_task_gives_the_same(special: Outcomes) -> None:
     assert special["deferred"].value == "gaiaflow" * (128 * 1024)
     assert special["deferred_failing"].error == FAILURES["raises_chained"][2]
+    assert special["deferred_absent"].kind == special["absent"].kind
 
 
 def test_production_gets_secrets_and_nothing_local(
