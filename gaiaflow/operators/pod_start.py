@@ -9,7 +9,7 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
 
 from gaiaflow.errors import GaiaflowError, MissingError
 
-_BUILD = {"prod_local": "inv prodlocal.dockerize", "prod": "inv prod.push"}
+_BUILD = {"prod_local": "inv prodlocal.dockerize", "prod": "docker push {image}"}
 _NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
 _CANNOT_PULL = "Image cannot be pulled"
 _CREATE_SECRET = "inv secret.create"  # noqa: S105 - a command
@@ -61,7 +61,7 @@ def image_error(image: str, mode: str, said: str) -> GaiaflowError:
         return GaiaflowError(f"the pod ended before its function started: {said}", "kubectl get events")
     reason = " ".join(said.partition(":")[2].split())
     where = "in the local cluster" if mode == "prod_local" else "where the cluster looks for it"
-    return MissingError(f"image `{image}` is not {where}: {reason}", _BUILD[mode])
+    return MissingError(f"image `{image}` is not {where}: {reason}", _BUILD[mode].format(image=image))
 
 
 def timeout_error(pod: Any, said: str) -> GaiaflowError:
