@@ -45,6 +45,7 @@ def contract(project: Project) -> dict[str, str]:
         **{name: value for name, value in passed.items() if value},
         "GAIAFLOW_PROJECT": str(project.root),
         "GAIAFLOW_PROJECT_NAME": project.name,
+        "GAIAFLOW_PROJECT_ID": project.id,
         "GAIAFLOW_CODE": os.pathsep.join(map(str, project.code_paths)),
         "GAIAFLOW_PYTHON": str(project.home / "envs" / "project" / "bin" / "python"),
     }

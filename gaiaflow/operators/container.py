@@ -58,9 +58,14 @@ def checked_overrides(
     return dict(given)
 
 
-def project_label() -> str:
-    """The value of the label that tells a project's containers and pods from others'; empty when unknown."""
-    return os.environ.get("GAIAFLOW_PROJECT_ID") or os.environ.get("GAIAFLOW_PROJECT_NAME") or ""
+def project_name() -> str:
+    """What tells a project's pods from others' in its namespace; empty when unknown."""
+    return os.environ.get("GAIAFLOW_PROJECT_NAME") or ""
+
+
+def project_id() -> str:
+    """What tells a project's containers from others' on this machine, where two clones may have one name."""
+    return os.environ.get("GAIAFLOW_PROJECT_ID") or project_name()
 
 
 def run_variables() -> dict[str, str]:

@@ -22,7 +22,7 @@ from gaiaflow.operators.container import (
     RUNNER,
     checked_overrides,
     failure,
-    project_label,
+    project_id,
     required_image,
     run_variables,
 )
@@ -124,14 +124,14 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
     def _create(self, context: Mapping[str, Any], handed: Mapping[str, str]) -> dict[str, Any]:
         """The container, not started. One of that name, left by a worker that was killed hard, goes first."""
         ti = context["ti"]
-        name = container_name(project_label(), ti.dag_id, ti.task_id, ti.run_id, ti.map_index)
+        name = container_name(project_id(), ti.dag_id, ti.task_id, ti.run_id, ti.map_index)
         options = {
             "image": self.image,
             "name": name,
             "entrypoint": self.entrypoint,
             "command": self.command,
             "environment": self._variables(handed),
-            "labels": labels(self.labels, project_label(), ti),
+            "labels": labels(self.labels, project_id(), ti),
             "host_config": self._host_config(context.get("params") or {}),
             "ports": list(self.port_bindings),
             "user": self.user,

@@ -28,7 +28,7 @@ from gaiaflow.operators.container import (
     RUNNER,
     checked_overrides,
     failure,
-    project_label,
+    project_name,
     required_image,
     run_variables,
 )
@@ -249,7 +249,7 @@ def _place(mode: str) -> dict[str, Any]:
 
 
 def _labels() -> dict[str, str]:
-    project = pod_spec.label_value(project_label())
+    project = pod_spec.label_value(project_name())
     named = {"gaiaflow/project": project} if project else {}
     return {"app.kubernetes.io/managed-by": "gaiaflow", **named}
 
