@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow.endpoints import SERVICES, Endpoints
-from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
+from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError
 from gaiaflow.infra import (
     belongings,
     containers,
@@ -198,7 +198,11 @@ class Compose:
         return {s for s, parts in PARTS.items() if containers.lasting(parts) <= running}
 
     def status(self) -> list[ServiceStatus]:
-        found, endpoints = {c.part: c for c in self._containers()}, self.endpoints()
+        endpoints = self.endpoints()
+        try:
+            found = {c.part: c for c in self._containers()}
+        except MissingError as error:  # without an engine no container runs
+            return [ServiceStatus(name, "stopped", endpoints.url(name), error.message) for name in SERVICES]
         return [containers.status(service, found, endpoints) for service in SERVICES]
 
     def logs(self, services: list[str], lines: int, follow: bool) -> Iterator[str]:

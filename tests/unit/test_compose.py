@@ -223,6 +223,13 @@ def test_state_of_a_service(
     assert row.state == state
 
 
+def test_without_an_engine_everything_is_stopped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{project.root}/none.sock")
+    rows = Compose(project).status()
+    assert {row.state for row in rows} == {"stopped"}
+    assert "no Docker engine answers" in rows[0].detail
+
+
 def test_environment_is_made_again_when_requirements_change(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
