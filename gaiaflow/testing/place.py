@@ -17,8 +17,13 @@ from gaiaflow.project import Project
 
 PYTHON = "GAIAFLOW_PYTHON"
 # A function must not see a mode, a call or an address that was left by another run.
-_OURS = ("AIRFLOW_", "GAIAFLOW_CALL", "GAIAFLOW_RESULT", "MLFLOW_TRACKING_URI")
+_OURS = ("AIRFLOW_", "GAIAFLOW_CALL", "GAIAFLOW_RESULT", "GAIAFLOW_TASK_ENV_", "MLFLOW_TRACKING_URI")
+# Files that only a stack writes: without one, functions run without its addresses.
+_ADDRESSES = "GAIAFLOW_TASK_ENV_"
 _KEPT = ("AIRFLOW__LOGGING__",)
+
+# What `enter` set, and what was there before it.
+_settled: dict[str, tuple[str, str | None]] = {}
 
 
 def test_home(project: Project) -> Path:
@@ -65,6 +70,9 @@ def environment(
         variables["MLFLOW_TRACKING_URI"] = f"sqlite:///{place / 'mlflow.db'}"
         # By no other variable does MLflow keep artifacts out of ./mlruns, which is the project's tree.
         variables["_MLFLOW_SERVER_ARTIFACT_ROOT"] = str(place / "mlartifacts")
+    absent = [n for n, value in variables.items() if n.startswith(_ADDRESSES) and not Path(value).is_file()]
+    for name in absent:
+        del variables[name]
     return {**variables, PYTHON: project_python(project, airflow_python)}
 
 
@@ -82,15 +90,29 @@ def enter(
     Raises:
         GaiaflowError: Airflow was imported before, with another home.
     """
+    _take_back()
     variables = environment(project, home)
     _refuse_other_home(variables["AIRFLOW_HOME"])
     for name in [name for name in os.environ if name.startswith(_OURS) and not name.startswith(_KEPT)]:
         delenv(name)
     for name, value in variables.items():
+        if name.startswith("GAIAFLOW_"):
+            _settled[name] = (value, os.environ.get(name))
         setenv(name, value)
     if str(project.dags) not in sys.path:
         sys.path.append(str(project.dags))
     _migrate(Path(variables["AIRFLOW_HOME"]))
+
+
+def _take_back() -> None:
+    """Leave the project before: its variables must not pass for the shell's."""
+    for name, (ours, before) in _settled.items():
+        if os.environ.get(name) == ours:
+            if before is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = before
+    _settled.clear()
 
 
 def _refuse_other_home(home: str) -> None:

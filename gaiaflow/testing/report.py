@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 from gaiaflow.testing.cells import FAILED, PASSED, SKIPPED, Cell
 
+MOST = 5
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -85,7 +86,18 @@ def _short(cell: Cell | None) -> str:
 def _lines(cells: Sequence[Cell], outcome: str) -> list[str]:
     if outcome == SKIPPED:
         return [f"skipped {c.mode}: needs {'; '.join(c.detail)}" for c in cells if c.outcome == SKIPPED]
-    return [f"failed {c.dag} in {c.mode}: {line}" for c in cells if c.outcome == outcome for line in c.detail]
+    return [
+        f"failed {c.dag} in {c.mode}: {line}"
+        for c in cells
+        if c.outcome == outcome
+        for line in _first(c.detail)
+    ]
+
+
+def _first(detail: Sequence[str]) -> list[str]:
+    """As much as a person reads on a terminal; the reports have all of it."""
+    more = [f"… and {len(detail) - MOST} more, see the reports"] if len(detail) > MOST else []
+    return [*detail[:MOST], *more]
 
 
 def to_json(cells: Sequence[Cell]) -> str:

@@ -83,12 +83,15 @@ def in_mode(mode: str | None) -> Iterator[None]:
 
 def load_dags(project: Project) -> tuple[dict[str, DAG], dict[str, str]]:
     """All DAGs of a project, read anew, and the errors of files that do not import."""
-    from airflow.dag_processing.dagbag import DagBag
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 3.1
+        from airflow.models.dagbag import DagBag
 
     _forget_modules(project.dags)
     if not project.dags.is_dir():
         raise MissingError(f"no folder `{project.dags}`", f"mkdir {project.dags}")
-    bag = DagBag(project.dags, bundle_path=project.dags, bundle_name="dags")
+    bag = DagBag(project.dags, bundle_path=project.dags)
     return dict(bag.dags), dict(bag.import_errors)
 
 
