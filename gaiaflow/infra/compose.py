@@ -55,9 +55,13 @@ class Compose:
         with phase("containers"):
             begun = self._up(composition, options)
         deadline = time.monotonic() + options.wait
-        for service in self._awaited(composition, options.services):
-            with phase(f"{service} answers"):
-                self._await(composition, service, begun, deadline)
+        try:
+            for service in self._awaited(composition, options.services):
+                with phase(f"{service} answers"):
+                    self._await(composition, service, begun, deadline)
+        except KeyboardInterrupt:
+            self._stop_parts(begun)
+            raise
         return composition.endpoints
 
     def _settle(self, options: StartOptions) -> Composition:

@@ -30,6 +30,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "jupyter": ("jupyter",),
 }
 ONCE = {"databases", "bucket", "s3-volume", "environment"}
+# Exit codes of what was stopped: it ended by itself when asked, or by SIGINT, SIGKILL, SIGTERM.
+_STOPPED = (0, 130, 137, 143)
 _COMPOSE_PROJECT = "com.docker.compose.project"
 _COMPOSE_SERVICE = "com.docker.compose.service"
 
@@ -102,7 +104,7 @@ def status(service: str, found: Mapping[str, Container], endpoints: Endpoints) -
     own = [found[part] for part in PARTS[service] if part in found]
     running = {c.part for c in own if c.state == "running"}
     broken = [c for c in own if c.state in ("restarting", "dead") or (c.part in ONCE and c.failed)]
-    broken += [c for c in own if c.part not in ONCE and c.state == "exited" and c.code not in (0, 137, 143)]
+    broken += [c for c in own if c.part not in ONCE and c.state == "exited" and c.code not in _STOPPED]
     if broken:
         return ServiceStatus(service, "failed", url, f"{broken[0].part} {broken[0].detail}")
     absent = lasting(PARTS[service]) - running
