@@ -9,8 +9,10 @@ from pathlib import Path
 from gaiaflow.endpoints import LOOPBACK, Endpoints
 from gaiaflow.infra import keys as keyring
 from gaiaflow.infra import privatefile, process, target
+from gaiaflow.infra.image import image_name
 from gaiaflow.infra.keys import USER, Keys
 from gaiaflow.infra.stack import MARK, Program, Stack, unsteered
+from gaiaflow.modes import VARIABLE
 from gaiaflow.project import Project
 
 BUNDLE = "dags"
@@ -19,8 +21,7 @@ PARALLELISM = 4
 REFRESH = 5
 # What the operators read and a person may set in the project's .env or in the shell.
 _PASSED_ON = (
-    "GAIAFLOW_MODE",
-    "GAIAFLOW_IMAGE",
+    VARIABLE,
     "GAIAFLOW_NETWORK",
     "GAIAFLOW_KUBECONFIG",
     "GAIAFLOW_NAMESPACE",
@@ -35,14 +36,18 @@ _PROCESSES = {
 }
 
 
-def contract(project: Project) -> dict[str, str]:
-    """The variables that the operators read."""
-    image = project.settings.image
+def contract(project: Project, mode: str = "") -> dict[str, str]:
+    """The variables that the operators read.
+
+    Args:
+        mode: where tasks run that name no mode themselves; by default what the variable says, if anything.
+    """
     passed = {name: project.setting(name, "") for name in _PASSED_ON}
     return {
         **target.contract(project),
-        **({"GAIAFLOW_IMAGE": image} if image else {}),
         **{name: value for name, value in passed.items() if value},
+        **({VARIABLE: mode} if mode else {}),
+        "GAIAFLOW_IMAGE": image_name(project),
         "GAIAFLOW_PROJECT": str(project.root),
         "GAIAFLOW_PROJECT_NAME": project.name,
         "GAIAFLOW_PROJECT_ID": project.id,
@@ -118,6 +123,7 @@ def _environment(stack: Stack) -> dict[str, str]:
     }
     return {
         **airflow_environment(stack.project, home, stack.endpoints),
+        VARIABLE: stack.mode,
         **{_variable(name): value for name, value in served.items()},
         MARK: stack.mark("airflow"),
         "PYTHONUNBUFFERED": "1",

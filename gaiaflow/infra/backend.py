@@ -30,6 +30,7 @@ class StartOptions:
         docker_build: build the images although they are there.
         cache: let that build take layers from earlier ones.
         force_new: make the containers anew although they are there.
+        mode: where tasks run that name no mode themselves; empty where nobody asked for one.
     """
 
     services: list[str]
@@ -40,6 +41,7 @@ class StartOptions:
     docker_build: bool = False
     cache: bool = False
     force_new: bool = False
+    mode: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from gaiaflow.infra import (
     privatefile,
     process,
     stackimage,
+    stackmode,
 )
 from gaiaflow.infra.backend import STATE, Credential, Holding, Phase, ServiceStatus, StartOptions
 from gaiaflow.infra.composition import DEV_DOCKER, Composition
@@ -66,7 +67,8 @@ class Compose:
 
     def _settle(self, options: StartOptions) -> Composition:
         """Decide on the ports, refuse before anything has started, and write what the containers read."""
-        composition = Composition(self.project, self._ports(options), self._extras(options))
+        mode = stackmode.settle(self.project, options.mode, "airflow" in self._running_services())
+        composition = Composition(self.project, self._ports(options), self._extras(options), mode)
         composition.write()
         self._remember(composition, self._kept().get("made", ""))
         return composition
@@ -91,7 +93,13 @@ class Compose:
         return tuple(sorted({*options.extras, *kept}))
 
     def _remember(self, composition: Composition, made: str) -> None:
-        kept = {"backend": self.name, "ports": composition.ports, "extras": composition.extras, "made": made}
+        kept = {
+            "backend": self.name,
+            "ports": composition.ports,
+            "extras": composition.extras,
+            "mode": composition.mode,
+            "made": made,
+        }
         privatefile.write_json(self.project.home / STATE, kept)
 
     def _kept(self) -> dict[str, Any]:
@@ -190,7 +198,8 @@ class Compose:
         )
 
     def _composition(self) -> Composition:
-        return Composition(self.project, dict(self.endpoints().ports), self.extras())
+        mode = stackmode.kept(self.project)
+        return Composition(self.project, dict(self.endpoints().ports), self.extras(), mode)
 
     # Look
 

@@ -12,10 +12,10 @@ from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK, PORTS, Endpo
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.infra import airflow, keys, mlflow, privatefile, process, s3, stackimage, target, taskenv
 from gaiaflow.infra.docker import engine_address
-from gaiaflow.infra.image import image_name
 from gaiaflow.infra.keys import USER
 from gaiaflow.infra.shipped import shipped
 from gaiaflow.infra.stack import BUCKET, REGION, unsteered
+from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 
 PROVIDERS = ("seaweedfs", "minio", "external")
@@ -40,11 +40,13 @@ class Composition:
     Attributes:
         ports: the host's port of each entry of endpoints.PORTS.
         extras: overlays that were asked for, of which there is ``dev_docker``.
+        mode: where Airflow's tasks run that name no mode themselves.
     """
 
     project: Project
     ports: dict[str, int]
     extras: tuple[str, ...] = ()
+    mode: str = Mode.DEV.value
 
     @property
     def home(self) -> Path:
@@ -230,8 +232,7 @@ class Composition:
             "GAIAFLOW_TASK_ENV_PROD_LOCAL": cluster / "task.env",
         }
         return {
-            "GAIAFLOW_IMAGE": image_name(self.project),
-            **airflow.contract(self.project),
+            **airflow.contract(self.project, self.mode),
             **{name: str(file) for name, file in places.items()},  # prodlocal.start writes them, also later
             "GAIAFLOW_TASK_ENV_DEV_DOCKER": str(self.home / "task" / f"{DEV_DOCKER}.env"),
             "GAIAFLOW_PYTHON": _PYTHON,

@@ -13,7 +13,19 @@ from pathlib import Path
 
 from gaiaflow.endpoints import PORTS, SERVICES, Endpoints
 from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
-from gaiaflow.infra import airflow, environment, health, jupyter, keys, mlflow, ports, privatefile, process, s3
+from gaiaflow.infra import (
+    airflow,
+    environment,
+    health,
+    jupyter,
+    keys,
+    mlflow,
+    ports,
+    privatefile,
+    process,
+    s3,
+    stackmode,
+)
 from gaiaflow.infra.backend import STATE, Credential, Holding, Phase, ServiceStatus, StartOptions
 from gaiaflow.infra.logfile import follow_files, last_lines
 from gaiaflow.infra.stack import MARK, Stack
@@ -71,11 +83,11 @@ class Embedded:
         up = self._running_services()
         if not up:
             self._sweep(list(SERVICES))
+        mode = stackmode.settle(self.project, options.mode, "airflow" in up)
         settled, inner = self._ports(options, up)
-        privatefile.write_json(
-            self.project.home / STATE, {"backend": self.name, "ports": settled, "inner": inner}
-        )
-        return Stack(self.project, settled, inner, keys.load(self.project))
+        kept = {"backend": self.name, "ports": settled, "inner": inner, "mode": mode}
+        privatefile.write_json(self.project.home / STATE, kept)
+        return Stack(self.project, settled, inner, keys.load(self.project), mode)
 
     def _ports(self, options: StartOptions, up: set[str]) -> tuple[dict[str, int], list[int]]:
         kept = privatefile.read_json(self.project.home / STATE)

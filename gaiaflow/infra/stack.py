@@ -9,6 +9,7 @@ from pathlib import Path
 from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, Endpoints, Vantage
 from gaiaflow.infra import privatefile
 from gaiaflow.infra.keys import Keys
+from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 
 # Every process of the stack carries it, so that none is left behind.
@@ -64,12 +65,14 @@ class Stack:
     Attributes:
         ports: the host's port of each entry of endpoints.PORTS.
         inner: ports that only the S3 store itself uses.
+        mode: where Airflow's tasks run that name no mode themselves.
     """
 
     project: Project
     ports: dict[str, int]
     inner: list[int]
     keys: Keys
+    mode: str = Mode.DEV.value
 
     @property
     def endpoints(self) -> Endpoints:

@@ -6,7 +6,7 @@ from invoke.context import Context
 
 from gaiaflow.endpoints import PORTS, service_names, with_needs
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import backends
+from gaiaflow.infra import backends, stackmode
 from gaiaflow.infra.backend import Backend, Holding, StartOptions
 from gaiaflow.infra.docker import engine_answers
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
@@ -17,6 +17,8 @@ _START_HELP = {
     "service": f"{_SERVICE}; what it needs comes along",
     "backend": "auto, embedded or docker",
     "auto-ports": "take the next free port where one is taken",
+    "mode": "where tasks run that name no mode themselves: dev, dev_docker, prod_local or prod; "
+    "else GAIAFLOW_MODE, in the shell or in .env, else dev",
     "wait": "seconds until a service that does not answer is called still starting",
     "with": "docker only: `dev_docker` lets the composed Airflow make containers, through a checking proxy",
     "docker-build": "docker only: build the stack's images although they are there",
@@ -26,6 +28,9 @@ _START_HELP = {
         f"{name}-port": f"the port of {name}, or the variable {entry.variable}" for name, entry in PORTS.items()
     },
 }
+
+
+_RESTART_FLAGS = ("mode", "wait", "jupyter-port", "docker-build", "cache", "force-new")
 
 
 @lifecycle_task(iterable=["service", "with_"], help=_START_HELP)
@@ -39,6 +44,7 @@ def start(
     s3_console_port: int = 0,
     jupyter_port: int = 0,
     auto_ports: bool = False,
+    mode: str = "",
     wait: int = 180,
     with_: list[str] | None = None,
     docker_build: bool = False,
@@ -56,7 +62,7 @@ def start(
     given = {name: port for name, port in flags.items() if port}
     extras = tuple(with_ or ())
     names = with_needs(service_names(service))
-    options = StartOptions(names, given, auto_ports, wait, extras, docker_build, cache, force_new)
+    options = StartOptions(names, given, auto_ports, wait, extras, docker_build, cache, force_new, mode)
     chosen, why = backends.choose(Project.find(), backend, engine_answers)
     say(f"backend {chosen.name}: {why}")
     if chosen.name == "embedded" and (extras or docker_build or cache or force_new):
@@ -86,12 +92,13 @@ def stop(c: Context, service: list[str], delete_volume: bool = False, yes: bool 
     iterable=["service"],
     help={
         "service": _SERVICE,
-        **{name: _START_HELP[name] for name in ("wait", "jupyter-port", "docker-build", "cache", "force-new")},
+        **{name: _START_HELP[name] for name in _RESTART_FLAGS},
     },
 )
 def restart(
     c: Context,
     service: list[str],
+    mode: str = "",
     wait: int = 180,
     jupyter_port: int = 0,
     docker_build: bool = False,
@@ -99,24 +106,34 @@ def restart(
     force_new: bool = False,
 ) -> None:
     """Stop and start the stack, or some of its services, on the same ports."""
-    chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
+    project = Project.find()
+    chosen = _current() or backends.choose(project, backends.AUTO, engine_answers)[0]
     ports = {**chosen.endpoints().ports, **({"jupyter": jupyter_port} if jupyter_port else {})}
     names = service_names(service)
+    if mode and "airflow" not in names:
+        hint = f"inv dev.restart --service airflow --mode {mode}"
+        raise UsageError("`--mode` says nothing to services other than `airflow`", hint)
     extras = chosen.extras()
+    mode = stackmode.again(project, mode)
     _stop(c, chosen, names)
-    options = StartOptions(with_needs(names), ports, False, wait, extras, docker_build, cache, force_new)
+    needed = with_needs(names)
+    options = StartOptions(needed, ports, False, wait, extras, docker_build, cache, force_new, mode)
     _start(c, chosen, options)
 
 
 @lifecycle_task(help={"json": "print JSON"})
 def status(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke passes it
     """Show each service: running, starting, stopped or failed."""
-    chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
+    project = Project.find()
+    chosen = _current() or backends.choose(project, backends.AUTO, engine_answers)[0]
     rows = chosen.status()
+    mode = stackmode.kept(project)
     if json:
-        emit_json({"backend": chosen.name, "services": {row.service: row.as_dict() for row in rows}})
+        services = {row.service: row.as_dict() for row in rows}
+        emit_json({"backend": chosen.name, "mode": mode, "services": services})
         return
     emit_table(["service", "state", "address", ""], [[r.service, r.state, r.url, r.detail] for r in rows])
+    say(f"Airflow's mode: {mode}")
 
 
 @lifecycle_task(

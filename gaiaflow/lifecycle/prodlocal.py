@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from invoke.context import Context
 
 from gaiaflow.endpoints import service_names, with_needs
-from gaiaflow.infra import account, backends, clusternetwork, gateway, manifests, preflight
+from gaiaflow.infra import account, backends, clusternetwork, gateway, manifests, preflight, stackmode
 from gaiaflow.infra.backend import Backend, StartOptions
 from gaiaflow.infra.cluster import Cluster
 from gaiaflow.infra.docker import engine_answers
@@ -16,6 +16,7 @@ from gaiaflow.infra.preflight import Wanted
 from gaiaflow.infra.stack import REGION
 from gaiaflow.infra.target import Target
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say, stderr
+from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 
 WHICH = {
@@ -29,6 +30,9 @@ _START_HELP = {
     "driver": "minikube's driver for a new node, as docker or kvm2",
     "kubernetes-version": "Kubernetes of a new node, as v1.33.1",
     "cluster-only": "leave the stack of services as it is",
+    "backend": "of the stack, when it is down: auto, embedded or docker",
+    "auto-ports": "when the stack is down: take the next free port where one is taken",
+    "wait": "when the stack is down: seconds until a service that does not answer is called still starting",
 }
 
 
@@ -42,8 +46,11 @@ def start(
     driver: str = "",
     kubernetes_version: str = "",
     cluster_only: bool = False,
+    backend: str = backends.AUTO,
+    auto_ports: bool = False,
+    wait: int = 180,
 ) -> None:
-    """Start the cluster, fit it to the project, and the stack too when that is down."""
+    """Start the cluster, fit it to the project, and the stack too when that is down, in mode prod_local."""
     target = Target.choose(Project.find(), profile, context)
     wanted = Wanted.parse(cpus, memory, driver, kubernetes_version)
     if c.config.run.dry:
@@ -53,9 +60,11 @@ def start(
     _start_cluster(target, wanted, phases)
     cluster = _fit(target, phases)
     if not cluster_only:
-        _start_stack(target.project)
+        _start_stack(target.project, backend, auto_ports, wait)
     _open_addresses(target, phases)
     say(f"the cluster `{cluster.name}` is ready; next: inv prodlocal.dockerize")
+    if not cluster_only and (mode := stackmode.kept(target.project)) != Mode.PROD_LOCAL.value:
+        say(f"Airflow runs in mode {mode}: inv dev.restart --service airflow --mode {Mode.PROD_LOCAL}")
 
 
 @lifecycle_task(help=WHICH)
@@ -149,15 +158,18 @@ def _fit(target: Target, phases: Phases) -> Cluster:
     return cluster
 
 
-def _start_stack(project: Project) -> None:
+def _start_stack(project: Project, wanted: str, auto_ports: bool, wait: int) -> None:
     """The stack of services, when something that pods or Airflow need is down."""
-    backend, _ = backends.choose(project, backends.AUTO, engine_answers)
+    backend, _ = backends.choose(project, wanted, engine_answers)
     states = {row.service: row.state for row in backend.status()}
     needed = with_needs(["airflow"])
     if all(states.get(name) == "running" for name in needed):
         return
     down = all(state == "stopped" for state in states.values())
-    options = StartOptions(service_names([]) if down else needed)
+    # A running Airflow keeps its mode; one that starts for the cluster is for pods, unless a variable differs.
+    mode = "" if states.get("airflow") == "running" else stackmode.asked(project, "") or Mode.PROD_LOCAL.value
+    services = service_names([]) if down else needed
+    options = StartOptions(services, auto_ports=auto_ports, wait=wait, mode=mode)
     say(f"the stack is down: inv dev.start on the backend {backend.name}")
     backend.start(options, Phases(backend.phases(options)).phase)
 

@@ -1,0 +1,54 @@
+"""The mode of a running stack: where the tasks of its Airflow run that name no mode themselves."""
+
+from __future__ import annotations
+
+from gaiaflow.errors import UsageError
+from gaiaflow.infra import privatefile
+from gaiaflow.infra.backend import STATE
+from gaiaflow.modes import VARIABLE, Mode, resolve_mode
+from gaiaflow.project import Project
+
+
+def kept(project: Project) -> str:
+    """The mode that Airflow was last started in."""
+    return str(privatefile.read_json(project.home / STATE).get("mode") or Mode.DEV.value)
+
+
+def asked(project: Project, mode: str) -> str:
+    """The mode of a flag, else of the variable in the shell or in .env; empty when neither says one.
+
+    Raises:
+        UsageError: no such mode.
+    """
+    named = mode or project.setting(VARIABLE, "")
+    return resolve_mode(named).value if named else ""
+
+
+def again(project: Project, mode: str) -> str:
+    """What a restart asks for: the flag, else what the variable says by now, else the mode that was.
+
+    Raises:
+        UsageError: no such mode.
+    """
+    if mode:
+        return resolve_mode(mode).value
+    return "" if asked(project, "") else kept(project)
+
+
+def settle(project: Project, mode: str, airflow_runs: bool) -> str:
+    """The mode for a start: a running Airflow keeps its own.
+
+    Args:
+        mode: what the flag asked for; may be empty.
+
+    Raises:
+        UsageError: Airflow runs in another one, or there is no such mode.
+    """
+    if not airflow_runs:
+        return asked(project, mode) or Mode.DEV.value
+    running = kept(project)
+    if mode and resolve_mode(mode).value != running:
+        raise UsageError(
+            f"`airflow` runs already, in mode `{running}`", f"inv dev.restart --service airflow --mode {mode}"
+        )
+    return running
