@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.infra import belongings, image
 from gaiaflow.infra import docker as engine
-from gaiaflow.infra import image
 from gaiaflow.project import Project
 
 pytestmark = [
@@ -139,3 +139,18 @@ def test_images_and_removal_are_of_this_project_only(project: Project, client: A
         image.remove_image(clone, built.name)
     assert image.remove_image(project, built.name) == [built.name, built.content]
     assert image.images(project) == []
+
+
+def test_name_that_a_clone_took_over_is_left_to_it(project: Project, client: Any, tmp_path: Path) -> None:
+    image.build(project)
+    named = [held for held in belongings.everything(project) if held.kind == "image"]
+    other = tmp_path / "clone"
+    shutil.copytree(tmp_path, other, ignore=shutil.ignore_patterns("clone"))
+    clone = Project.find(other)
+    try:
+        taken = image.build(clone)
+        belongings.remove(project, named)
+        assert client.images.get(taken.name).labels[engine.PROJECT_LABEL] == clone.id
+        assert image.images(project) == []
+    finally:
+        belongings.remove(clone, [held for held in belongings.everything(clone) if held.kind == "image"])
