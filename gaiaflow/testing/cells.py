@@ -14,7 +14,17 @@ from gaiaflow.project import Project
 from gaiaflow.testing import availability, place
 from gaiaflow.testing.compare import compare_edges, differences
 from gaiaflow.testing.result import RunResult
-from gaiaflow.testing.run import Progress, edges, in_mode, last_line, load_dag, load_dags, quiet, run_dag
+from gaiaflow.testing.run import (
+    SEE_LOG,
+    Progress,
+    edges,
+    in_mode,
+    last_line,
+    load_dag,
+    load_dags,
+    quiet,
+    run_dag,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -146,8 +156,9 @@ class _Row:
 
     def _unexpected(self, run: RunResult) -> list[str]:
         """How the run that the others are compared with ended, when it is not as the DAG was made to."""
+        unsaid = [f"`{name}`: {SEE_LOG}" for name, task in run.tasks.items() if task.error == SEE_LOG]
         if run.succeeded != self.fails:
-            return []
+            return unsaid  # without its error a failure shows nothing
         failed = [f"`{name}`: {task.error}" for name, task in run.tasks.items() if task.error]
         return failed or [f"the run ended as {run.state}, although it is tagged `{FAILS}`"]
 

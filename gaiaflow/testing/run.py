@@ -15,7 +15,7 @@ from gaiaflow import modes
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
-from gaiaflow.testing import place
+from gaiaflow.testing import minors, place
 from gaiaflow.testing.result import Part, RunResult, combine
 
 if TYPE_CHECKING:
@@ -83,15 +83,10 @@ def in_mode(mode: str | None) -> Iterator[None]:
 
 def load_dags(project: Project) -> tuple[dict[str, DAG], dict[str, str]]:
     """All DAGs of a project, read anew, and the errors of files that do not import."""
-    try:
-        from airflow.dag_processing.dagbag import DagBag
-    except ImportError:  # Airflow 3.1
-        from airflow.models.dagbag import DagBag
-
     _forget_modules(project.dags)
     if not project.dags.is_dir():
         raise MissingError(f"no folder `{project.dags}`", f"mkdir {project.dags}")
-    bag = DagBag(project.dags, bundle_path=project.dags)
+    bag = minors.dag_bag()(project.dags, bundle_path=project.dags)
     return dict(bag.dags), dict(bag.import_errors)
 
 
@@ -202,7 +197,8 @@ def describe(error: BaseException) -> str:
 
 def _test(dag: DAG, conf: dict[str, Any]) -> Any:
     try:
-        return dag.test(run_conf=conf)
+        with minors.errors_in_context():
+            return dag.test(run_conf=conf)
     except GaiaflowError:
         raise
     except Exception as error:  # Airflow's own words for what it cannot serialise or schedule

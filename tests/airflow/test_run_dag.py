@@ -11,6 +11,7 @@ import pytest
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.project import Project
 from gaiaflow.testing import RunResult, run_dag, run_matrix
+from gaiaflow.testing.run import SEE_LOG
 
 GOOD = """
 from datetime import timedelta
@@ -157,6 +158,20 @@ def test_a_mode_that_gives_another_value_turns_the_matrix_red(
     cells = run_matrix([found], modes=["dev", "dev_docker"], runner=runner, home=airflow_home)
     assert [c.outcome for c in cells] == ["passed", "failed"]
     assert cells[1].detail == ["value of `many`: [3, 1, 2] there, [3.0, 1, 2] here"]
+
+
+def test_a_failure_on_purpose_without_its_error_is_no_pass(project: Make, airflow_home: Path) -> None:
+    bad = GOOD[: GOOD.index("with DAG")] + GOOD[GOOD.index('with DAG("bad"') :]
+    text = bad.replace('"bad", schedule=None', '"bad", schedule=None, tags=["fails-on-purpose"]')
+    found = Project.find(project(text, FUNCTIONS))
+
+    def runner(name: str, mode: str, **options: object) -> RunResult:
+        run = run_dag(name, mode, **options)  # type: ignore[arg-type]
+        return replace(run, tasks={**run.tasks, "fails": replace(run.tasks["fails"], error=SEE_LOG)})
+
+    assert run_matrix([found], modes=["dev"], home=airflow_home)[0].outcome == "passed"
+    (cell,) = run_matrix([found], modes=["dev"], runner=runner, home=airflow_home)
+    assert (cell.outcome, cell.detail) == ("failed", [f"`fails`: {SEE_LOG}"])
 
 
 def test_a_skip_is_a_failure_where_the_mode_is_required(
