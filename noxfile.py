@@ -73,10 +73,15 @@ def dag_tests(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("minor", AIRFLOW_MINORS)
 def dag_tests_airflow(session: nox.Session, minor: str) -> None:
-    """The dev and rendered columns of the matrix on one Airflow minor."""
-    session.install("--quiet", f"apache-airflow=={minor}.*", "-r", str(ROOT / "tests" / "airflow-minors.in"))
+    """The dev and rendered columns of the matrix on one Airflow minor, in an environment of its own."""
+    lock = ROOT / "tests" / "locks" / f"airflow-{minor}.txt"
+    session.install("--quiet", "--require-hashes", "-r", str(lock))
     session.env["PYTHONPATH"] = str(ROOT)
-    session.run("python", "-m", "gaiaflow.testing.matrix", "--here", "--modes", "dev,prod", *session.posargs)
+    # The database of one minor is of no use to another: it lives and goes with the environment.
+    home = Path(session.virtualenv.location) / "airflow"
+    options = ["--home", str(home), "--artefacts", str(ROOT / "artefacts" / f"airflow-{minor}")]
+    options += ["--project", str(ROOT / "tests" / "dags"), "--modes", "dev,prod"]
+    session.run("python", "-m", "gaiaflow.testing.matrix", "--here", *options, *session.posargs)
 
 
 @nox.session
