@@ -158,6 +158,8 @@ def test_pods_get_the_gateways_name_and_the_ports_of_the_stack(target: Target) -
     )
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.read_text().splitlines() == [
+        'MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD="false"',
+        'MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD="false"',
         'MLFLOW_TRACKING_URI="http://host.minikube.internal:5005"',
         'AWS_ENDPOINT_URL_S3="http://host.minikube.internal:9009"',
         'MLFLOW_S3_ENDPOINT_URL="http://host.minikube.internal:9009"',
