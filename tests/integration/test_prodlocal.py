@@ -1,0 +1,232 @@
+"""prod_local as a person uses it: image, secret, pipeline, fan-out, a killed pod, stop, start, cleanup.
+
+A profile of the tests' own is started and deleted again. With `GAIAFLOW_TEST_PROFILE` that profile is used and
+left running, and what would stop it is skipped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from example_results import SCORES, assert_all_there, mlflow, value
+from example_stack import SERVICES, Running
+
+from gaiaflow.infra.target import Target
+
+pytestmark = [pytest.mark.stack, pytest.mark.cluster]
+SHARED = os.environ.get("GAIAFLOW_TEST_PROFILE", "")
+PROFILE = SHARED or "gaiaflow-test"
+NAMESPACE = "gaiaflow-test-prodlocal"
+RUNNER = "/opt/gaiaflow/runner.py"
+PODS = 30
+PATIENCE = 120
+TOKEN = "from-outside-§$'\"\\"
+
+FUNCTIONS = '''"""Small functions, for many pods and for one that is killed."""
+
+import hashlib
+import os
+import time
+
+
+def square(number):
+    return {"square": number * number, "where": os.uname().nodename}
+
+
+def total(squares):
+    return sum(squares)
+
+
+def survive():
+    attempt = int(os.environ["AIRFLOW_CTX_TRY_NUMBER"])
+    if attempt == 1:
+        time.sleep(600)
+    return {"attempt": attempt, "token": hashlib.sha256(os.environ["TOKEN"].encode()).hexdigest()}
+'''
+DAGS = f'''"""A fan-out, and a task that outlasts the death of its pod."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG
+from gaiaflow.tasks import FromTask, create_task
+
+MODULE = "co2_forecast.pods"
+
+with DAG("fan_out", schedule=None):
+    # Few at a time: small machines run this too.
+    create_task("square", f"{{MODULE}}:square", map_over={{"number": list(range({PODS}))}},
+                max_active_tis_per_dagrun=4)
+    create_task("total", f"{{MODULE}}:total", func_kwargs={{"squares": FromTask("square", key="square")}})
+
+with DAG("survivor", schedule=None):
+    create_task("survive", f"{{MODULE}}:survive", secrets=["outside"], retries=2,
+                retry_delay=timedelta(seconds=1))
+'''
+
+
+class Bed:
+    """The example project with its stack and its cluster."""
+
+    def __init__(self, stack: Running) -> None:
+        self.stack = stack
+        self.inv = stack.inv
+
+    @property
+    def target(self) -> Target:
+        return Target.choose(self.stack.project, profile=PROFILE)
+
+    def run(self, dag: str, *argv: str) -> dict[str, Any]:
+        """What dag.run printed of a run to its end."""
+        return dict(json.loads(self.inv("dag.run", dag, "--json", *argv)))
+
+    def pods(self) -> list[dict[str, Any]]:
+        return self.target.connect().find_all("Pod", self.target.namespace)
+
+    def left(self) -> list[str]:
+        """The pods that are still there when patience ends."""
+        until = time.monotonic() + PATIENCE
+        while (pods := self.pods()) and time.monotonic() < until:
+            time.sleep(1)
+        return [pod["metadata"]["name"] for pod in pods]
+
+    def kill_first_pod(self, dag: str) -> str:
+        """Remove the pod of a DAG, at once, when its function runs; its name."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            for pod in self.pods():
+                statuses = pod["status"].get("containerStatuses", [])
+                running = any(s["name"] == "base" and "running" in s["state"] for s in statuses)
+                if running and pod["metadata"]["labels"].get("dag_id") == dag:
+                    name = str(pod["metadata"]["name"])
+                    assert self.target.connect().delete("Pod", self.target.namespace, name, grace=0)
+                    return name
+            time.sleep(0.5)
+        pytest.fail(f"no pod of `{dag}` came up")
+
+
+def require_cluster() -> None:
+    """Skip where something is missing, by its name."""
+    for program in ("minikube", "docker"):
+        if not shutil.which(program):
+            pytest.skip(f"no `{program}` on PATH")
+    python = os.environ.get("GAIAFLOW_PYTHON_IMAGE", "python:3.11-slim")
+    if subprocess.run(["docker", "image", "inspect", python], capture_output=True, check=False).returncode:
+        pytest.skip(f"this machine has no image `{python}`")
+
+
+@pytest.fixture(scope="module")
+def bed(stack: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    require_cluster()
+    made = Bed(stack)
+    added = {stack.root / "co2_forecast" / "pods.py": FUNCTIONS, stack.root / "dags" / "pods.py": DAGS}
+    chosen = f"GAIAFLOW_PROFILE={PROFILE}\nGAIAFLOW_NAMESPACE={NAMESPACE}\n"
+    added[stack.root / ".env"] = chosen
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", str(tmp_path_factory.mktemp("users-own") / "config"))
+        for file, text in added.items():
+            file.write_text(text)
+        stack.inv("dev.stop")
+        try:
+            start(made)
+            made.inv("prodlocal.dockerize")
+            yield made
+        finally:
+            stack.inv("dev.stop")
+            clean(made)
+            for file in added:
+                file.unlink()
+
+
+def start(bed: Bed) -> None:
+    argv = ["prodlocal.start", "--backend", "embedded", "--auto-ports", "--wait", "400"]
+    try:
+        bed.inv(*argv)
+    except AssertionError as error:
+        if "is running, and" in str(error):
+            pytest.skip(f"another profile holds this machine: {error}")
+        raise
+
+
+def clean(bed: Bed) -> None:
+    """Remove what a failed test left."""
+    if SHARED:
+        bed.target.connect().delete("Namespace", "", NAMESPACE)
+        bed.target.forget()
+    else:
+        bed.inv("prodlocal.cleanup", "--yes")
+
+
+@pytest.fixture(scope="module")
+def first(bed: Bed) -> dict[str, Any]:
+    """The pipeline through the REST API."""
+    return bed.run("co2_forecast")
+
+
+def test_start_brings_the_stack_up_in_prod_local(bed: Bed) -> None:
+    shown = json.loads(bed.inv("dev.status", "--json"))
+    assert (shown["backend"], shown["mode"]) == ("embedded", "prod_local")
+    assert bed.stack.states() == dict.fromkeys(SERVICES, "running")
+
+
+def test_the_pipeline_in_pods_gives_what_it_gives_in_dev(bed: Bed, first: dict[str, Any]) -> None:
+    assert first["state"] == "success"
+    assert value(first, "modelling.evaluate") == SCORES
+    assert_all_there(bed.stack, first)
+
+
+def test_the_run_was_written_by_pods(bed: Bed, first: dict[str, Any]) -> None:
+    run = mlflow(bed.stack, f"runs/get?run_id={value(first, 'preprocess')['run_id']}")["run"]
+    assert {"key": "mlflow.source.name", "value": RUNNER} in run["data"]["tags"]
+
+
+def test_a_fan_out_comes_back_in_order(bed: Bed) -> None:
+    run = bed.run("fan_out")
+    assert run["state"] == "success"
+    results = value(run, "square")
+    assert [result["square"] for result in results] == [number**2 for number in range(PODS)]
+    assert len({result["where"] for result in results}) == PODS
+    assert value(run, "total") == sum(number**2 for number in range(PODS))
+
+
+def test_a_killed_pod_is_tried_again_with_its_secret(bed: Bed, tmp_path: Path) -> None:
+    escaped = TOKEN.replace("\\", "\\\\").replace("'", "\\'")
+    (tmp_path / "values.env").write_text(f"TOKEN='{escaped}'\n")
+    bed.inv("secret.create", "outside", "--from-env-file", str(tmp_path / "values.env"))
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(bed.run, "survivor")
+        bed.kill_first_pod("survivor")
+        run = running.result()
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    assert value(run, "survive") == {"attempt": 2, "token": digest}
+    assert bed.inv("secret.delete", "outside", "--yes") == ""
+
+
+def test_it_all_outlasts_a_stop_and_a_start(bed: Bed, first: dict[str, Any]) -> None:
+    if SHARED:
+        pytest.skip(f"the profile `{SHARED}` is shared: GAIAFLOW_TEST_PROFILE is set")
+    bed.inv("prodlocal.stop")
+    assert bed.stack.states() == dict.fromkeys(SERVICES, "running")
+    start(bed)
+    again = bed.run("co2_forecast")
+    assert value(again, "modelling.evaluate") == SCORES
+    assert value(again, "modelling.train")["model_version"] != value(first, "modelling.train")["model_version"]
+    assert_all_there(bed.stack, again)
+
+
+def test_nothing_is_left(bed: Bed) -> None:
+    assert bed.left() == []
+    folder = bed.target.airflow_folder
+    clean(bed)
+    assert list(folder.iterdir()) == []
+    if not SHARED:
+        assert json.loads(bed.inv("prodlocal.status", "--json"))["state"] == "absent"
