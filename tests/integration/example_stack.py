@@ -83,10 +83,15 @@ class Running:
         ).stdout.strip()
 
 
+def copy_example(root: Path) -> Path:
+    """The example project in a folder of its own."""
+    unwanted = shutil.ignore_patterns(".gaiaflow", "__pycache__")
+    return Path(shutil.copytree(PACKAGE / "template", root, ignore=unwanted))
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    root = tmp_path_factory.mktemp("project") / "example"
-    shutil.copytree(PACKAGE / "template", root, ignore=shutil.ignore_patterns(".gaiaflow", "__pycache__"))
+    root = copy_example(tmp_path_factory.mktemp("project") / "example")
     running = Running(root)
     try:
         running.start("--auto-ports", "--wait", "400")

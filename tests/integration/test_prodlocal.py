@@ -14,19 +14,20 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from example_results import SCORES, assert_all_there, mlflow, value
-from example_stack import SERVICES, Running
+from example_stack import SERVICES, Running, copy_example
 
+from gaiaflow.infra import environment
 from gaiaflow.infra.target import Target
 
 pytestmark = [pytest.mark.stack, pytest.mark.cluster]
 SHARED = os.environ.get("GAIAFLOW_TEST_PROFILE", "")
 PROFILE = SHARED or "gaiaflow-test"
-NAMESPACE = "gaiaflow-test-prodlocal"
 RUNNER = "/opt/gaiaflow/runner.py"
 PODS = 30
 PATIENCE = 120
@@ -75,11 +76,13 @@ with DAG("survivor", schedule=None):
 
 
 class Bed:
-    """The example project with its stack and its cluster."""
+    """The example project with its stack, on a backend, and its cluster."""
 
-    def __init__(self, stack: Running) -> None:
+    def __init__(self, stack: Running, backend: str) -> None:
         self.stack = stack
         self.inv = stack.inv
+        self.backend = backend
+        self.namespace = f"gaiaflow-test-{backend}"
 
     @property
     def target(self) -> Target:
@@ -124,31 +127,54 @@ def require_cluster() -> None:
         pytest.skip(f"this machine has no image `{python}`")
 
 
-@pytest.fixture(scope="module")
-def bed(stack: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+@contextmanager
+def composed(root: Path) -> Iterator[Running]:
+    """A copy of the example project for the docker backend."""
+    copy_example(root)
+    root.chmod(0o755)
+    running = Running(root)
+    environment.ensure_environment(running.project, "services")  # boto3, to look into the store
+    try:
+        yield running
+    finally:
+        running.inv("dev.cleanup", "--yes")
+
+
+@pytest.fixture(scope="module", params=["embedded", "docker"])
+def bed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     require_cluster()
-    made = Bed(stack)
-    added = {stack.root / "co2_forecast" / "pods.py": FUNCTIONS, stack.root / "dags" / "pods.py": DAGS}
-    chosen = f"GAIAFLOW_PROFILE={PROFILE}\nGAIAFLOW_NAMESPACE={NAMESPACE}\n"
-    added[stack.root / ".env"] = chosen
-    with pytest.MonkeyPatch.context() as patch:
+    with ExitStack() as kept:
+        if request.param == "embedded":
+            stack = request.getfixturevalue("stack")
+        else:
+            stack = kept.enter_context(composed(tmp_path_factory.mktemp("composed") / "example"))
+        patch = kept.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("KUBECONFIG", str(tmp_path_factory.mktemp("users-own") / "config"))
-        for file, text in added.items():
-            file.write_text(text)
-        stack.inv("dev.stop")
-        try:
-            start(made)
-            made.inv("prodlocal.dockerize")
-            yield made
-        finally:
-            stack.inv("dev.stop")
-            clean(made)
-            for file in added:
-                file.unlink()
+        yield kept.enter_context(started(Bed(stack, request.param)))
+
+
+@contextmanager
+def started(bed: Bed) -> Iterator[Bed]:
+    """The project with more DAGs, its stack in prod_local, and its image in the cluster."""
+    root = bed.stack.root
+    chosen = f"GAIAFLOW_PROFILE={PROFILE}\nGAIAFLOW_NAMESPACE={bed.namespace}\n"
+    added = {"co2_forecast/pods.py": FUNCTIONS, "dags/pods.py": DAGS, ".env": chosen}
+    for name, text in added.items():
+        (root / name).write_text(text)
+    bed.inv("dev.stop")
+    try:
+        start(bed)
+        bed.inv("prodlocal.dockerize")
+        yield bed
+    finally:
+        bed.inv("dev.stop")
+        clean(bed)
+        for name in added:
+            (root / name).unlink()
 
 
 def start(bed: Bed) -> None:
-    argv = ["prodlocal.start", "--backend", "embedded", "--auto-ports", "--wait", "400"]
+    argv = ["prodlocal.start", "--backend", bed.backend, "--auto-ports", "--wait", "400"]
     try:
         bed.inv(*argv)
     except AssertionError as error:
@@ -160,7 +186,7 @@ def start(bed: Bed) -> None:
 def clean(bed: Bed) -> None:
     """Remove what a failed test left."""
     if SHARED:
-        bed.target.connect().delete("Namespace", "", NAMESPACE)
+        bed.target.connect().delete("Namespace", "", bed.namespace)
         bed.target.forget()
     else:
         bed.inv("prodlocal.cleanup", "--yes")
@@ -174,7 +200,7 @@ def first(bed: Bed) -> dict[str, Any]:
 
 def test_start_brings_the_stack_up_in_prod_local(bed: Bed) -> None:
     shown = json.loads(bed.inv("dev.status", "--json"))
-    assert (shown["backend"], shown["mode"]) == ("embedded", "prod_local")
+    assert (shown["backend"], shown["mode"]) == (bed.backend, "prod_local")
     assert bed.stack.states() == dict.fromkeys(SERVICES, "running")
 
 
