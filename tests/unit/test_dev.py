@@ -49,6 +49,9 @@ def test_dry_starts_nothing_and_says_what_it_would(folder: Path) -> None:
         (["dev.start", "--backend", "dokcer"], 2, "did you mean `docker`?"),
         (["dev.stop", "--service", "s3", "--delete-volume"], 2, "hint: inv dev.stop --delete-volume"),
         (["dev.logs", "--follow", "--json"], 2, "do not go together"),
+        (["dev.start", "--backend", "embedded", "--mode", "prodlocal"], 2, "did you mean `prod_local`?"),
+        (["dev.restart", "--mode", "prodlocal"], 2, "did you mean `prod_local`?"),
+        (["dev.restart", "--service", "s3", "--mode", "dev"], 2, "--service airflow --mode dev"),
     ],
 )
 def test_a_wrong_call_is_refused_with_a_hint(folder: Path, argv: list[str], code: int, words: str) -> None:
