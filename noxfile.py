@@ -1,5 +1,6 @@
 """The checks: `make test` runs tests, tests_airflow, integration and dag_tests; CI adds lint and types."""
 
+import os
 from pathlib import Path
 
 import nox
@@ -13,6 +14,17 @@ LOCKS = ROOT / "gaiaflow" / "infra" / "locks"
 # This file runs without gaiaflow; a test compares the list with gaiaflow.modes.Mode.
 MODES = ("dev", "dev_docker", "prod_local", "prod")
 AIRFLOW_MINORS = ("3.1", "3.2", "3.3")
+# What the modes of dag_tests need: MLflow for containers and pods, an image of each project, one cluster.
+PREPARE = (
+    (".", "dev.start", "--backend", "docker", "--service", "mlflow", "--with", "dev_docker", "--auto-ports"),
+    (".", "dev.dockerize"),
+    (".", "prodlocal.start", "--cluster-only"),
+    (".", "prodlocal.dockerize"),
+    ("tests/dags", "dev.dockerize"),
+    ("tests/dags", "prodlocal.start", "--cluster-only"),
+    ("tests/dags", "prodlocal.dockerize"),
+)
+PUT_AWAY = ((".", "prodlocal.stop"), (".", "dev.stop"))
 
 
 def install(session: nox.Session, *locks: str) -> None:
@@ -65,9 +77,27 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def dag_tests(session: nox.Session) -> None:
-    """The same DAGs in every mode, compared: `nox -s dag_tests -- --modes dev,prod_local --dag NAME`."""
+    """The same DAGs in every mode, compared: `nox -s dag_tests -- --modes dev,prod_local --dag NAME`.
+
+    It uses the stack, the images and the cluster that are there; `GAIAFLOW_PREPARE_MODES=1` makes them first.
+    """
     install(session, "tools")
-    session.run("python", "-m", "gaiaflow.testing.matrix", *session.posargs)
+    prepare = bool(os.environ.get("GAIAFLOW_PREPARE_MODES"))
+    if prepare:
+        session.env.setdefault("GAIAFLOW_PROFILE", "gaiaflow-dag-tests")  # one cluster for both projects
+    try:
+        for folder, *verb in PREPARE if prepare else ():
+            inv(session, folder, *verb)
+        session.run("python", "-m", "gaiaflow.testing.matrix", *session.posargs)
+    finally:
+        for folder, *verb in PUT_AWAY if prepare else ():
+            inv(session, folder, *verb)
+
+
+def inv(session: nox.Session, folder: str, *verb: str) -> None:
+    """A lifecycle task of the project in a folder."""
+    with session.chdir(folder):
+        session.run("python", "-m", "invoke", "--search-root", str(ROOT), *verb)
 
 
 @nox.session

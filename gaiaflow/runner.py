@@ -57,7 +57,10 @@ class Failure(Exception):
 
 
 def not_json(value: Any, name: str = "result") -> Optional[str]:
-    """Say where a value is not JSON, e.g. ``result["a"] is a set``; None when all of it is."""
+    """Say where a value is not JSON, e.g. ``result["a"] is a set``; None when all of it is.
+
+    Nor may an integer have more than 64 bits, which Airflow could not hand on (its processes speak msgpack).
+    """
     try:
         return _not_json(value, name)
     except RecursionError:
@@ -65,8 +68,10 @@ def not_json(value: Any, name: str = "result") -> Optional[str]:
 
 
 def _not_json(value: Any, name: str) -> Optional[str]:
-    if value is None or isinstance(value, (str, bool, int)):
+    if value is None or isinstance(value, (str, bool)):
         return None
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**64 else name + " is an integer beyond 64 bits: pass it as a str"
     if isinstance(value, float):
         return None if math.isfinite(value) else "%s is %r, which JSON does not have" % (name, float(value))
     if isinstance(value, (list, tuple)):

@@ -33,6 +33,15 @@ _MEMORY = tuple(
 )
 
 
+def host_contract(project: Project) -> dict[str, str]:
+    """What the operator of dev_docker reads, for a process on the host beside the stack; empty without
+    ``--with dev_docker``."""
+    file = project.home / "compose" / "task" / f"{DEV_DOCKER}.env"
+    if not file.is_file():
+        return {}
+    return {"GAIAFLOW_TASK_ENV_DEV_DOCKER": str(file), "GAIAFLOW_NETWORK": f"{project.id}_default"}
+
+
 @dataclass(frozen=True)
 class Composition:
     """One project's stack as Compose sees it.

@@ -17,6 +17,10 @@ REQUIRE = "GAIAFLOW_REQUIRE_MODES"
 IMAGE = "GAIAFLOW_IMAGE"
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _TIMEOUT = 5
+_START = {
+    Mode.DEV_DOCKER: "inv dev.start --backend docker --with dev_docker",
+    Mode.PROD_LOCAL: "inv prodlocal.start",
+}
 
 
 def missing(mode: Mode, project: Project) -> str:
@@ -85,7 +89,7 @@ def _missing_stack(mode: Mode, project: Project) -> str:
     needs = [str(line) for line in project.pyproject.get("project", {}).get("dependencies", [])]
     file = f"GAIAFLOW_TASK_ENV_{mode.value.upper()}"
     if mode is not Mode.PROD and any(line.startswith("mlflow") for line in needs) and not os.environ.get(file):
-        return f"the stack's addresses ({file}): inv dev.start"
+        return f"the stack's addresses ({file}): {_START[mode]}"
     return ""
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gaiaflow.endpoints import Endpoints
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra import backends, privatefile
 from gaiaflow.infra.airflow import airflow_environment
+from gaiaflow.infra.backend import Backend
+from gaiaflow.infra.composition import host_contract
 from gaiaflow.project import Project
 
 PYTHON = "GAIAFLOW_PYTHON"
@@ -31,11 +32,11 @@ def test_home(project: Project) -> Path:
     return privatefile.folder(privatefile.folder(project.home) / "test")
 
 
-def running_stack(project: Project) -> Endpoints | None:
-    """The addresses of the project's stack while its MLflow answers."""
+def running_stack(project: Project) -> Backend | None:
+    """The project's stack while its MLflow answers."""
     backend = backends.current(project)
     if backend and any(s.service == "mlflow" and s.state == "running" for s in backend.status()):
-        return backend.endpoints()
+        return backend
     return None
 
 
@@ -65,7 +66,9 @@ def environment(
     """
     place = home or test_home(project)
     stack = running_stack(project)
-    variables = airflow_environment(project, place, stack)
+    variables = airflow_environment(project, place, stack.endpoints() if stack else None)
+    if stack is not None and stack.name == "docker":
+        variables |= host_contract(project)
     if stack is None:
         variables["MLFLOW_TRACKING_URI"] = f"sqlite:///{place / 'mlflow.db'}"
         # By no other variable does MLflow keep artifacts out of ./mlruns, which is the project's tree.

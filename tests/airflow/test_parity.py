@@ -12,7 +12,7 @@ from gaiaflow.project import Project
 from gaiaflow.testing import RunResult, run_dag
 
 MATRIX = Path(__file__).parents[1] / "dags"
-SMALL = {name: value for name, value in SAME.items() if name not in ("kib_90", "beyond_2_64")}
+SMALL = {name: value for name, value in SAME.items() if name != "kib_90"}
 
 
 @pytest.fixture

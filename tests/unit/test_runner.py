@@ -69,7 +69,7 @@ def odd(kind):
     loop = []
     loop.append(loop)
     return {"nan": {"a": [1, float("nan")]}, "infinity": float("-inf"), "set": {"a": {1, 2}}, "bytes": [b"x"],
-            "key": {1: 2}, "thing": Thing(), "loop": loop}[kind]
+            "key": {1: 2}, "thing": Thing(), "loop": loop, "large": [2**64]}[kind]
 
 def prints():
     print("on stdout", end="")
@@ -159,7 +159,8 @@ VALUES = [
     True,
     0,
     2**53 + 1,
-    -(2**70),
+    2**64 - 1,
+    -(2**63),
     0.1,
     5e-324,
     1.0,
@@ -266,6 +267,7 @@ class TestFailures:
             ("bytes", "result[0] is a bytes"),
             ("key", "result has the key 1, a int, not a str"),
             ("thing", "result is a user.Thing"),
+            ("large", "result[0] is an integer beyond 64 bits: pass it as a str"),
             ("loop", "result contains itself or is nested too deep"),
         ],
     )

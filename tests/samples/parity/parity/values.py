@@ -10,7 +10,7 @@ SAME: dict[str, Any] = {
     "false": False,
     "zero": 0,
     "beyond_2_53": 2**53 + 1,
-    "beyond_2_64": -(2**70),
+    "beyond_2_63": 2**64 - 1,
     "float": 0.1,
     "tiny": 5e-324,
     "whole_float": 1.0,
