@@ -84,7 +84,8 @@ def dag_tests(session: nox.Session) -> None:
     install(session, "tools")
     prepare = bool(os.environ.get("GAIAFLOW_PREPARE_MODES"))
     if prepare:
-        session.env.setdefault("GAIAFLOW_PROFILE", "gaiaflow-dag-tests")  # one cluster for both projects
+        profile = os.environ.get("GAIAFLOW_PROFILE", "gaiaflow-dag-tests")
+        session.env["GAIAFLOW_PROFILE"] = profile  # one cluster for both projects
     try:
         for folder, *verb in PREPARE if prepare else ():
             inv(session, folder, *verb)
