@@ -7,7 +7,7 @@ import importlib
 import json
 from pathlib import Path
 
-MODULES = ("command", "parse", "task", "stack")
+MODULES = ("command", "parse", "task", "mode", "pod", "stack")
 
 
 def main() -> int:
