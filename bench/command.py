@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from measure import Figure, child, paired
+from measure import ROOT, TOOLS, Figure, child, paired
 
-ROOT = Path(__file__).parents[1]
 ONE_TASK = 'from invoke import task\n\n\n@task\ndef hello(c):\n    """Say hello."""\n'
 LATE = ("airflow", "mlflow", "kubernetes", "docker")
 
 
 def listing(folder: Path) -> float:
     begun = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "invoke", "--list"], cwd=folder, check=True, capture_output=True)
+    subprocess.run([TOOLS, "-m", "invoke", "--list"], cwd=folder, check=True, capture_output=True)
     return time.perf_counter() - begun
 
 
@@ -32,5 +30,5 @@ def figures() -> list[Figure]:
             9,
         )
     code = f"import sys, json, tasks; print(json.dumps({{'n': sum(m in sys.modules for m in {LATE!r})}}))"
-    loaded = child(code, PYTHONPATH=str(ROOT))["n"]
+    loaded = child(code, TOOLS, PYTHONPATH=str(ROOT))["n"]
     return [ratio, Figure("of airflow, mlflow, kubernetes, docker it loads", loaded, 0, "count")]

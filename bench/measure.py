@@ -9,6 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# `make setup` made it; this Python has Airflow, which `inv` has not.
+TOOLS = ROOT / ".venv" / "bin" / "python"
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,10 @@ def paired(
     return Figure(name, mine / other, goal, f"{mine:.4g} {unit} against {other:.4g} {unit}, {rounds} rounds")
 
 
-def child(code: str, **variables: str) -> dict[str, float]:
-    """Run code in a fresh interpreter of this environment; its last line is JSON."""
+def child(code: str, python: str | Path = sys.executable, **variables: str) -> dict[str, float]:
+    """Run code in a fresh interpreter; its last line is JSON."""
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [python, "-c", code],
         env={**os.environ, **variables},
         check=True,
         capture_output=True,

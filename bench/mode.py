@@ -6,11 +6,9 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-from measure import Figure
+from measure import ROOT, Figure
 
-ROOT = Path(__file__).parents[1]
 DAG = "parity_large"
 # Those that run in the process of the test itself or beside it on this machine; a pod's time is the cluster's.
 MODES = ("dev", "dev_docker", "prod")

@@ -12,9 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from measure import Figure
+from measure import ROOT, TOOLS, Figure
 
-ROOT = Path(__file__).parents[1]
 SETTLE_SECONDS = 20
 
 
@@ -37,9 +36,7 @@ def memory(pids: list[int]) -> tuple[int, int]:
 def inv(project: Path, *argv: str) -> float:
     begun = time.perf_counter()
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(
-        [sys.executable, "-m", "invoke", *argv], cwd=project, env=env, check=True, capture_output=True
-    )
+    subprocess.run([TOOLS, "-m", "invoke", *argv], cwd=project, env=env, check=True, capture_output=True)
     return time.perf_counter() - begun
 
 
