@@ -82,10 +82,14 @@ def stop(c: Context, service: list[str], delete_volume: bool = False, yes: bool 
     if chosen is None:
         say("nothing runs")
         return
-    names = service_names(service)
-    _stop(c, chosen, names)
-    if delete_volume:
-        _remove(c, chosen, chosen.volumes(), yes)
+    held = chosen.volumes() if delete_volume else []
+    agreed = bool(held) and _named(c, held, yes)
+    if held and not agreed and not c.config.run.dry:
+        return
+    _stop(c, chosen, service_names(service))
+    if agreed:
+        chosen.remove(held)
+        say("removed")
 
 
 @lifecycle_task(
@@ -212,14 +216,6 @@ def _stop(c: Context, backend: Backend, names: list[str]) -> None:
         return
     ran = backend.stop(names)
     say(f"stopped {', '.join(ran)}" if ran else "nothing ran")
-
-
-def _remove(c: Context, backend: Backend, held: list[Holding], yes: bool) -> None:
-    if not held:
-        say("no data to remove")
-    elif _named(c, held, yes):
-        backend.remove(held)
-        say("removed")
 
 
 def _named(c: Context, held: list[Holding], yes: bool) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit
 from invoke.tasks import task as invoke_task
 
-from gaiaflow.errors import GaiaflowError
+from gaiaflow.errors import GaiaflowError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,10 +98,13 @@ def say(text: str) -> None:
 
 
 def confirm(question: str, yes: bool) -> bool:
-    """Ask on the terminal; ``--yes`` answers, and without a terminal the answer is no."""
+    """Ask on the terminal, or let ``--yes`` answer.
+
+    Raises:
+        UsageError: there is neither.
+    """
     if yes:
         return True
     if not sys.stdin.isatty():
-        say(f"{question} no terminal to ask on: give --yes")
-        return False
+        raise UsageError(f"{question} no terminal to ask on", "give --yes")
     return stderr().input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}

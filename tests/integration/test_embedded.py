@@ -120,6 +120,13 @@ def test_a_port_that_is_taken_is_refused_by_name(stack: Running) -> None:
         stack.start("--service", "jupyter")
 
 
+def test_data_goes_only_when_somebody_says_so(stack: Running) -> None:
+    told = stack.inv("dev.stop", "--delete-volume", code=2)
+    assert ".gaiaflow/data" in told
+    assert "hint: give --yes" in told
+    assert stack.states() == dict.fromkeys(SERVICES, "running")
+
+
 def test_stop_leaves_no_process_and_a_new_start_finds_the_data(stack: Running) -> None:
     ports = stack.state()["ports"]
     stack.s3("c.put_object(Bucket='mlflow', Key='kept', Body=b'still here')")
