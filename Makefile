@@ -13,8 +13,8 @@ stop: setup ## stop the stack; data stays
 	@$(BIN)/inv dev.stop
 status: setup ## show each service
 	@$(BIN)/inv dev.status
-test: setup ## run the tests; what needs a missing engine or cluster is skipped by name
-	@$(BIN)/nox -s tests tests_airflow integration dag_tests
+test: setup ## run the tests; what needs a missing engine, cluster or browser is skipped by name
+	@$(BIN)/nox -s tests tests_airflow integration e2e dag_tests
 lint: setup ## run the linters and the type checker
 	@$(BIN)/nox -s lint types
 clean: setup ## stop the stack and remove all that it made; asks first

@@ -39,6 +39,15 @@ def pytest(session: nox.Session, *folders: str) -> None:
     session.run("python", "-m", "pytest", *(session.posargs or folders))
 
 
+def airflow_python(session: nox.Session) -> str:
+    """The interpreter of this clone's environment with Airflow, made when it is missing."""
+    code = (
+        "from gaiaflow.infra.environment import ensure_environment; from gaiaflow.project import Project; "
+        "print(ensure_environment(Project.find(), 'airflow'))"
+    )
+    return str(session.run("python", "-c", code, silent=True)).strip().splitlines()[-1]
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """ruff, its formatter too."""
@@ -72,6 +81,7 @@ def tests_airflow(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """The stack, an engine and a cluster for real; what is missing is skipped by name."""
     install(session, "tools")
+    session.env["GAIAFLOW_AIRFLOW_PYTHON"] = airflow_python(session)
     pytest(session, "tests/integration")
 
 

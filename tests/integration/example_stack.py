@@ -35,9 +35,9 @@ class Running:
     def project(self) -> Project:
         return Project.find(self.root)
 
-    def inv(self, *argv: str, code: int = 0) -> str:
+    def call(self, *argv: str) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, "-m", "invoke", *argv],
             cwd=self.root,
             env=env,
@@ -46,6 +46,9 @@ class Running:
             timeout=900,
             check=False,
         )
+
+    def inv(self, *argv: str, code: int = 0) -> str:
+        done = self.call(*argv)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout if code == 0 else done.stderr
 

@@ -1,0 +1,10 @@
+"""The example project on a composed stack, started once for all tests, and one run of its pipeline a mode."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "integration")]
+
+from composed_example import runs, stack  # noqa: E402, F401 - fixtures
