@@ -1,4 +1,4 @@
-"""The checks: `make test` runs tests, tests_airflow, integration and dag_tests; CI adds lint and types."""
+"""The checks: `make test` runs tests, tests_airflow, integration, e2e and dag_tests; CI adds lint and types."""
 
 import os
 from pathlib import Path
@@ -27,10 +27,10 @@ PREPARE = (
 PUT_AWAY = ((".", "prodlocal.stop"), (".", "dev.stop"))
 
 
-def install(session: nox.Session, *locks: str) -> None:
+def install(session: nox.Session, *locks: str, tests: str = "requirements") -> None:
     """Pinned and hash-checked packages, and gaiaflow from this tree."""
     files = [LOCKS / f"{lock}.txt" for lock in locks]
-    for file in (*files, ROOT / "tests" / "requirements.txt"):
+    for file in (*files, ROOT / "tests" / f"{tests}.txt"):
         session.install("--quiet", "--require-hashes", "-r", str(file))
     session.env["PYTHONPATH"] = str(ROOT)
 
@@ -83,6 +83,13 @@ def integration(session: nox.Session) -> None:
     install(session, "tools")
     session.env["GAIAFLOW_AIRFLOW_PYTHON"] = airflow_python(session)
     pytest(session, "tests/integration")
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """The example on the composed stack, seen in a browser too; screenshots stay in artefacts/screenshots."""
+    install(session, "tools", tests="e2e-requirements")
+    pytest(session, "tests/e2e")
 
 
 @nox.session

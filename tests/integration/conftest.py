@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,10 @@ sys.path[:0] = [str(PARITY), str(Path(__file__).parent)]
 
 from airflow_run import DAG_FILE, Outcomes, RunTasks  # noqa: E402
 from example_stack import stack  # noqa: E402, F401 - a fixture
+from no_skips import pytest_runtest_makereport  # noqa: E402, F401 - a hook
 
 VARIABLE = "GAIAFLOW_AIRFLOW_PYTHON"
 LONGEST_RUN = 540
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where every mode is called for, a test that was skipped has failed."""
-    report = yield
-    if report.skipped and os.environ.get("GAIAFLOW_REQUIRE_MODES"):
-        report.outcome = "failed"
-        report.longrepr = (
-            f"{item.nodeid} was skipped, and GAIAFLOW_REQUIRE_MODES allows none: {report.longrepr}"
-        )
-    return report
 
 
 def airflow_python() -> str:
