@@ -21,6 +21,7 @@ from gaiaflow.infra.manifests import manifests
 
 pytestmark = pytest.mark.cluster
 NAMESPACE = "gaiaflow-tests"
+OWN = "gaiaflow-pods"
 SECRET = "parity-secret"
 MOUNTED = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 PATIENCE = 60
@@ -72,18 +73,35 @@ class Cluster:
         return dict(view["clusters"][0]["cluster"])
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    if not (shutil.which("minikube") and shutil.which("kubectl")):
-        pytest.skip("no minikube or no kubectl on PATH")
+def running_profiles() -> list[str]:
     listed = subprocess.run(
         ["minikube", "profile", "list", "-o", "json"], capture_output=True, text=True, check=False
     )
     profiles = json.loads(listed.stdout or "{}").get("valid", [])
-    running = [p["Name"] for p in profiles if p.get("Status") in {"OK", "Running"}]
-    if not running:
-        pytest.skip("no profile of minikube runs")
-    found = Cluster(running[0])
+    return [p["Name"] for p in profiles if p.get("Status") in {"OK", "Running"}]
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A profile that runs, else one of our own for these tests, which the user's kubeconfig never sees."""
+    if not (shutil.which("minikube") and shutil.which("kubectl")):
+        pytest.skip("no minikube or no kubectl on PATH")
+    if running := running_profiles():
+        yield running[0]
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", str(tmp_path_factory.mktemp("kube") / "config"))
+        started = subprocess.run(["minikube", "start", "-p", OWN], capture_output=True, text=True, check=False)
+        try:
+            assert started.returncode == 0, started.stdout + started.stderr
+            yield OWN
+        finally:
+            subprocess.run(["minikube", "delete", "-p", OWN], capture_output=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def cluster(profile: str) -> Iterator[Cluster]:
+    found = Cluster(profile)
     everything = {"apiVersion": "v1", "kind": "List", "items": manifests("gaiaflow-tests", NAMESPACE)}
     found.run("apply", "-f", "-", given=json.dumps(everything))
     values = {k: base64.b64encode(v.encode()).decode() for k, v in specials.SECRET.items()}
