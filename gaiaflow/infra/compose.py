@@ -127,8 +127,10 @@ class Compose:
             self._compose(composition, "up", "--detach", "--no-build", *flags, *parts)
             self._remember(composition, made)
         except GaiaflowError as error:
+            # Before the stop, or what it had to kill looks like what failed.
+            explained = self._explained(error, parts)
             self._stop_parts(begun)
-            raise self._explained(error, parts) from None
+            raise explained from None
         except KeyboardInterrupt:
             self._stop_parts(begun)
             raise
