@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import launch, privatefile, process
+from gaiaflow.infra import launch, privatefile, process, unixrpc
 from gaiaflow.infra.stack import SOCKET_MAX, Program
 
 STOP_SECONDS = 6
@@ -118,7 +118,7 @@ class Supervisor:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError, xmlrpc.client.Error):
-                return int(_proxy(socket).getPID())
+                return int(_client(socket).getPID())
             time.sleep(0.05)
         raise GaiaflowError("supervisord did not answer within 20 s", f"read {self.logs / 'supervisord.log'}")
 
@@ -184,7 +184,7 @@ class Supervisor:
             time.sleep(0.05)
 
     def _call(self) -> Any:
-        return _proxy(Path(privatefile.read_json(self._record)["socket"]))
+        return _client(Path(privatefile.read_json(self._record)["socket"]))
 
 
 def configuration(socket: Path, names: Iterable[str]) -> str:
@@ -200,11 +200,8 @@ def configuration(socket: Path, names: Iterable[str]) -> str:
     return _HEAD.format(socket=near) + "".join(blocks)
 
 
-def _proxy(socket: Path) -> Any:
-    from supervisor.xmlrpc import SupervisorTransport
-
-    transport: Any = SupervisorTransport(None, None, serverurl=f"unix://{socket}")  # type: ignore[no-untyped-call]
-    return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+def _client(socket: Path) -> Any:
+    return unixrpc.connect(socket).supervisor
 
 
 def _umask() -> int:
