@@ -72,8 +72,18 @@ def standalone(project: Path, home: Path) -> tuple[int, tuple[int, int]]:
         pids = tree(started.pid)
         return len(pids), memory(pids)
     finally:
-        started.send_signal(signal.SIGINT)  # SIGTERM would leave its children behind
-        started.wait(timeout=60)
+        end(started)
+
+
+def end(started: subprocess.Popen[bytes]) -> None:
+    """SIGINT, since SIGTERM would leave its children behind; and by force what does not listen."""
+    import psutil
+
+    family = [psutil.Process(pid) for pid in tree(started.pid)]
+    started.send_signal(signal.SIGINT)
+    for process in psutil.wait_procs(family, timeout=30)[1]:
+        process.kill()
+    started.wait()
 
 
 def wait_for_workers(pid: int) -> None:
