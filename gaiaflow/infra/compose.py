@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from gaiaflow.endpoints import SERVICES, Endpoints
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError
 from gaiaflow.infra import (
+    access,
     belongings,
     containers,
     dependency,
     health,
-    keys,
     ports,
     privatefile,
     process,
@@ -228,19 +228,10 @@ class Compose:
         return tuple(self._kept().get("extras", []))
 
     def endpoints(self) -> Endpoints:
-        kept: dict[str, int] = privatefile.read_json(self.project.home / STATE).get("ports", {})
-        return Endpoints(kept or ports.wanted(self.project, {}))
+        return access.endpoints(self.project)
 
     def credentials(self) -> list[Credential]:
-        made, place, endpoints = keys.load(self.project), keys.place(self.project), self.endpoints()
-        rows = [
-            ("s3", made.s3_access_key, made.s3_secret_key),
-            ("s3-console", keys.USER, made.s3_console_password),
-            ("mlflow", "", ""),
-            ("airflow", keys.USER, made.airflow_password),
-            ("jupyter", "", made.jupyter_token),
-        ]
-        return [Credential(name, endpoints.url(name), user, secret, place) for name, user, secret in rows]
+        return access.credentials(self.project)
 
     def resolved(self) -> str:
         """The composition with everything filled in, as one compose file; it holds the keys."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from gaiaflow.endpoints import PORTS, SERVICES, Endpoints
 from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
 from gaiaflow.infra import (
+    access,
     airflow,
     environment,
     health,
@@ -210,19 +211,10 @@ class Embedded:
         return ()
 
     def endpoints(self) -> Endpoints:
-        kept = privatefile.read_json(self.project.home / STATE).get("ports")
-        return Endpoints(kept or ports.wanted(self.project, {}))
+        return access.endpoints(self.project)
 
     def credentials(self) -> list[Credential]:
-        made, place, endpoints = keys.load(self.project), keys.place(self.project), self.endpoints()
-        rows = [
-            ("s3", made.s3_access_key, made.s3_secret_key),
-            ("s3-console", keys.USER, made.s3_console_password),
-            ("mlflow", "", ""),
-            ("airflow", keys.USER, made.airflow_password),
-            ("jupyter", "", made.jupyter_token),
-        ]
-        return [Credential(name, endpoints.url(name), user, secret, place) for name, user, secret in rows]
+        return access.credentials(self.project)
 
     # Remove
 

@@ -55,7 +55,7 @@ class Arguments(ResolveMixin):  # type: ignore[misc]
         return reference
 
     def iter_references(self) -> Iterable[tuple[Any, str]]:
-        """The upstream operators; a FromTask whose task is not made yet waits for `check_references`."""
+        """The upstream operators; a FromTask whose task is not made yet waits for `link_references`."""
         for reference in self.references:
             if isinstance(reference, ResolveMixin):
                 yield from reference.iter_references()

@@ -1,0 +1,27 @@
+"""Where a project's stack is and how a person gets into it, whatever backend runs it."""
+
+from __future__ import annotations
+
+from gaiaflow.endpoints import Endpoints
+from gaiaflow.infra import keys, ports, privatefile
+from gaiaflow.infra.backend import STATE, Credential
+from gaiaflow.project import Project
+
+
+def endpoints(project: Project) -> Endpoints:
+    """The addresses of the stack, running or as it last ran; before its first start those it would take."""
+    kept: dict[str, int] = privatefile.read_json(project.home / STATE).get("ports", {})
+    return Endpoints(kept or ports.wanted(project, {}))
+
+
+def credentials(project: Project) -> list[Credential]:
+    """Address, user and password of each service."""
+    made, place, where = keys.load(project), keys.place(project), endpoints(project)
+    rows = [
+        ("s3", made.s3_access_key, made.s3_secret_key),
+        ("s3-console", keys.USER, made.s3_console_password),
+        ("mlflow", "", ""),
+        ("airflow", keys.USER, made.airflow_password),
+        ("jupyter", "", made.jupyter_token),
+    ]
+    return [Credential(name, where.url(name), user, secret, place) for name, user, secret in rows]
