@@ -99,7 +99,7 @@ def wait_for_workers(pid: int) -> None:
 def figures() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         project, home = Path(folder) / "project", Path(folder) / "standalone"
-        shutil.copytree(ROOT / "gaiaflow" / "template", project)
+        shutil.copytree(ROOT / "gaiaflow" / "example", project)
         home.mkdir()
         count, used, first, second = embedded(project)
         default_count, default_used = standalone(project, home)

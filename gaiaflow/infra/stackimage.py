@@ -31,7 +31,7 @@ NEEDED = {
 TARGETS = ("services", "airflow", "environment")
 KIND = "stack"
 # What Airflow's processes import nothing of.
-_NOT_IMPORTED = ("infra", "lifecycle", "template", "testing", "_data", "**/__pycache__", "**/*.pyc")
+_NOT_IMPORTED = ("infra", "lifecycle", "example", "template", "testing", "_data", "**/__pycache__", "**/*.pyc")
 
 
 def names(project: Project) -> dict[str, str]:

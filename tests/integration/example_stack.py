@@ -89,7 +89,7 @@ class Running:
 def copy_example(root: Path) -> Path:
     """The example project in a folder of its own."""
     unwanted = shutil.ignore_patterns(".gaiaflow", "__pycache__")
-    return Path(shutil.copytree(PACKAGE / "template", root, ignore=unwanted))
+    return Path(shutil.copytree(PACKAGE / "example", root, ignore=unwanted))
 
 
 @pytest.fixture(scope="session")

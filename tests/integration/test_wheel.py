@@ -47,12 +47,11 @@ def uv_program() -> str:
 
 def test_the_wheel_carries_what_the_clone_has(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    tracked = run(
-        "git", "ls-files", "compose", "minikube", "gaiaflow/template", "gaiaflow/infra/locks", cwd=ROOT
-    )
+    tracked = run("git", "ls-files", "compose", "minikube", "gaiaflow/infra/locks", cwd=ROOT)
     for name in tracked.split():
         carried = f"gaiaflow/_data/{name}" if name.startswith(("compose", "minikube")) else name
         assert carried in names
+    assert not [name for name in names if name.startswith("gaiaflow/example")]
     assert not [n for n in names if ".env" in Path(n).name and not n.endswith(".example")]
 
 

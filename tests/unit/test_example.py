@@ -13,15 +13,15 @@ import gaiaflow
 from gaiaflow.project import Project
 from gaiaflow.returns import returned_keys
 
-TEMPLATE = Path(gaiaflow.__file__).parent / "template"
+EXAMPLE = Path(gaiaflow.__file__).parent / "example"
 PACKAGE = "co2_forecast"
 OURS = [
     file
-    for file in sorted(TEMPLATE.rglob("*"))
+    for file in sorted(EXAMPLE.rglob("*"))
     if file.is_file() and not {"__pycache__", ".gaiaflow", ".venv", ".ruff_cache"} & set(file.parts)
 ]
 SOURCES = [file for file in OURS if file.suffix == ".py"]
-DAG_FILES = sorted((TEMPLATE / "dags").glob("*.py"))
+DAG_FILES = sorted((EXAMPLE / "dags").glob("*.py"))
 
 
 def calls(file: Path, name: str) -> list[ast.Call]:
@@ -41,7 +41,7 @@ def text(node: ast.expr | None) -> str:
 
 def function(func_path: str) -> ast.FunctionDef:
     module, _, name = func_path.partition(":")
-    file = TEMPLATE.joinpath(*module.split(".")).with_suffix(".py")
+    file = EXAMPLE.joinpath(*module.split(".")).with_suffix(".py")
     tree = ast.parse(file.read_text(encoding="utf-8"))
     return next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
 
@@ -63,7 +63,7 @@ def test_a_task_gives_its_function_what_it_takes(call: ast.Call) -> None:
 
 
 def test_a_task_asks_only_for_keys_that_the_other_returns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GAIAFLOW_CODE", str(TEMPLATE))
+    monkeypatch.setenv("GAIAFLOW_CODE", str(EXAMPLE))
     asked = [call for file in DAG_FILES for call in calls(file, "FromTask")]
     assert len(asked) == 5
     for call in asked:
@@ -81,37 +81,37 @@ def test_the_params_that_functions_read_are_those_of_the_dag() -> None:
     (dag,) = calls(DAG_FILES[0], "DAG")
     params = argument(dag, "params")
     assert isinstance(params, ast.Dict)
-    code = "".join(file.read_text(encoding="utf-8") for file in (TEMPLATE / PACKAGE).rglob("*.py"))
+    code = "".join(file.read_text(encoding="utf-8") for file in (EXAMPLE / PACKAGE).rglob("*.py"))
     assert set(re.findall(r'params\["(\w+)"\]', code)) == {text(key) for key in params.keys}
 
 
 def test_the_package_knows_neither_airflow_nor_gaiaflow() -> None:
-    for file in (TEMPLATE / PACKAGE).rglob("*.py"):
+    for file in (EXAMPLE / PACKAGE).rglob("*.py"):
         assert not re.search(
             r"^\s*(import|from) (airflow|gaiaflow)\b", file.read_text("utf-8"), re.MULTILINE
         ), file
 
 
 def test_it_is_a_project() -> None:
-    project = Project.find(TEMPLATE)
-    assert (project.root, project.name, project.packages) == (TEMPLATE, "co2-forecast", (PACKAGE,))
+    project = Project.find(EXAMPLE)
+    assert (project.root, project.name, project.packages) == (EXAMPLE, "co2-forecast", (PACKAGE,))
     assert project.lock.is_file()
     assert project.dags.is_dir()
 
 
 def test_the_version_is_spelled_once_and_has_its_changes() -> None:
-    version = Project.find(TEMPLATE).version
+    version = Project.find(EXAMPLE).version
     holding = [
         file.name
         for file in OURS
         if re.search(rf'version\S*\s*=\s*"{re.escape(version)}"', file.read_text("utf-8", "replace"))
     ]
     assert holding == ["pyproject.toml"]
-    assert f"## {version}\n" in (TEMPLATE / "CHANGES.md").read_text(encoding="utf-8")
+    assert f"## {version}\n" in (EXAMPLE / "CHANGES.md").read_text(encoding="utf-8")
 
 
 def test_the_lock_pins_with_hashes_and_names_no_registry() -> None:
-    lock = (TEMPLATE / "requirements.lock").read_text(encoding="utf-8")
+    lock = (EXAMPLE / "requirements.lock").read_text(encoding="utf-8")
     pins = re.split(r"\n(?=\S)", lock.strip())
     assert pins
     for pin in pins:
@@ -124,9 +124,9 @@ def test_the_lock_pins_with_hashes_and_names_no_registry() -> None:
 def test_the_lock_has_every_dependency_in_a_version_that_is_allowed() -> None:
     from packaging.requirements import Requirement
 
-    lock = (TEMPLATE / "requirements.lock").read_text(encoding="utf-8")
+    lock = (EXAMPLE / "requirements.lock").read_text(encoding="utf-8")
     pinned = re.findall(r"^([a-z0-9._-]+)==(\S+)", lock, re.MULTILINE)
-    for line in Project.find(TEMPLATE).pyproject["project"]["dependencies"]:
+    for line in Project.find(EXAMPLE).pyproject["project"]["dependencies"]:
         wanted = Requirement(line)
         versions = [version for name, version in pinned if name == wanted.name]
         assert versions, wanted.name
@@ -134,7 +134,7 @@ def test_the_lock_has_every_dependency_in_a_version_that_is_allowed() -> None:
 
 
 def test_tasks_py_has_three_lines() -> None:
-    lines = (TEMPLATE / "tasks.py").read_text(encoding="utf-8").splitlines()
+    lines = (EXAMPLE / "tasks.py").read_text(encoding="utf-8").splitlines()
     assert len([line for line in lines if line]) == 3
 
 
@@ -145,7 +145,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_notebooks_are_kept_without_output() -> None:
-    notebooks = list((TEMPLATE / "notebooks").glob("*.ipynb"))
+    notebooks = list((EXAMPLE / "notebooks").glob("*.ipynb"))
     assert notebooks
     for file in notebooks:
         cells = [c for c in json.loads(file.read_text("utf-8"))["cells"] if c["cell_type"] == "code"]
@@ -154,10 +154,10 @@ def test_notebooks_are_kept_without_output() -> None:
 
 
 def test_the_readme_names_the_functions_and_folders_that_there_are() -> None:
-    readme = (TEMPLATE / "README.md").read_text(encoding="utf-8")
+    readme = (EXAMPLE / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"`(\w+(?:\.\w+)+:\w+)`", readme)) == set(FUNC_PATHS.values())
     tree = readme.split("## What is where")[1].split("```")[1]
     for line in tree.strip().splitlines():
         name = line.split()[0]
-        folder = TEMPLATE / PACKAGE if line.startswith("  ") else TEMPLATE
+        folder = EXAMPLE / PACKAGE if line.startswith("  ") else EXAMPLE
         assert (folder / name).exists(), name
