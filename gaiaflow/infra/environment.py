@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import platform
 import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import gaiaflow
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra import privatefile, process
+from gaiaflow.infra import orphan, privatefile, process
 from gaiaflow.infra.requirement import requirements as project_requirements
 from gaiaflow.project import Project
 
@@ -32,10 +35,20 @@ def ensure_environment(project: Project, name: str) -> Path:
         raise UsageError(f"unknown environment `{name}`", f"one of {', '.join(NAMES)}")
     folder = privatefile.folder(project.home / "envs") / name
     stamp = _stamp(project, name)
-    if not is_current(folder, stamp):
-        _build(project, name, folder, stamp)
-    _link(project, name, folder)
+    with _alone(folder):
+        if not is_current(folder, stamp):
+            _build(project, name, folder, stamp)
+        _link(project, name, folder)
     return folder / "bin" / "python"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One command at a time makes an environment; another waits, and finds it made."""
+    lock = folder.with_name(f"{folder.name}.lock")
+    with os.fdopen(os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def is_current(folder: Path, stamp: str) -> bool:
@@ -63,21 +76,22 @@ def _lock(name: str) -> str:
 
 
 def _build(project: Project, name: str, folder: Path, stamp: str) -> None:
+    orphan.end(project)  # one of them may still write there
     beside = folder.with_name(f"{name}.new")
     shutil.rmtree(beside, ignore_errors=True)
-    _uv("venv", "--relocatable", "--no-project", "--python", sys.executable, str(beside))
+    _uv(project, "venv", "--relocatable", "--no-project", "--python", sys.executable, str(beside))
     if name == "project":
         _install_project(project, beside)
     else:
-        _install(beside, LOCKS / f"{name}.txt")
+        _install(project, beside, LOCKS / f"{name}.txt")
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)
     privatefile.write(folder / "stamp", stamp)
 
 
-def _install(folder: Path, requirements: Path) -> None:
+def _install(project: Project, folder: Path, requirements: Path) -> None:
     checked = ["--require-hashes"] if "--hash=" in requirements.read_text(encoding="utf-8") else []
-    _uv("pip", "install", "--python", str(folder), *checked, "-r", str(requirements))
+    _uv(project, "pip", "install", "--python", str(folder), *checked, "-r", str(requirements))
 
 
 def _install_project(project: Project, folder: Path) -> None:
@@ -85,12 +99,12 @@ def _install_project(project: Project, folder: Path) -> None:
     requirements = folder / "project.txt"
     requirements.write_text(project_requirements(project), encoding="utf-8")
     if requirements.read_text(encoding="utf-8").strip():
-        _install(folder, requirements)
-    frozen = _uv("pip", "freeze", "--python", str(folder))
+        _install(project, folder, requirements)
+    frozen = _uv(project, "pip", "freeze", "--python", str(folder))
     constraints = folder / "constraints.txt"
     constraints.write_text(merge_pins(frozen, _lock("jupyter")), encoding="utf-8")
     tops = str(LOCKS / "jupyter.in")
-    _uv("pip", "install", "--python", str(folder), "--constraint", str(constraints), "-r", tops)
+    _uv(project, "pip", "install", "--python", str(folder), "--constraint", str(constraints), "-r", tops)
 
 
 def merge_pins(first: str, second: str) -> str:
@@ -119,10 +133,11 @@ def _link(project: Project, name: str, folder: Path) -> None:
             privatefile.write(live, paths)
 
 
-def _uv(*argv: str) -> str:
+def _uv(project: Project, *argv: str) -> str:
     import uv
 
-    env = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")}
+    kept = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")}
+    env = {**kept, **orphan.mark(project)}
     hint = "see what uv says above; a proxy or index of yours goes into uv's own settings"
     try:
         return process.run([uv.find_uv_bin(), *argv], env=env, timeout=TIMEOUT, hint=hint).stdout

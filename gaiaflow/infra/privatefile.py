@@ -20,8 +20,14 @@ def folder(path: Path) -> Path:
 def write(path: Path, text: str) -> Path:
     """Write 0600 beside it, then rename: a reader sees the old file or the new one."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)  # or a machine that loses power keeps the new name with nothing in it
+    except BaseException:
+        Path(name).unlink(missing_ok=True)  # on a full disk the half of it would stay
+        raise
     owner = path.parent.stat()
     if os.getuid() == 0 and owner.st_uid != 0:  # the folder was handed to containers that run as somebody
         os.chown(name, owner.st_uid, owner.st_gid)
@@ -36,6 +42,6 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in the file; empty when there is none or it was cut."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Generator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGKILL, SIGTERM
 
 from gaiaflow.errors import GaiaflowError, MissingError
 
@@ -148,14 +150,32 @@ def marked(variable: str, value: str) -> list[int]:
 
     The mark is inherited, so it finds what left its process group. Empty where there is no /proc.
     """
-    needle = f"{variable}={value}".encode()
-    found = []
+    return [pid for pid, found in marks(variable).items() if found == value]
+
+
+def marks(variable: str) -> dict[int, str]:
+    """The variable's value in the living processes of this user that started with it, by pid."""
+    needle = f"{variable}=".encode()
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         pid = int(folder.name)
         try:
             environment = (folder / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if needle in environment and pid != os.getpid() and started(pid):
-            found.append(pid)
+        value = next((entry for entry in environment if entry.startswith(needle)), None)
+        if value is not None and pid != os.getpid() and started(pid):
+            found[pid] = os.fsdecode(value[len(needle) :])
     return found
+
+
+def end(find: Callable[[], Iterable[int]]) -> None:
+    """End the processes that `find` names: ask, wait 2 s, then kill, also what they made meanwhile."""
+    for number, patience in ((SIGTERM, 2.0), (SIGKILL, 1.0)):
+        deadline = time.monotonic() + patience
+        left = list(find())
+        for pid in left:
+            signal(pid, number)
+        while left and time.monotonic() < deadline:
+            time.sleep(0.1)
+            left = [pid for pid in left if started(pid)]

@@ -24,9 +24,12 @@ from gaiaflow.infra import launch, privatefile, process, unixrpc
 from gaiaflow.infra.stack import SOCKET_MAX, Program
 
 STOP_SECONDS = 6
+# supervisord carries it, so that one whose start was cut off before it was recorded is found.
+MARK = "GAIAFLOW_SUPERVISOR"
 NEAR_SOCKET = "supervisor.sock"
 # In a folder of its own, where the home lies too deep for a socket.
 FAR_SOCKET = "gaiaflow.sock"
+FAR_FOLDER = "gaiaflow-"
 _ALIVE = ("RUNNING", "STARTING")
 # Paths are relative to the folder it is started in: supervisord expands % once in some values, twice in others.
 _HEAD = """\
@@ -88,18 +91,31 @@ class Supervisor:
 
     def running(self) -> bool:
         """Whether supervisord lives: the recorded pid, and begun when it was recorded."""
+        return self._recorded_pid() is not None
+
+    def _recorded_pid(self) -> int | None:
+        """supervisord's pid; never that of a stranger who has its number by now."""
         record = privatefile.read_json(self._record)
-        return bool(record) and process.started(record["pid"]) == record["started"]
+        pid, begun = record.get("pid"), record.get("started")
+        if type(pid) is not int or not begun or not isinstance(record.get("socket"), str):
+            return None
+        return pid if process.started(pid) == begun else None
+
+    def _end_strays(self) -> None:
+        process.end(lambda: process.marked(MARK, str(self.run)))
 
     def ensure(self, names: Iterable[str]) -> None:
         """Start supervisord when it does not run."""
         if self.running():
             return
+        self._end_strays()
         socket = self._socket_path()
         socket.unlink(missing_ok=True)
         conf = privatefile.write(self.run / "supervisord.conf", configuration(socket, names))
         argv = [sys.executable, "-m", "supervisor.supervisord", "-c", conf.name]
-        process.run(argv, cwd=self.run, timeout=30, umask=0o077, hint=f"read {self.logs / 'supervisord.log'}")
+        hint = f"read {self.logs / 'supervisord.log'}"
+        env = {**os.environ, MARK: str(self.run)}
+        process.run(argv, env=env, cwd=self.run, timeout=30, umask=0o077, hint=hint)
         pid = self._await_pid(socket)
         privatefile.write_json(
             self._record, {"pid": pid, "started": process.started(pid), "socket": str(socket)}
@@ -110,9 +126,9 @@ class Supervisor:
         if len(str(near)) <= SOCKET_MAX:
             return near
         kept = privatefile.read_json(self._record).get("socket")
-        if kept and Path(kept).parent.is_dir():
+        if isinstance(kept, str) and Path(kept).name == FAR_SOCKET and Path(kept).parent.is_dir():
             return Path(kept)
-        return Path(tempfile.mkdtemp(prefix="gaiaflow-")) / FAR_SOCKET
+        return Path(tempfile.mkdtemp(prefix=FAR_FOLDER)) / FAR_SOCKET
 
     def _await_pid(self, socket: Path) -> int:
         deadline = time.monotonic() + 20
@@ -144,7 +160,10 @@ class Supervisor:
         """Each program's state by name; empty when supervisord does not run."""
         if not self.running():
             return {}
-        found = self._call().getAllProcessInfo()
+        try:
+            found = self._call().getAllProcessInfo()
+        except (OSError, xmlrpc.client.Error):  # it ends at this moment
+            return {}
         return {i["name"]: ProcessState(i["name"], i["statename"], i["pid"], i["spawnerr"]) for i in found}
 
     def stop(self, names: Iterable[str]) -> None:
@@ -164,16 +183,22 @@ class Supervisor:
 
     def shutdown(self) -> None:
         """End supervisord itself, and with it what still runs under it."""
-        record = privatefile.read_json(self._record)
-        if self.running():
+        pid = self._recorded_pid()
+        if pid is not None:
             with contextlib.suppress(OSError, xmlrpc.client.Error):
                 self._call().shutdown()
-            self._await_end(record["pid"])
-        if record and Path(record["socket"]).parent != self.run:
-            Path(record["socket"]).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                Path(record["socket"]).parent.rmdir()
+            self._await_end(pid)
+        self._end_strays()
+        self._remove_far_socket()
         self._record.unlink(missing_ok=True)
+
+    def _remove_far_socket(self) -> None:
+        """Only what this made: the record is a file, and a file can hold anything."""
+        socket = Path(str(privatefile.read_json(self._record).get("socket", "")))
+        if socket.name == FAR_SOCKET and socket.parent.name.startswith(FAR_FOLDER):
+            socket.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                socket.parent.rmdir()
 
     def _await_end(self, pid: int) -> None:
         deadline = time.monotonic() + STOP_SECONDS + 2

@@ -24,7 +24,7 @@ def record(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Stand in for uv: note each call, and make what `uv venv` makes."""
     calls: list[list[str]] = []
 
-    def uv(*argv: str) -> str:
+    def uv(_project: Project, *argv: str) -> str:
         calls.append(list(argv))
         if argv[0] == "venv":
             folder = Path(argv[-1])
@@ -61,7 +61,7 @@ def test_a_failed_build_leaves_the_old_environment(
     python = environment.ensure_environment(project, "services")
     monkeypatch.setattr(environment, "_lock", lambda name: "another lock")
 
-    def fails(folder: Path, requirements: Path) -> None:
+    def fails(project: Project, folder: Path, requirements: Path) -> None:
         raise RuntimeError("no network")
 
     monkeypatch.setattr(environment, "_install", fails)
