@@ -13,8 +13,10 @@ from gaiaflow.project import Project
 
 # In the project's home: the backend, its ports, what runs.
 STATE = "state.json"
-# Shows one phase of the work while it runs: ``with phase("start s3"): ...``. terminal.Phases.phase fits.
-Phase = Callable[[str], AbstractContextManager[None]]
+# Takes the step that a phase is at, or what it waits for.
+Tell = Callable[[str], None]
+# Shows one phase of the work while it runs: ``with phase("start s3") as tell: ...``. terminal.Phases.phase fits.
+Phase = Callable[[str], AbstractContextManager[Tell]]
 
 
 @dataclass(frozen=True)

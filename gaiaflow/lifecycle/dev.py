@@ -7,7 +7,7 @@ from invoke.context import Context
 from gaiaflow.endpoints import PORTS, service_names, with_needs
 from gaiaflow.errors import UsageError
 from gaiaflow.infra import backends, stackmode
-from gaiaflow.infra.backend import Backend, Holding, StartOptions
+from gaiaflow.infra.backend import Backend, Credential, Holding, StartOptions
 from gaiaflow.infra.docker import engine_answers
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
@@ -125,7 +125,7 @@ def restart(
     _start(c, chosen, options)
 
 
-@lifecycle_task(help={"json": "print JSON"})
+@lifecycle_task(reads=True, help={"json": "print JSON"})
 def status(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke passes it
     """Show each service: running, starting, stopped or failed."""
     project = Project.find()
@@ -141,6 +141,7 @@ def status(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke pas
 
 
 @lifecycle_task(
+    reads=True,
     iterable=["service"],
     help={
         "service": _SERVICE,
@@ -166,15 +167,13 @@ def logs(c: Context, service: list[str], lines: int = 50, follow: bool = False, 
         return
 
 
-@lifecycle_task(help={"json": "print JSON"})
+@lifecycle_task(reads=True, help={"json": "print JSON"})
 def credentials(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke passes it
     """Show how to get into each service: address, user, password."""
     chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
     rows = chosen.credentials()
     if json:
-        emit_json(
-            {r.service: {"url": r.url, "user": r.user, "secret": r.secret, "place": str(r.place)} for r in rows}
-        )
+        emit_json({"services": {r.service: _as_dict(r) for r in rows}})
         return
     emit_table(["service", "address", "user", "password"], [[r.service, r.url, r.user, r.secret] for r in rows])
 
@@ -191,6 +190,10 @@ def cleanup(c: Context, yes: bool = False) -> None:
         _stop(c, chosen, service_names([]))
         chosen.remove(held)
         say("removed")
+
+
+def _as_dict(row: Credential) -> dict[str, str]:
+    return {"url": row.url, "user": row.user, "secret": row.secret, "place": str(row.place)}
 
 
 def _current() -> Backend | None:

@@ -37,7 +37,7 @@ def export(c: Context, format: str = "env", output: str = "", json: bool = False
     else:
         values = shell_environment(project, backends.current(project))
         if json:
-            emit_json(values)
+            emit_json({"environment": values})
             return
         text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
     _write(c, text, output)

@@ -34,12 +34,12 @@ def dockerize(
         emit_table(["image", "content", "size"], [_row(built)])
 
 
-@lifecycle_task(name="images", help={"json": "print them as JSON"})
+@lifecycle_task(name="images", reads=True, help={"json": "print them as JSON"})
 def list_images(_c: Context, json: bool = False) -> None:
     """The images that were built of this project."""
     found = images.images(Project.find())
     if json:
-        emit_json([image.as_dict() for image in found])
+        emit_json({"images": [image.as_dict() for image in found]})
     else:
         emit_table(["image", "content", "size"], [_row(image) for image in found])
 

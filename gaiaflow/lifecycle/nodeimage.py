@@ -52,14 +52,14 @@ def dockerize(
         emit_table(["image", "size", "way"], [[there.name, f"{there.size / 1e6:.0f} MB", way]])
 
 
-@lifecycle_task(name="images", help={**WHICH, "json": "print JSON"})
+@lifecycle_task(name="images", reads=True, help={**WHICH, "json": "print JSON"})
 def list_images(_c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
     """The images that the cluster has."""
     target = Target.choose(Project.find(), profile, context)
     target.connect()
     found = nodeimage.images(target)
     if json:
-        emit_json([{"image": row.name, "id": row.id, "size": row.size} for row in found])
+        emit_json({"images": [{"image": row.name, "id": row.id, "size": row.size} for row in found]})
     else:
         emit_table(["image", "size"], [[row.name, f"{row.size / 1e6:.0f} MB"] for row in found])
 

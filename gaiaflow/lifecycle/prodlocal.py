@@ -92,7 +92,7 @@ def restart(c: Context, profile: str = "", context: str = "") -> None:
     start(c, profile, context)
 
 
-@lifecycle_task(help={**WHICH, "json": "print JSON"})
+@lifecycle_task(reads=True, help={**WHICH, "json": "print JSON"})
 def status(_c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
     """Show the cluster: whether it runs, its namespace, the gateway, the pods."""
     target = Target.choose(Project.find(), profile, context)

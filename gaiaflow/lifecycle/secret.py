@@ -74,14 +74,14 @@ def create(
         say(f"{became} `{name}` ({', '.join(sorted(values))}) in {store.place}")
 
 
-@lifecycle_task(name="list", help={**_HELP, "json": "print JSON"})
+@lifecycle_task(name="list", reads=True, help={**_HELP, "json": "print JSON"})
 def list_secrets(
     _c: Context, mode: str = _LOCAL, profile: str = "", context: str = "", json: bool = False
 ) -> None:
     """Show the names of the secrets and of their keys."""
     found = _store(mode, profile, context).list()
     if json:
-        emit_json([{"secret": secret.name, "keys": secret.keys} for secret in found])
+        emit_json({"secrets": [{"secret": secret.name, "keys": secret.keys} for secret in found]})
     else:
         emit_table(["secret", "keys"], [[secret.name, ", ".join(secret.keys)] for secret in found])
 

@@ -59,7 +59,7 @@ class Running:
         return json.loads((self.root / ".gaiaflow" / "state.json").read_text())
 
     def credentials(self) -> dict[str, dict[str, str]]:
-        return json.loads(self.inv("dev.credentials", "--json"))
+        return json.loads(self.inv("dev.credentials", "--json"))["services"]
 
     def states(self) -> dict[str, str]:
         shown = json.loads(self.inv("dev.status", "--json"))

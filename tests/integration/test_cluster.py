@@ -271,7 +271,7 @@ def test_an_image_of_this_machine_reaches_the_cluster_and_leaves_it(bed: Bed) ->
     assert json.loads(loaded.stdout)["image"].endswith(IMAGE)
     again = bed.inv("prodlocal.dockerize", "--existing", "--image", IMAGE, "--json")
     assert json.loads(again.stdout)["way"] == "there already"
-    listed = json.loads(bed.inv("prodlocal.images", "--json").stdout)
+    listed = json.loads(bed.inv("prodlocal.images", "--json").stdout)["images"]
     assert any(row["image"].endswith(IMAGE) for row in listed)
     assert run_pod(bed, "print(6 * 7)", IMAGE) == "42\n"
     assert bed.inv("prodlocal.remove-image", "--image", IMAGE, "--yes").returncode == 0
@@ -424,7 +424,7 @@ def test_a_secret_of_somebody_else_stays_as_it_is(bed: Bed) -> None:
     done = bed.inv("secret.create", "foreign", text="A=1\n")
     assert done.returncode == 1
     assert "is not gaiaflow's" in done.stderr
-    assert json.loads(bed.inv("secret.list", "--json").stdout) == []
+    assert json.loads(bed.inv("secret.list", "--json").stdout)["secrets"] == []
     admin.delete("Secret", here, "foreign")
 
 

@@ -233,7 +233,7 @@ def test_edit_and_new_dependency_show_in_the_next_run(stack: Running) -> None:
 
 
 def test_export_names_what_runs(stack: Running) -> None:
-    environment = json.loads(stack.inv("dev.export", "--format", "env", "--json"))
+    environment = json.loads(stack.inv("dev.export", "--format", "env", "--json"))["environment"]
     assert environment["MLFLOW_TRACKING_URI"].startswith("http://127.0.0.1:")
     stack.inv("dev.export", "--format", "compose", "--output", "resolved.yml")
     file = stack.root / "resolved.yml"

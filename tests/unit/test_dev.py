@@ -48,7 +48,6 @@ def test_dry_starts_nothing_and_says_what_it_would(folder: Path) -> None:
         (["dev.start", "--service", "mlfow"], 2, "did you mean `mlflow`?"),
         (["dev.start", "--backend", "dokcer"], 2, "did you mean `docker`?"),
         (["dev.stop", "--service", "s3", "--delete-volume"], 2, "hint: inv dev.stop --delete-volume"),
-        (["dev.logs", "--follow", "--json"], 2, "do not go together"),
         (["dev.start", "--backend", "embedded", "--mode", "prodlocal"], 2, "did you mean `prod_local`?"),
         (["dev.restart", "--mode", "prodlocal"], 2, "did you mean `prod_local`?"),
         (["dev.restart", "--service", "s3", "--mode", "dev"], 2, "--service airflow --mode dev"),
@@ -59,6 +58,13 @@ def test_a_wrong_call_is_refused_with_a_hint(folder: Path, argv: list[str], code
     assert done.returncode == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_error_is_json_where_json_was_asked_for(folder: Path) -> None:
+    done = inv(folder, "dev.logs", "--follow", "--json")
+    message, hint = "`--follow` and `--json` do not go together", "inv dev.logs --json"
+    assert json.loads(done.stdout) == {"schema": 1, "error": {"message": message, "hint": hint, "code": 2}}
+    assert (done.returncode, done.stderr) == (2, "")
 
 
 def test_stop_of_what_never_ran_is_fine(folder: Path) -> None:

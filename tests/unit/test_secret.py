@@ -107,7 +107,10 @@ def test_create_from_stdin_and_from_a_file_shows_keys_only(project: Project, tmp
     assert json.loads(second.stdout)["became"] == "changed"
     assert json.loads(second.stdout)["keys"] == ["TOKEN", "USER_NAME"]
     listed = inv(tmp_path, "secret.list", "--mode", "dev", "--json")
-    assert json.loads(listed.stdout) == [{"secret": "keys", "keys": ["TOKEN", "USER_NAME"]}]
+    assert json.loads(listed.stdout) == {
+        "schema": 1,
+        "secrets": [{"secret": "keys", "keys": ["TOKEN", "USER_NAME"]}],
+    }
     shown = first.stdout + first.stderr + second.stdout + second.stderr + listed.stdout
     assert "hunter" not in shown
     assert secretstore.read_file(project.home / "secrets" / "keys.env")["TOKEN"] == "hunter3"

@@ -1,0 +1,121 @@
+"""What lifecycle tasks write: data on stdout, progress on stderr, and none of that progress when quiet."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gaiaflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Of every JSON object on stdout; it rises when a key goes or changes its meaning, not when one comes.
+SCHEMA = 1
+QUIET, DEBUG = "GAIAFLOW_QUIET", "GAIAFLOW_DEBUG"
+
+
+@dataclass
+class Speech:
+    """What holds for the verb that runs now.
+
+    Attributes:
+        active: a verb runs; one that it calls speaks as it does.
+        emitted: there is data on stdout already.
+        held: what quiet kept back; a question shows it first, or nobody knows what is asked.
+    """
+
+    active: bool = False
+    quiet: bool = False
+    emitted: bool = False
+    held: list[str] = field(default_factory=list)
+
+    def begin(self, quiet: bool) -> None:
+        self.active, self.quiet, self.emitted = True, quiet, False
+        self.held.clear()
+
+    def end(self) -> None:
+        self.active = self.quiet = False
+
+
+speech = Speech()
+
+
+def is_on(variable: str) -> bool:
+    """Whether a variable of the shell switches something on."""
+    return os.environ.get(variable, "").lower() not in {"", "0", "no", "false", "off"}
+
+
+@contextmanager
+def speaking(quiet: bool) -> Iterator[None]:
+    """One verb, from its first word to its last."""
+    speech.begin(quiet or is_on(QUIET))
+    try:
+        yield
+    finally:
+        speech.end()
+
+
+@functools.cache
+def stderr() -> Console:
+    """The terminal that progress goes to; rich comes late because `inv --list` has no use for it."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def is_live() -> bool:
+    """Whether a line on stderr can be written again: a terminal, and not a dumb one."""
+    return sys.stderr.isatty() and stderr().is_terminal and not stderr().is_dumb_terminal
+
+
+def say(text: str) -> None:
+    """One plain line on stderr."""
+    if speech.quiet:
+        speech.held.append(text)
+    else:
+        stderr().print(text, markup=False)
+
+
+def say_always(text: str) -> None:
+    """One plain line on stderr that was asked for, also when quiet."""
+    stderr().print(text, markup=False)
+
+
+def emit_json(value: Mapping[str, Any]) -> None:
+    """One JSON object on stdout, nothing else there; its key ``schema`` comes by itself."""
+    speech.emitted = True
+    sys.stdout.write(json.dumps({"schema": SCHEMA, **value}, indent=2, default=str) + "\n")
+
+
+def emit_table(columns: list[str], rows: list[list[str]]) -> None:
+    """A table on stdout; complete lines where stdout is no terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else 240
+    Console(width=width, highlight=False).print(table)
+
+
+def confirm(question: str, yes: bool) -> bool:
+    """Ask on the terminal, or let ``--yes`` answer.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    if yes:
+        return True
+    while speech.held:
+        say_always(speech.held.pop(0))
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} no terminal to ask on", "give --yes")
+    return stderr().input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
