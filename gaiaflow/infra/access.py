@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from gaiaflow.endpoints import Endpoints
-from gaiaflow.infra import keys, ports, privatefile
-from gaiaflow.infra.backend import STATE, Credential
+from gaiaflow.infra import keys, ports, state
+from gaiaflow.infra.backend import Credential
 from gaiaflow.project import Project
 
 
 def endpoints(project: Project) -> Endpoints:
     """The addresses of the stack, running or as it last ran; before its first start those it would take."""
-    kept: dict[str, int] = privatefile.read_json(project.home / STATE).get("ports", {})
+    kept: dict[str, int] = state.read(project).get("ports", {})
     return Endpoints(kept or ports.wanted(project, {}))
 
 

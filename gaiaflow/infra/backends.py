@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gaiaflow.errors import MissingError, UsageError, near_miss
-from gaiaflow.infra import privatefile
-from gaiaflow.infra.backend import STATE, Backend, Credential
+from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
+from gaiaflow.infra import state
+from gaiaflow.infra.backend import Backend, Credential
 from gaiaflow.project import Project
 
 AUTO = "auto"
@@ -43,6 +43,11 @@ def choose(project: Project, wanted: str, engine_answers: Callable[[], bool]) ->
         raise UsageError(f"unknown backend `{wanted}`{near_miss(wanted, NAMES)}", f"one of {', '.join(NAMES)}")
     running = current(project)
     if running and any(s.state != "stopped" for s in running.status()):
+        if state.is_lost(project):
+            raise GaiaflowError(
+                f"the stack runs, but `{state.place(project)}` cannot be read: it is cut or was changed",
+                "inv dev.stop, then inv dev.start; no data is lost",
+            )
         if wanted not in (AUTO, running.name):
             raise UsageError(f"the stack runs on the backend `{running.name}`", "inv dev.stop")
         return running, "it runs already"
@@ -65,8 +70,16 @@ def _automatic(engine_answers: Callable[[], bool]) -> tuple[str, str]:
 
 def current(project: Project) -> Backend | None:
     """The backend that the stack was last started on; None when it never was."""
-    name = privatefile.read_json(project.home / STATE).get("backend")
+    name = state.read(project).get("backend")
+    if name is None and state.is_lost(project):
+        name = "docker" if (project.home / "compose").is_dir() and not _supervised(project) else "embedded"
     return BACKENDS[name](project) if name in BACKENDS else None
+
+
+def _supervised(project: Project) -> bool:
+    from gaiaflow.infra.supervisor import Supervisor
+
+    return Supervisor(project.home).running()
 
 
 def airflow_access(project: Project) -> Credential:

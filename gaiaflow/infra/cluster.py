@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 PROJECT = "gaiaflow/project"
@@ -163,7 +163,7 @@ class Cluster:
         """Whether the API server answers that it is ready, and a node is."""
         try:
             nodes = self.request("GET", "/api/v1/nodes")[1]["items"]
-        except MissingError:
+        except (MissingError, StillStartingError):
             return False
         return any(_ready(node) for node in nodes)
 
@@ -238,7 +238,7 @@ def _explained(cluster: str, what: str) -> Iterator[None]:
         yield
     except refused as error:
         raise _refusal(cluster, what, error) from None
-    except HTTPError as error:
+    except (HTTPError, ValueError) as error:  # also an answer that was cut
         raise MissingError(
             f"the cluster `{cluster}` does not answer: {type(error).__name__}",
             "inv prodlocal.start",
@@ -253,6 +253,11 @@ def _refusal(cluster: str, what: str, error: Any) -> GaiaflowError:
         return GaiaflowError(
             f"the cluster `{cluster}` denied `{what}`: {reason}",
             "inv prodlocal.config, or ask for the rights in that namespace",
+        )
+    if error.status == 429 or error.status >= 500:
+        return StillStartingError(
+            f"the cluster `{cluster}` cannot answer `{what}` now: {error.status}, {reason}",
+            "inv prodlocal.status, and repeat when it is ready",
         )
     return GaiaflowError(f"the cluster `{cluster}` refused `{what}`: {reason}", "inv prodlocal.status")
 

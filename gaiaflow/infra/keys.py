@@ -7,6 +7,7 @@ import secrets
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra import privatefile
 from gaiaflow.project import Project
 
@@ -45,8 +46,25 @@ def place(project: Project) -> Path:
 def load(project: Project) -> Keys:
     """The project's keys; what is missing is made and kept."""
     privatefile.folder(project.home)
-    kept = privatefile.read_json(place(project))
+    kept = _read(place(project))
     keys = Keys(**{f.name: kept[f.name] for f in fields(Keys) if f.name in kept})
     if asdict(keys) != kept:
         privatefile.write_json(place(project), {**kept, **asdict(keys)})
     return keys
+
+
+def _read(file: Path) -> dict[str, str]:
+    """What is kept: nothing before the first start, but never new keys over ones that cannot be read.
+
+    Raises:
+        GaiaflowError: the file is there and is no object of texts; the databases know the keys that it held.
+    """
+    if not file.exists():
+        return {}
+    kept = privatefile.read_json(file)
+    if not kept or not all(isinstance(value, str) and value for value in kept.values()):
+        raise GaiaflowError(
+            f"`{file}` cannot be read: it is cut or was changed, and the stack's data is locked with its keys",
+            "put it back from a copy, or give the data up: inv dev.cleanup",
+        )
+    return kept

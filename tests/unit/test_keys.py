@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra import keys, privatefile
 from gaiaflow.project import Project
 
@@ -58,3 +59,15 @@ def test_a_folder_that_is_too_wide_is_narrowed(tmp_path: Path) -> None:
     wide = tmp_path / "wide"
     wide.mkdir(mode=0o755)
     assert privatefile.folder(wide).stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "{}", '{"jupyter_token": 5}', '{"airflow_fernet": ""}', "\x00"]
+)
+def test_keys_that_cannot_be_read_are_never_replaced(project: Project, text: str) -> None:
+    """New ones would lock the person out of the data that the old ones made."""
+    keys.load(project)
+    keys.place(project).write_text(text)
+    with pytest.raises(GaiaflowError, match=r"keys\.json"):
+        keys.load(project)
+    assert keys.place(project).read_text() == text
