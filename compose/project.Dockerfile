@@ -35,4 +35,8 @@ RUN --mount=type=bind,from=uv,source=/opt/uv/bin,target=/mnt/uv \
 ENV HOME=/tmp USER=gaiaflow LOGNAME=gaiaflow MPLCONFIGDIR=/tmp/matplotlib
 ARG GAIAFLOW_UID=10001
 USER ${GAIAFLOW_UID}:0
+# What the image says of itself, for the tags of MLflow's runs.
+ARG GAIAFLOW_COMMIT
+ARG GAIAFLOW_CONTENT
+ENV GAIAFLOW_COMMIT=${GAIAFLOW_COMMIT} GAIAFLOW_CONTENT=${GAIAFLOW_CONTENT}
 CMD ["python"]

@@ -11,6 +11,10 @@ GAIAFLOW_CALL_FILE    the path of a file with the same JSON, for calls too large
 GAIAFLOW_RESULT_FILE  where the result goes; without it the result is dropped
 GAIAFLOW_CODE         folders to import from, joined like PATH; optional
 GAIAFLOW_SECRET_NAME  a key of a secret: becomes NAME, over a plain variable of that name; optional
+GAIAFLOW_TAGS         tags as a JSON object, for every MLflow run that the function starts; they join
+                      MLFLOW_RUN_CONTEXT, where a tag that stands there already stays; optional
+GAIAFLOW_COMMIT, GAIAFLOW_CONTENT
+                      what an image says of itself: its git commit and its content tag, tags too; optional
 
 `params` goes only to a function that takes `params` or `**kwargs`, and never over a `params` in kwargs.
 
@@ -48,6 +52,12 @@ CALL_FILE = "GAIAFLOW_CALL_FILE"
 RESULT_FILE = "GAIAFLOW_RESULT_FILE"
 CODE = "GAIAFLOW_CODE"
 SECRET = "GAIAFLOW_SECRET_"  # noqa: S105 - the start of a name
+TAGS = "GAIAFLOW_TAGS"
+RUN_CONTEXT = "MLFLOW_RUN_CONTEXT"
+# What an image says of itself, and the tag that it becomes.
+COMMIT = "GAIAFLOW_COMMIT"
+CONTENT = "GAIAFLOW_CONTENT"
+IMAGE_TAGS = {COMMIT: "gaiaflow.commit", CONTENT: "gaiaflow.image_content"}
 PREFIX = "gaiaflow: "
 LONGEST_MESSAGE = 1000
 
@@ -219,6 +229,19 @@ def apply_secrets(environ: MutableMapping[str, str]) -> None:
         environ[name[len(SECRET) :]] = environ.pop(name)
 
 
+def tag_runs(environ: MutableMapping[str, str]) -> None:
+    """Have MLflow tag its runs; what is said in MLFLOW_RUN_CONTEXT already stays, also when it is no JSON."""
+    given = environ.pop(TAGS, None)
+    if given is None:
+        return
+    try:
+        tags, said = json.loads(given), json.loads(environ.get(RUN_CONTEXT) or "{}")
+        tags.update((tag, environ[name]) for name, tag in IMAGE_TAGS.items() if environ.get(name))
+        environ[RUN_CONTEXT] = json.dumps(dict(tags, **said))
+    except (ValueError, TypeError, AttributeError):
+        return
+
+
 def end_politely(signum: int, _frame: object) -> None:
     """Process 1 of a container ignores SIGTERM unless told otherwise; like this the function can clean up."""
     raise SystemExit(128 + signum)
@@ -235,6 +258,7 @@ def run(environ: MutableMapping[str, str]) -> None:
     """One call, one result."""
     module, name, args, kwargs, params = read_call(environ)
     apply_secrets(environ)
+    tag_runs(environ)
     prepare_path(environ)
     function = load(module, name)
     text = call_function("%s:%s" % (module, name), function, args, bind_params(function, args, kwargs, params))

@@ -69,6 +69,8 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
         "core.executor": "LocalExecutor",
         "core.parallelism": str(PARALLELISM),
         "core.dags_are_paused_at_creation": "False",
+        # By default a change within 30 s of the last one waits; here edits and a new mode show at once.
+        "core.min_serialized_dag_update_interval": "0",
         "core.fernet_key": keys.airflow_fernet,
         "core.simple_auth_manager_users": f"{USER}:admin",
         "core.simple_auth_manager_passwords_file": str(home / "passwords.json"),
@@ -108,6 +110,7 @@ def airflow_environment(
     reached: dict[str, str] = {}
     if endpoints:
         reached = Stack(project, dict(endpoints.ports), [], keys).task_environment()
+        reached["GAIAFLOW_MLFLOW_URL"] = endpoints.url("mlflow")
     return {**unsteered(), **contract(project), **settings(project, place, keys), **reached}
 
 

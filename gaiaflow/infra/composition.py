@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gaiaflow.commit import tree_commit
 from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK, PORTS, Endpoints, Vantage
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.infra import airflow, keys, mlflow, privatefile, process, s3, stackimage, target, taskenv
@@ -26,6 +27,8 @@ _AIRFLOW_HOME = Path("/opt/airflow")
 _KEYS = Path("/opt/gaiaflow/keys")
 _POSTGRES = {"POSTGRES_USER": "gaiaflow", "POSTGRES_DB": "airflow"}
 _PYTHON = "/opt/env/current/bin/python"
+# What the project's tree is at, for Airflow in containers without git; a variable would make them anew.
+_COMMIT = "commit"
 # The site's own choices, handed on as they are.
 _CHOICES = ("GAIAFLOW_POSTGRES_IMAGE", "GAIAFLOW_S3_IMAGE")
 _MEMORY = tuple(
@@ -133,6 +136,7 @@ class Composition:
         privatefile.write_json(folder / "passwords.json", {USER: made.airflow_password})
         privatefile.write(self.folder("s3") / "security.toml", s3.security(Path("/opt/gaiaflow/s3"), made))
         taskenv.write_variables(self.folder("task") / f"{DEV_DOCKER}.env", self.task_environment())
+        privatefile.write(self.home / "task" / _COMMIT, f"{tree_commit(self.project.source)}\n")
         self._show()
         for folder in (self.folder("airflow"), self.folder("s3"), self.folder("task"), *self._handed_over()):
             hand_over(folder)
@@ -245,6 +249,8 @@ class Composition:
             **{name: str(file) for name, file in places.items()},  # prodlocal.start writes them, also later
             "GAIAFLOW_TASK_ENV_DEV_DOCKER": str(self.home / "task" / f"{DEV_DOCKER}.env"),
             "GAIAFLOW_PYTHON": _PYTHON,
+            "GAIAFLOW_MLFLOW_URL": self.endpoints.url("mlflow"),
+            "GAIAFLOW_COMMIT_FILE": str(self.home / "task" / _COMMIT),
         }
 
     def _mlflow(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow.commit import tree_commit
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.infra import process
 from gaiaflow.infra.build_context import digest, staged
@@ -26,6 +27,9 @@ DEFAULT_PYTHON_IMAGE = "python:3.11.14-slim-bookworm"
 KIND_LABEL = "gaiaflow.kind"
 CONTENT_LABEL = "gaiaflow.content"
 RUNNER = "/opt/gaiaflow/runner.py"
+# What the image says of itself, for the tags of MLflow's runs; the last lines, so that no layer depends on it.
+COMMIT, CONTENT = "GAIAFLOW_COMMIT", "GAIAFLOW_CONTENT"
+_FACTS = f"ARG {COMMIT}\nARG {CONTENT}\nENV {COMMIT}=${{{COMMIT}}} {CONTENT}=${{{CONTENT}}}\n"
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _NAME = re.compile(r"[a-z0-9]+(?:[._/:-]+[a-z0-9]+)*(?::[\w][\w.-]{0,127})?")
 
@@ -80,11 +84,13 @@ def build(
     arguments = {PYTHON_IMAGE: project.setting(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE), **(build_args or {})}
     with contextlib.closing(connect()) as client, staged(project, own) as folder, _dockerfile(own) as file:
         content = digest(folder, file.read_text(encoding="utf-8"), project.id, repr(sorted(arguments.items())))
-        beside = f"{_repository(name)}:content-{content}"
+        beside, commit = f"{_repository(name)}:content-{content}", tree_commit(project.source)
         labels = {PROJECT_LABEL: project.id, KIND_LABEL: "project", CONTENT_LABEL: beside,
                   "gaiaflow.name": project.name, "org.opencontainers.image.title": project.name,
-                  "org.opencontainers.image.version": project.version}  # fmt: skip
-        run_build(f"image `{name}`", folder, file, [name, beside], labels, arguments, no_cache)
+                  "org.opencontainers.image.version": project.version,
+                  **({"org.opencontainers.image.revision": commit} if commit else {})}  # fmt: skip
+        facts = {**arguments, COMMIT: commit, CONTENT: beside}
+        run_build(f"image `{name}`", folder, file, [name, beside], labels, facts, no_cache)
         return _image(client, name, beside)
 
 
@@ -184,7 +190,7 @@ def _dockerfile(own: Path | None) -> Iterator[Path]:
         text = own.read_text(encoding="utf-8")
         addition = "" if RUNNER in text else f"\nCOPY .gaiaflow/runner.py {RUNNER}\n"
         copy = Path(folder) / "Dockerfile"
-        copy.write_text(text + addition, encoding="utf-8")
+        copy.write_text(f"{text}{addition}\n{_FACTS}", encoding="utf-8")
         yield copy
 
 

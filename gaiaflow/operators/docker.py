@@ -15,6 +15,7 @@ from docker.types import DeviceRequest, Mount
 
 from gaiaflow import runner
 from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError
+from gaiaflow.modes import Mode
 from gaiaflow.operators.call import LARGEST_VARIABLE, CallMixin
 from gaiaflow.operators.container import (
     GRACE_SECONDS,
@@ -29,6 +30,7 @@ from gaiaflow.operators.container import (
 from gaiaflow.operators.container_file import FOLDER, folder_archive, lines_of, only_file
 from gaiaflow.operators.container_name import container_name, labels
 from gaiaflow.operators.environment import local_secrets, stack_variables
+from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.resources import chosen, parse
 from gaiaflow.tasks import TaskSpec
@@ -96,21 +98,23 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Run the function; its output goes to the task's log."""
         call = self.encode_call(context)
-        self._require_image()
+        digest = self._require_image()
+        log_address(self.log, self._asked(), stack_variables(Mode.DEV_DOCKER.value))
         large = len(call.encode()) > LARGEST_VARIABLE
         handed = {runner.CALL_FILE: f"/{FOLDER}/{CALL_FILE}"} if large else {runner.CALL: call}
+        handed |= tag_variable(context, Mode.DEV_DOCKER.value, self.image, image_digest=digest)
         try:
-            self.container = self._create(context, handed)
+            self.container = self.create_container(context, handed)
             self._put({CALL_FILE: call} if large else {})
             self._run()
             return self.decode_result(self._result()) if self.do_xcom_push else None
         finally:
             self.on_kill()
 
-    def _require_image(self) -> None:
-        """Refuse before anything is made when the engine does not answer or lacks the image."""
+    def _require_image(self) -> str:
+        """The image's digest; refuse before anything is made when the engine does not answer or lacks it."""
         try:
-            self.cli.inspect_image(self.image)
+            return str(self.cli.inspect_image(self.image)["Id"])
         except AirflowException as error:
             raise MissingError(f"no Docker engine at `{self.docker_url}`: {error}", "docker info") from None
         except ImageNotFound:
@@ -118,10 +122,14 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
 
     def _variables(self, handed: Mapping[str, str]) -> dict[str, str]:
         result = {runner.RESULT_FILE: RESULT_FILE} if self.do_xcom_push else {}
-        asked = run_variables() | stack_variables("dev_docker") | self.variables
-        return asked | local_secrets(self.secret_names) | result | dict(handed)
+        return run_variables() | self._asked() | result | dict(handed)
 
-    def _create(self, context: Mapping[str, Any], handed: Mapping[str, str]) -> dict[str, Any]:
+    def _asked(self) -> dict[str, str]:
+        """The stack's addresses, what the task asks for over them, its secrets over both."""
+        stack = stack_variables(Mode.DEV_DOCKER.value)
+        return stack | self.variables | local_secrets(self.secret_names)
+
+    def create_container(self, context: Mapping[str, Any], handed: Mapping[str, str]) -> dict[str, Any]:
         """The container, not started. One of that name, left by a worker that was killed hard, goes first."""
         ti = context["ti"]
         name = container_name(project_id(), ti.dag_id, ti.task_id, ti.run_id, ti.map_index)

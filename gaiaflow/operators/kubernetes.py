@@ -33,6 +33,7 @@ from gaiaflow.operators.container import (
     run_variables,
 )
 from gaiaflow.operators.environment import stack_variables
+from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.pod_start import WatchfulPodManager, image_error, timeout_error, waiting_error
 from gaiaflow.operators.resources import chosen, parse
@@ -120,6 +121,7 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Run the function; its output goes to the task's log."""
         self._require_cluster()
+        log_address(self.log, self._stack() | self.variables, self._stack())
         return self._handed_over(super().execute(context))
 
     def trigger_reentry(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
@@ -152,13 +154,16 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
         return pod
 
     def _variables(self, context: Mapping[str, Any]) -> dict[str, str]:
-        stack = stack_variables(self.mode) if self.mode == Mode.PROD_LOCAL.value else {}
         call = {}
         if context:
             call[runner.CALL] = self.encode_call(context)
             self.refuse_large(call[runner.CALL])
+            call |= tag_variable(context, self.mode, self.image)
         result = {runner.RESULT_FILE: pod_spec.RESULT_FILE} if self.do_xcom_push else {}
-        return run_variables() | stack | self.variables | result | call
+        return run_variables() | self._stack() | self.variables | result | call
+
+    def _stack(self) -> dict[str, str]:
+        return stack_variables(self.mode) if self.mode == Mode.PROD_LOCAL.value else {}
 
     def get_or_create_pod(self, pod_request_obj: Any, context: Any) -> Any:
         """The pod of this task: a running one that a lost worker left, or a new one."""

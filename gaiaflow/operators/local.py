@@ -16,8 +16,10 @@ from airflow.providers.standard.operators.python import ExternalPythonOperator
 
 from gaiaflow import runner
 from gaiaflow.errors import MissingError
+from gaiaflow.modes import Mode
 from gaiaflow.operators.call import LARGEST_VARIABLE, CallMixin
 from gaiaflow.operators.environment import local_environment, working_folder
+from gaiaflow.operators.lineage import commit_now, log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.tasks import TaskSpec
 
@@ -75,10 +77,16 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
         with TemporaryDirectory(prefix="gaiaflow-") as folder:
             result = Path(folder, "result.json")
             variables = local_environment(self.secrets) | self._call_variables(context, Path(folder))
+            variables |= tag_variable(context, Mode.DEV.value, commit=commit_now())
+            log_address(self.log, variables, os.environ)
             if self.do_xcom_push:
                 variables[runner.RESULT_FILE] = str(result)
-            self._run([str(python), "-u", runner.__file__], variables)
+            self._run(self.command_line(), variables)
             return self._read(result) if self.do_xcom_push else None
+
+    def command_line(self) -> list[str]:
+        """What is started for the function."""
+        return [str(self.python), "-u", runner.__file__]
 
     def _call_variables(self, context: Mapping[str, Any], folder: Path) -> dict[str, str]:
         call = self.encode_call(context)

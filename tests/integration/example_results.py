@@ -39,3 +39,12 @@ def assert_all_there(stack: Running, run: dict[str, Any]) -> None:
     kept = artifacts(stack)
     assert [key for key in kept if run_id in key and key.endswith("figures/backtest.png")]
     assert [key for key in kept if run_id in key and key.endswith("series/monthly.csv")]
+
+
+def assert_tagged(stack: Running, run: dict[str, Any], mode: str) -> None:
+    """The MLflow run names the task that started it, without a word of the user's code."""
+    run_id = value(run, "preprocess")["run_id"]
+    tags = {t["key"]: t["value"] for t in mlflow(stack, f"runs/get?run_id={run_id}")["run"]["data"]["tags"]}
+    expected = {"dag": "co2_forecast", "task": "preprocess", "try": "1", "mode": mode}
+    assert {name: tags[f"gaiaflow.{name}"] for name in expected} == expected
+    assert tags["gaiaflow.run"]

@@ -150,6 +150,14 @@ def artifact(stack: Running, run_id: str) -> str:
         return str(response.read().decode())
 
 
+def tags_of(stack: Running, run_id: str) -> dict[str, str]:
+    """The tags of an MLflow run."""
+    base = json.loads(stack.inv("dev.status", "--json"))["services"]["mlflow"]["url"]
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"{base}/api/2.0/mlflow/runs/get?run_id={run_id}", timeout=30) as response:
+        return {tag["key"]: tag["value"] for tag in json.load(response)["run"]["data"]["tags"]}
+
+
 def in_scheduler(client: Any, stack: Running, code: str) -> str:
     scheduler = next(c for c in own(client, stack) if "scheduler" in c.name)
     return str(scheduler.exec_run(["python", "-c", code]).output.decode())
@@ -176,8 +184,12 @@ def test_containers_are_shut_in(stack: Running, client: Any) -> None:
 def test_same_flow_in_dev_and_in_a_container(stack: Running, client: Any) -> None:
     found = {mode: stack.run(mode) for mode in ("dev", "dev_docker")}
     assert found["dev"]["double"] == found["dev_docker"]["double"] == {"doubled": 42, "has_extra": False}
-    for values in found.values():
+    for mode, values in found.items():
         assert artifact(stack, values["record"]["run_id"]) == "kept"
+        tags = tags_of(stack, values["record"]["run_id"])
+        assert (tags["gaiaflow.task"], tags["gaiaflow.mode"]) == ("record", mode)
+    assert tags["gaiaflow.image_digest"] == client.images.get(tags["gaiaflow.image"]).id
+    assert tags["gaiaflow.image_content"] in client.images.get(tags["gaiaflow.image"]).tags
     left = client.containers.list(all=True, filters={"label": f"gaiaflow.task-of={stack.project.id}"})
     assert left == []
 

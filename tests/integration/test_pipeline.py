@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from example_results import SCORES, assert_all_there, value
+from example_results import SCORES, assert_all_there, assert_tagged, value
 from example_stack import Running
 
 pytestmark = pytest.mark.stack
@@ -38,6 +38,7 @@ def test_the_run_ends_with_every_task_and_value(run: dict[str, Any]) -> None:
 
 def test_run_model_and_objects_can_be_read_back(started: Running, run: dict[str, Any]) -> None:
     assert_all_there(started, run)
+    assert_tagged(started, run, "dev")
 
 
 def test_params_come_typed(started: Running) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from example_results import SCORES, assert_all_there, mlflow, value
+from example_results import SCORES, assert_all_there, assert_tagged, mlflow, value
 from example_stack import SERVICES, Running, copy_example
 
 from gaiaflow.infra import environment
@@ -212,6 +212,7 @@ def test_the_pipeline_in_pods_gives_what_it_gives_in_dev(bed: Bed, first: dict[s
 def test_the_run_was_written_by_pods(bed: Bed, first: dict[str, Any]) -> None:
     run = mlflow(bed.stack, f"runs/get?run_id={value(first, 'preprocess')['run_id']}")["run"]
     assert {"key": "mlflow.source.name", "value": RUNNER} in run["data"]["tags"]
+    assert_tagged(bed.stack, first, "prod_local")
 
 
 def test_a_fan_out_comes_back_in_order(bed: Bed) -> None:

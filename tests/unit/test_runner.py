@@ -355,3 +355,50 @@ def test_it_speaks_python_3_8() -> None:
     import ast
 
     ast.parse(Path(runner.__file__).read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+TAGGED = """
+import json, os
+
+def context():
+    return json.loads(os.environ["MLFLOW_RUN_CONTEXT"]), "GAIAFLOW_TAGS" in os.environ
+
+def raw():
+    return os.environ.get("MLFLOW_RUN_CONTEXT")
+"""
+
+
+def plain_call(function: str) -> str:
+    return json.dumps({"protocol": 1, "function": function, "args": [], "kwargs": {}, "params": {}})
+
+
+@pytest.mark.parametrize(
+    ("given", "tags"),
+    [
+        ({"GAIAFLOW_TAGS": '{"gaiaflow.dag": "d"}'}, {"gaiaflow.dag": "d"}),
+        (
+            {"GAIAFLOW_TAGS": '{"a": "1", "b": "2"}', "MLFLOW_RUN_CONTEXT": '{"b": "mine", "c": "3"}'},
+            {"a": "1", "b": "mine", "c": "3"},
+        ),
+        (
+            {"GAIAFLOW_TAGS": '{"gaiaflow.commit": "of Airflow"}', "GAIAFLOW_COMMIT": "c0ffee",
+             "GAIAFLOW_CONTENT": "p/p:content-1"},
+            {"gaiaflow.commit": "c0ffee", "gaiaflow.image_content": "p/p:content-1"},
+        ),
+        (
+            {"GAIAFLOW_TAGS": '{"gaiaflow.dag": "d"}', "GAIAFLOW_SECRET_MLFLOW_RUN_CONTEXT": '{"team": "x"}'},
+            {"gaiaflow.dag": "d", "team": "x"},
+        ),
+    ],
+)  # fmt: skip
+def test_mlflow_s_runs_get_the_task_s_tags(bare: Bare, given: dict[str, str], tags: dict[str, str]) -> None:
+    (bare.folder / "code" / "tagged.py").write_text(TAGGED)
+    assert bare.raw({**given, "GAIAFLOW_CALL": plain_call("tagged:context")}).value == [tags, False]
+
+
+@pytest.mark.parametrize("said", ["no json", "[1]", None])
+def test_a_run_context_that_is_no_object_stays_as_it_is(bare: Bare, said: Any) -> None:
+    (bare.folder / "code" / "tagged.py").write_text(TAGGED)
+    own = {} if said is None else {"MLFLOW_RUN_CONTEXT": said}
+    tags = {"GAIAFLOW_TAGS": '{"a": "b"}'} if said else {}
+    assert bare.raw({**own, **tags, "GAIAFLOW_CALL": plain_call("tagged:raw")}).value == said

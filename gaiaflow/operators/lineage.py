@@ -1,0 +1,75 @@
+"""What ties MLflow's runs to their task: tags in the function's environment, an address in the task's log."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from gaiaflow import runner
+from gaiaflow.commit import tree_commit
+from gaiaflow.operators.environment import project_folder
+
+TRACKING = "MLFLOW_TRACKING_URI"
+# Where a person opens the stack's MLflow, whatever a container or a pod calls it.
+PUBLIC = "GAIAFLOW_MLFLOW_URL"
+# The composed Airflow has no git: the host writes down what it saw last.
+COMMIT_FILE = "GAIAFLOW_COMMIT_FILE"
+
+
+def tag_variable(context: Mapping[str, Any], mode: str, image: str = "", **more: str) -> dict[str, str]:
+    """The variable from which the runner tags MLflow's runs; empty while no task instance is known.
+
+    Args:
+        image: the reference that the container or pod was made from.
+        more: further facts, as ``commit`` or ``image_digest``; empty ones are left out.
+    """
+    ti = context.get("ti")
+    if ti is None:
+        return {}
+    facts = {
+        "dag": ti.dag_id,
+        "task": ti.task_id,
+        "run": ti.run_id,
+        "try": ti.try_number,
+        "map_index": "" if ti.map_index is None or ti.map_index < 0 else ti.map_index,
+        "mode": mode,
+        "image": image,
+        "image_digest": image.partition("@")[2],
+        "commit": os.environ.get(runner.COMMIT, ""),
+        **{name: value for name, value in more.items() if value},
+    }
+    tags = {f"gaiaflow.{name}": str(value) for name, value in facts.items() if value != ""}
+    return {runner.TAGS: json.dumps(tags)}
+
+
+def commit_now() -> str:
+    """The commit of the project's tree, see `tree_commit`: as it is now, or as the host noted it down."""
+    if note := os.environ.get(COMMIT_FILE):
+        file = Path(note)
+        return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+    folder = project_folder()
+    return tree_commit(folder) if folder else ""
+
+
+def mlflow_address(seen: Mapping[str, str], stack: Mapping[str, str]) -> str:
+    """Where a person finds the runs of a function; empty where it has no MLflow.
+
+    Args:
+        seen: the function's variables.
+        stack: the addresses of the local stack, as that function would see them.
+    """
+    address = seen.get(TRACKING, "")
+    if address and address == stack.get(TRACKING):
+        address = os.environ.get(PUBLIC) or address
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if parts.netloc else address
+
+
+def log_address(log: Any, seen: Mapping[str, str], stack: Mapping[str, str]) -> None:
+    """Say in the task's log where its MLflow is."""
+    if address := mlflow_address(seen, stack):
+        log.info("MLflow: %s", address)
