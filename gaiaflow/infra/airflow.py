@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gaiaflow.endpoints import LOOPBACK, Endpoints
 from gaiaflow.infra import keys as keyring
-from gaiaflow.infra import privatefile, process, target
+from gaiaflow.infra import privatefile, process, sqlitefile, target
 from gaiaflow.infra.image import image_name
 from gaiaflow.infra.keys import USER, Keys
 from gaiaflow.infra.stack import MARK, Program, Stack, unsteered
@@ -143,11 +143,15 @@ def prepare(stack: Stack) -> None:
     stamp = stack.project.home / "envs" / "airflow" / "stamp"
     migrated = home / "migrated"
     version = stamp.read_text(encoding="utf-8")
-    if migrated.exists() and (home / "airflow.db").exists() and migrated.read_text(encoding="utf-8") == version:
+    database = home / "airflow.db"
+    if migrated.exists() and database.exists() and migrated.read_text(encoding="utf-8") == version:
+        sqlitefile.settled(database)
         return
+    sqlitefile.begin(database, new=not migrated.exists())
     migrate = [stack.python("airflow"), "-m", "airflow", "db", "migrate"]
     process.run(migrate, env=_environment(stack), cwd=home, timeout=300, umask=0o077)
     privatefile.write(migrated, version)
+    sqlitefile.settled(database)
 
 
 def programs(stack: Stack) -> list[Program]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow.endpoints import SERVICES, Endpoints
@@ -14,13 +15,14 @@ from gaiaflow.infra import (
     containers,
     dependency,
     health,
+    orphan,
     ports,
-    privatefile,
     process,
     stackimage,
     stackmode,
+    state,
 )
-from gaiaflow.infra.backend import STATE, Credential, Holding, Phase, ServiceStatus, StartOptions
+from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions
 from gaiaflow.infra.composition import DEV_DOCKER, Composition
 from gaiaflow.infra.containers import ONCE, PARTS, Container
 from gaiaflow.project import Project
@@ -46,6 +48,15 @@ class Compose:
         return 3 + bool(_NEEDS_ENVIRONMENT & set(options.services)) + len(options.services)
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
+        try:
+            return self._start(options, phase)
+        except ports.PortLostError:
+            if not options.auto_ports:
+                raise
+        with phase("a port was taken meanwhile: once more"):
+            return self._start(options, lambda _: nullcontext(lambda _: None))
+
+    def _start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with phase("ports and keys"):
             composition = self._settle(options)
         with phase("images"):
@@ -67,10 +78,13 @@ class Compose:
 
     def _settle(self, options: StartOptions) -> Composition:
         """Decide on the ports, refuse before anything has started, and write what the containers read."""
-        mode = stackmode.settle(self.project, options.mode, "airflow" in self._running_services())
+        orphan.end(self.project.id)
+        running = "airflow" in self._running_services()
+        mode = stackmode.settle(self.project, options.mode, running)
+        began = stackmode.began(self.project, running)
         composition = Composition(self.project, self._ports(options), self._extras(options), mode)
         composition.write()
-        self._remember(composition, self._kept().get("made", ""))
+        self._remember(composition, self._kept().get("made", ""), began)
         return composition
 
     def _ports(self, options: StartOptions) -> dict[str, int]:
@@ -92,18 +106,19 @@ class Compose:
         kept = self.extras() if "airflow" in self._running_services() else ()
         return tuple(sorted({*options.extras, *kept}))
 
-    def _remember(self, composition: Composition, made: str) -> None:
+    def _remember(self, composition: Composition, made: str, began: float) -> None:
         kept = {
             "backend": self.name,
             "ports": composition.ports,
             "extras": composition.extras,
             "mode": composition.mode,
+            "began": began,
             "made": made,
         }
-        privatefile.write_json(self.project.home / STATE, kept)
+        state.write(self.project, kept)
 
     def _kept(self) -> dict[str, Any]:
-        kept = privatefile.read_json(self.project.home / STATE)
+        kept = state.read(self.project)
         return kept if kept.get("backend") == self.name else {}
 
     def _build(self, composition: Composition, options: StartOptions) -> None:
@@ -125,16 +140,25 @@ class Compose:
         flags = ["--force-recreate"] if options.force_new else []
         try:
             self._compose(composition, "up", "--detach", "--no-build", *flags, *parts)
-            self._remember(composition, made)
+            self._remember(composition, made, stackmode.kept_began(self.project))
         except GaiaflowError as error:
             # Before the stop, or what it had to kill looks like what failed.
             explained = self._explained(error, parts)
             self._stop_parts(begun)
+            self._raise_if_taken(composition, options)
             raise explained from None
         except KeyboardInterrupt:
             self._stop_parts(begun)
             raise
         return begun
+
+    def _raise_if_taken(self, composition: Composition, options: StartOptions) -> None:
+        """Tell a port that somebody else holds by now from other reasons to fail."""
+        up = self._running_services()
+        wanted = {name: port for name, port in composition.ports.items() if name.partition("-")[0] not in up}
+        for name, port in wanted.items():
+            if name.partition("-")[0] in options.services and not ports.is_free(port):
+                raise ports.lost(name, port)
 
     def _explained(self, error: GaiaflowError, parts: Sequence[str]) -> GaiaflowError:
         """The error with the last lines of the container that failed, when one did."""
@@ -177,6 +201,7 @@ class Compose:
     # Stop
 
     def stop(self, services: list[str]) -> list[str]:
+        orphan.end(self.project.id)
         ran = [service for service in services if service in self._running_services()]
         going = {part for service in services for part in (*PARTS[service], "docker-proxy")}
         left = {s for s in self._running_services() if s not in services}
@@ -195,9 +220,8 @@ class Compose:
 
     def _compose(self, composition: Composition, *arguments: str) -> process.Output:
         hint = "docker compose version" if arguments[0] == "up" else ""
-        return process.run(
-            composition.command(*arguments), env=composition.variables(), timeout=UP_SECONDS, hint=hint
-        )
+        env = {**composition.variables(), **orphan.mark(self.project.id)}
+        return process.run(composition.command(*arguments), env=env, timeout=UP_SECONDS, hint=hint)
 
     def _composition(self) -> Composition:
         mode = stackmode.kept(self.project)

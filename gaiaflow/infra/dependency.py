@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from contextlib import closing
 
-from gaiaflow.infra import privatefile, process
+from gaiaflow.infra import orphan, privatefile, process
 from gaiaflow.infra.composition import Composition, hand_over
 from gaiaflow.infra.docker import connect
 from gaiaflow.infra.environment import LOCKS, merge_pins
@@ -73,7 +73,8 @@ def _run(composition: Composition, script: str, *arguments: str) -> str:
         "run", "--rm", "--no-deps", "-T", "environment", "sh", "-ec", script, *arguments
     )
     hint = "see what uv says above, mend the project's dependencies, then: inv dev.update-deps"
-    return process.run(command, env=composition.variables(), timeout=TIMEOUT, hint=hint).stdout
+    env = {**composition.variables(), **orphan.mark(composition.project.id)}
+    return process.run(command, env=env, timeout=TIMEOUT, hint=hint).stdout
 
 
 def _wanted(composition: Composition) -> dict[str, str]:

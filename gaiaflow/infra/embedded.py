@@ -5,10 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from gaiaflow.endpoints import PORTS, SERVICES, Endpoints
@@ -21,13 +20,15 @@ from gaiaflow.infra import (
     jupyter,
     keys,
     mlflow,
+    orphan,
     ports,
     privatefile,
     process,
     s3,
     stackmode,
+    state,
 )
-from gaiaflow.infra.backend import STATE, Credential, Holding, Phase, ServiceStatus, StartOptions
+from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions
 from gaiaflow.infra.logfile import follow_files, last_lines
 from gaiaflow.infra.stack import MARK, Stack
 from gaiaflow.infra.supervisor import ProcessState, Supervisor
@@ -67,16 +68,31 @@ class Embedded:
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with self._alone():
-            with phase("ports and keys"):
-                stack = self._settle(options)
-            for name in _environments(options.services):
-                with phase(f"environment {name}"):
-                    environment.ensure_environment(self.project, name)
-            begun = self._launch_all(stack, options.services, phase)
+            try:
+                return self._start(options, phase)
+            except ports.PortLostError:
+                if not options.auto_ports:
+                    raise
+            with phase("a port was taken meanwhile: once more"):
+                return self._start(options, lambda _: nullcontext(lambda _: None))
+
+    def _start(self, options: StartOptions, phase: Phase) -> Endpoints:
+        with phase("ports and keys"):
+            stack = self._settle(options)
+        for name in _environments(options.services):
+            with phase(f"environment {name}"):
+                environment.ensure_environment(self.project, name)
+        try:
+            pids = self._launch_all(stack, options.services, phase)
             deadline = time.monotonic() + options.wait
             for service in options.services:
                 with phase(f"{service} answers"):
-                    self._await(stack, service, begun, deadline)
+                    self._await(stack, service, pids, deadline)
+        except StillStartingError:
+            raise
+        except (GaiaflowError, OSError, KeyboardInterrupt):
+            self._stop(self._begun)
+            raise
         return stack.endpoints
 
     def _settle(self, options: StartOptions) -> Stack:
@@ -85,13 +101,14 @@ class Embedded:
         if not up:
             self._sweep(list(SERVICES))
         mode = stackmode.settle(self.project, options.mode, "airflow" in up)
+        began = stackmode.began(self.project, "airflow" in up)
         settled, inner = self._ports(options, up)
-        kept = {"backend": self.name, "ports": settled, "inner": inner, "mode": mode}
-        privatefile.write_json(self.project.home / STATE, kept)
+        kept = {"backend": self.name, "ports": settled, "inner": inner, "mode": mode, "began": began}
+        state.write(self.project, kept)
         return Stack(self.project, settled, inner, keys.load(self.project), mode)
 
     def _ports(self, options: StartOptions, up: set[str]) -> tuple[dict[str, int], list[int]]:
-        kept = privatefile.read_json(self.project.home / STATE)
+        kept = state.read(self.project)
         old: dict[str, int] = kept.get("ports", {})
         wanted = {**ports.wanted(self.project, {}), **(old if up else {}), **options.ports}
         fixed = {name: old[name] for name in PORTS if _service(name) in up and name in old}
@@ -113,15 +130,10 @@ class Embedded:
         up = self._running_services()
         with phase("processes"):
             self.supervisor.ensure([name for names in _NAMES.values() for name in names])
-            begun = [s for s in _LAUNCH_ORDER if s in services and s not in up]
-            try:
-                for service in begun:
-                    self._launch(stack, service)
-            except GaiaflowError:
-                self._stop(begun)
-                raise
-        self._begun = begun
-        return {name: state.pid for name, state in self.supervisor.states().items()}
+            self._begun = [s for s in _LAUNCH_ORDER if s in services and s not in up]
+            for service in self._begun:
+                self._launch(stack, service)
+        return {name: found.pid for name, found in self.supervisor.states().items()}
 
     def _launch(self, stack: Stack, service: str) -> None:
         prepare, programs, _ = _PARTS[service]
@@ -132,28 +144,40 @@ class Embedded:
 
     def _await(self, stack: Stack, service: str, pids: dict[str, int], deadline: float) -> None:
         url = stack.endpoints.url(service)
-        while not health.answers(service, url):
-            self._raise_if_dead(pids)
+        while not (health.answers(service, url) and self._is_ours(service, stack.ports[service])):
+            self._raise_if_dead(stack, pids)
             if time.monotonic() > deadline:
                 raise StillStartingError(
                     f"`{service}` does not answer yet at {url}{SERVICES[service].health}; it goes on starting",
                     f"inv dev.status, or inv dev.logs --service {service}",
                 )
             time.sleep(0.3)
-        self._raise_if_dead(pids)
+        self._raise_if_dead(stack, pids)
 
-    def _raise_if_dead(self, pids: dict[str, int]) -> None:
+    def _is_ours(self, service: str, port: int) -> bool:
+        """Whether the answer came from this stack: a stranger may have taken the port at this moment."""
+        return ports.is_listened_on_by(process.marked(MARK, f"{self.project.id}/{service}"), port)
+
+    def _raise_if_dead(self, stack: Stack, pids: dict[str, int]) -> None:
         """End the start when one of its processes ended: with its last lines, and with the rest stopped."""
         states = self.supervisor.states()
         for service in self._begun:
             for name in _NAMES[service]:
                 if not states[name].alive or states[name].pid != pids.get(name):
                     self._stop(self._begun)
+                    self._raise_if_taken(stack, service)
                     tail = "\n".join(last_lines(self.supervisor.log(name), process.TAIL))
                     raise GaiaflowError(
                         f"`{name}` ended at start; what this start began is stopped. Its last lines:\n{tail}",
                         f"inv dev.logs --service {service}",
                     )
+
+    def _raise_if_taken(self, stack: Stack, service: str) -> None:
+        """Tell a port that somebody else holds by now from other reasons to end."""
+        own = {name: port for name, port in stack.ports.items() if _service(name) == service}
+        for name, port in own.items():
+            if not ports.is_free(port):
+                raise ports.lost(name, port)
 
     # Stop
 
@@ -167,26 +191,24 @@ class Embedded:
         self._sweep(services)
         if "s3" in services:
             self._remove_sockets()
-        if not any(state.alive for state in self.supervisor.states().values()):
+        if not any(found.alive for found in self.supervisor.states().values()):
             self.supervisor.shutdown()
         return ran
 
     def _remove_sockets(self) -> None:
-        kept = privatefile.read_json(self.project.home / STATE)
+        kept = state.read(self.project)
         for path in s3.sockets(kept["inner"], kept["ports"]["s3-console"]) if "inner" in kept else ():
             path.unlink(missing_ok=True)
 
     def _sweep(self, services: list[str]) -> None:
         """End what left its process group: a task's child, a kernel, the orphans of a killed supervisor."""
-        marks = [f"{self.project.id}/{service}" for service in services]
-        for number, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 1.0)):
-            deadline = time.monotonic() + patience
-            left = [pid for mark in marks for pid in process.marked(MARK, mark)]
-            for pid in left:
-                process.signal(pid, number)
-            while left and time.monotonic() < deadline:
-                time.sleep(0.1)
-                left = [pid for pid in left if process.started(pid)]
+        marks = {f"{self.project.id}/{service}" for service in services}
+        process.end(
+            lambda: [
+                *(pid for pid, mark in process.marks(MARK).items() if mark in marks),
+                *orphan.left(self.project.id),
+            ]
+        )
 
     def _running_services(self) -> set[str]:
         states = self.supervisor.states()
@@ -256,11 +278,11 @@ def _service(port_name: str) -> str:
 
 def _status(service: str, states: list[ProcessState | None], endpoints: Endpoints) -> ServiceStatus:
     url = endpoints.url(service)
-    known = [state for state in states if state]
-    dead = [state for state in known if state.state in ("FATAL", "EXITED", "BACKOFF", "UNKNOWN")]
+    known = [found for found in states if found]
+    dead = [found for found in known if found.state in ("FATAL", "EXITED", "BACKOFF", "UNKNOWN")]
     if dead:
         return ServiceStatus(service, "failed", url, ", ".join(f"`{s.name}` has ended" for s in dead))
-    if not any(state.alive for state in known):
+    if not any(found.alive for found in known):
         return ServiceStatus(service, "stopped", url)
     if health.answers(service, url):
         return ServiceStatus(service, "running", url)

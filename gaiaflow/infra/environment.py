@@ -76,7 +76,7 @@ def _lock(name: str) -> str:
 
 
 def _build(project: Project, name: str, folder: Path, stamp: str) -> None:
-    orphan.end(project)  # one of them may still write there
+    orphan.end(project.id)  # one of them may still write there
     beside = folder.with_name(f"{name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     _uv(project, "venv", "--relocatable", "--no-project", "--python", sys.executable, str(beside))
@@ -137,7 +137,7 @@ def _uv(project: Project, *argv: str) -> str:
     import uv
 
     kept = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")}
-    env = {**kept, **orphan.mark(project)}
+    env = {**kept, **orphan.mark(project.id)}
     hint = "see what uv says above; a proxy or index of yours goes into uv's own settings"
     try:
         return process.run([uv.find_uv_bin(), *argv], env=env, timeout=TIMEOUT, hint=hint).stdout

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gaiaflow.commit import tree_commit
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
-from gaiaflow.infra import process
+from gaiaflow.infra import orphan, process
 from gaiaflow.infra.build_context import digest, staged
 from gaiaflow.infra.docker import PROJECT_LABEL, connect
 from gaiaflow.infra.shipped import shipped
@@ -111,7 +111,8 @@ def run_build(
     command += [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
     command += [part for key in _PROXIES if key in os.environ for part in ("--build-arg", key)]
     command += [*options, *(["--no-cache"] if no_cache else []), str(context)]
-    done = process.run(command, env={**os.environ, "DOCKER_BUILDKIT": "1"}, check=False)
+    env = {**os.environ, "DOCKER_BUILDKIT": "1", **orphan.mark(labels.get(PROJECT_LABEL, ""))}
+    done = process.run(command, env=env, check=False)
     if done.code:
         raise GaiaflowError(
             f"cannot build {what}: `docker build` ended with {done.code}:\n{done.tail}",

@@ -9,24 +9,23 @@ from __future__ import annotations
 import os
 
 from gaiaflow.infra import process
-from gaiaflow.project import Project
 
 MARK = "GAIAFLOW_COMMAND"
 
 
-def mark(project: Project) -> dict[str, str]:
+def mark(project_id: str) -> dict[str, str]:
     """What the environment of a child gets that must not outlive this command."""
-    return {MARK: f"{project.id}/{os.getpid()}/{process.started(os.getpid())}"}
+    return {MARK: f"{project_id}/{os.getpid()}/{process.started(os.getpid())}"}
 
 
-def left(project: Project) -> list[int]:
-    """The children of this project's commands that are gone themselves."""
-    return [pid for pid, value in process.marks(MARK).items() if _orphaned(value, project.id)]
+def left(project_id: str) -> list[int]:
+    """The children of the project's commands that are gone themselves."""
+    return [pid for pid, value in process.marks(MARK).items() if _orphaned(value, project_id)]
 
 
-def end(project: Project) -> None:
+def end(project_id: str) -> None:
     """End them; what a living command does is left alone."""
-    process.end(lambda: left(project))
+    process.end(lambda: left(project_id))
 
 
 def _orphaned(value: str, project_id: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from gaiaflow.endpoints import LOOPBACK, PORTS
@@ -14,6 +15,10 @@ from gaiaflow.project import Project
 
 # Below the range that the kernel gives to outgoing connections, above the well-known defaults.
 INNER_FIRST, INNER_LAST = 20000, 31000
+
+
+class PortLostError(UsageError):
+    """Another process took a port between the check and the start."""
 
 
 def is_free(port: int) -> bool:
@@ -92,6 +97,29 @@ def inner(project_id: str, count: int) -> list[int]:
         if all(map(is_free, block)):
             return block
     raise GaiaflowError(f"no {count} free ports between {INNER_FIRST} and {INNER_LAST}", "end what holds them")
+
+
+def lost(name: str, port: int) -> PortLostError:
+    """What to say of a port that was free when it was chosen and is not now."""
+    return PortLostError(
+        f"port {port} of `{name}` was taken at this moment by {owner(port)}",
+        f"inv dev.start --{name}-port {port + 1}, or inv dev.start --auto-ports",
+    )
+
+
+def is_listened_on_by(pids: Iterable[int], port: int) -> bool:
+    """Whether one of the processes listens there; also where that cannot be told."""
+    inodes = _listening_inodes(port)
+    return not inodes or any(_sockets(Path(f"/proc/{pid}/fd")) & inodes for pid in pids)
+
+
+def _sockets(folder: Path) -> set[str]:
+    found = set()
+    with suppress(OSError):
+        for link in folder.iterdir():
+            with suppress(OSError):
+                found.add(str(link.readlink()).removeprefix("socket:[").rstrip("]"))
+    return found
 
 
 def owner(port: int) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import privatefile
-from gaiaflow.infra.backend import STATE
+from gaiaflow.infra import state
 from gaiaflow.modes import VARIABLE, Mode, resolve_mode
 from gaiaflow.project import Project
 
 
 def kept(project: Project) -> str:
     """The mode that Airflow was last started in."""
-    return str(privatefile.read_json(project.home / STATE).get("mode") or Mode.DEV.value)
+    return str(state.read(project).get("mode") or Mode.DEV.value)
 
 
 def asked(project: Project, mode: str) -> str:
@@ -52,3 +53,16 @@ def settle(project: Project, mode: str, airflow_runs: bool) -> str:
             f"`airflow` runs already, in mode `{running}`", f"inv dev.restart --service airflow --mode {mode}"
         )
     return running
+
+
+def began(project: Project, airflow_runs: bool) -> float:
+    """When Airflow was last started, in seconds since the epoch; now where a start is about to do it.
+
+    What Airflow read of the DAGs before that may be of another mode.
+    """
+    return kept_began(project) if airflow_runs else time.time()
+
+
+def kept_began(project: Project) -> float:
+    """When Airflow was last started; 0 where nobody knows."""
+    return float(state.read(project).get("began", 0))

@@ -18,6 +18,7 @@ from invoke.exceptions import Exit, Failure, ParseError
 from invoke.tasks import task as invoke_task
 
 from gaiaflow.errors import GaiaflowError
+from gaiaflow.lifecycle import interruption
 from gaiaflow.lifecycle.output import DEBUG, emit_json, is_on, say_always, speaking, speech
 
 COMMON = {
@@ -29,13 +30,16 @@ _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, 
 _REPORT = "inv doctor --bundle, and send its zip with the lines above to those who keep gaiaflow"
 
 
-def lifecycle_task(*args: Any, reads: bool = False, **options: Any) -> Callable[..., Any]:
+def lifecycle_task(
+    *args: Any, reads: bool = False, writes: tuple[str, ...] = (), **options: Any
+) -> Callable[..., Any]:
     """``invoke.task`` for a verb; its GaiaflowError ends as ``error: …``, ``hint: …`` and its exit code.
 
     Each verb gets ``--quiet`` and ``--debug``. Where ``--json`` was given the error is JSON on stdout.
 
     Args:
         reads: it changes nothing. Such a verb must take ``json``, and with `inv --dry` it is not run at all.
+        writes: the options with which it does change something, and looks after --dry itself.
     """
 
     def decorate(body: Callable[..., None]) -> Any:
@@ -48,7 +52,7 @@ def lifecycle_task(*args: Any, reads: bool = False, **options: Any) -> Callable[
             if speech.active:
                 body(c, *args, **kwargs)
                 return
-            dry = reads and c.config.run.dry
+            dry = reads and c.config.run.dry and not any(kwargs.get(name) for name in writes)
             call = functools.partial(_would_read, body) if dry else functools.partial(body, c, *args)
             with speaking(quiet):
                 _guarded(functools.partial(call, **kwargs), bool(kwargs.get("json")), debug)
@@ -81,6 +85,7 @@ def _would_read(body: Callable[..., None], json: bool = False, **_: Any) -> None
 
 def _guarded(call: Callable[[], None], json: bool, debug: bool) -> None:
     """Run a verb; every way it can fail becomes Invoke's Exit."""
+    interruption.listen()
     try:
         call()
         sys.stdout.flush()
@@ -91,6 +96,8 @@ def _guarded(call: Callable[[], None], json: bool, debug: bool) -> None:
         raise
     except GaiaflowError as error:
         raise failed(error, json, _wants_traceback(debug)) from None
+    except KeyboardInterrupt as error:
+        raise failed(interruption.explained(error), json, _wants_traceback(debug)) from None
     except Exception as error:  # noqa: BLE001 - a bug is told as one
         told = _refused(error) or _bug(error)
         told.__cause__ = error

@@ -37,8 +37,8 @@ def sleeper(env: dict[str, str], code: str = "") -> Iterator[subprocess.Popen[by
 
 
 def test_the_child_of_a_living_command_is_left_alone(project: Project) -> None:
-    with sleeper(orphan.mark(project)) as child:
-        orphan.end(project)
+    with sleeper(orphan.mark(project.id)) as child:
+        orphan.end(project.id)
         assert child.poll() is None
 
 
@@ -46,21 +46,21 @@ def test_the_child_of_a_living_command_is_left_alone(project: Project) -> None:
 def test_the_child_of_a_command_that_is_gone_is_ended(project: Project, begun: str) -> None:
     """Also where a stranger has the command's number by now: this process is one."""
     with sleeper({orphan.MARK: f"{project.id}/{os.getpid()}/{begun}"}) as child:
-        assert orphan.left(project) == [child.pid]
-        orphan.end(project)
+        assert orphan.left(project.id) == [child.pid]
+        orphan.end(project.id)
         assert child.wait(10) < 0
 
 
 def test_one_that_does_not_listen_is_killed(project: Project) -> None:
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     with sleeper({orphan.MARK: f"{project.id}/1/gone"}, deaf) as child:
-        orphan.end(project)
+        orphan.end(project.id)
         assert child.wait(10) == -9
 
 
 @pytest.mark.parametrize("value", ["another-12345678/1/gone", "", "nonsense", "{id}", "{id}/x/y", "{id}//"])
 def test_what_is_not_this_projects_is_left_alone(project: Project, value: str) -> None:
     with sleeper({orphan.MARK: value.format(id=project.id)}) as child:
-        orphan.end(project)
+        orphan.end(project.id)
         assert child.poll() is None
     assert process.marks(orphan.MARK).get(child.pid) is None

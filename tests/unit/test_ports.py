@@ -99,3 +99,15 @@ def test_inner_ports_are_neighbours_and_the_same_for_one_project() -> None:
     assert block == list(range(block[0], block[0] + 7))
     assert ports.inner("a-project", 7) == block
     assert ports.inner("another-project", 7) != block
+
+
+def test_who_listens_is_told_from_the_processes(taken: int) -> None:
+    assert ports.is_listened_on_by([os.getpid()], taken)
+    assert not ports.is_listened_on_by([1, 2**22], taken)
+
+
+def test_a_port_that_is_lost_names_its_owner(taken: int) -> None:
+    lost = ports.lost("mlflow", taken)
+    assert f"port {taken} of `mlflow` was taken at this moment by" in lost.message
+    assert f"pid {os.getpid()}" in lost.message
+    assert "--auto-ports" in lost.hint
