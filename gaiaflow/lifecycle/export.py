@@ -19,11 +19,13 @@ FORMATS = ("compose", "env")
 
 
 @lifecycle_task(
+    reads=True,
+    writes=("output",),
     help={
         "format": "compose: one file with everything filled in; env: lines for eval in a shell",
         "output": "a file, made 0600, instead of stdout; both formats hold the stack's keys",
         "json": "with --format env: print JSON",
-    }
+    },
 )
 def export(c: Context, format: str = "env", output: str = "", json: bool = False) -> None:  # noqa: A002
     """Write the resolved compose file, or the environment that a shell needs to reach the stack."""
@@ -31,6 +33,9 @@ def export(c: Context, format: str = "env", output: str = "", json: bool = False
         raise UsageError(
             f"unknown format `{format}`{near_miss(format, FORMATS)}", f"one of {', '.join(FORMATS)}"
         )
+    if c.config.run.dry:
+        say(f"would write `{output}`")
+        return
     project = Project.find()
     if format == "compose":
         text = Compose(project).resolved()
@@ -40,14 +45,12 @@ def export(c: Context, format: str = "env", output: str = "", json: bool = False
             emit_json({"environment": values})
             return
         text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
-    _write(c, text, output)
+    _write(text, output)
 
 
-def _write(c: Context, text: str, output: str) -> None:
+def _write(text: str, output: str) -> None:
     if not output:
         sys.stdout.write(text)
-    elif c.config.run.dry:
-        say(f"would write `{output}`")
     else:
         privatefile.write(Path(output).absolute(), text)
         say(f"wrote {output}, which holds the stack's keys")

@@ -41,7 +41,7 @@ class Speech:
         self.held.clear()
 
     def end(self) -> None:
-        self.active = self.quiet = False
+        self.active = self.quiet = self.emitted = False
 
 
 speech = Speech()

@@ -123,7 +123,7 @@ def config(c: Context, profile: str = "", context: str = "", json: bool = False)
     """Write the kubeconfig that Airflow uses: of the project's service account, for this namespace only."""
     target = Target.choose(Project.find(), profile, context)
     if c.config.run.dry:
-        say(f"would write {target.config}")
+        say(f"would write the kubeconfig for `{target.name}`")
         return
     written = [str(file) for file in account.write_config(target, target.connect())]
     if json:

@@ -25,15 +25,6 @@ _HELP = {
 _LOCAL = Mode.PROD_LOCAL.value
 
 
-def _positional(task: str) -> list[str]:
-    """The name stands without a flag, but only where a word follows the task.
-
-    Invoke lets a missing positional argument swallow `--help`, and answers its absence with its own words.
-    """
-    words = sys.argv[sys.argv.index(task) + 1 :] if task in sys.argv else ["?"]
-    return ["name"] if words and not {"-h", "--help"} & set(words) else []
-
-
 def create_secrets(secret_name: str, secret_data: Mapping[str, object], mode: str = _LOCAL) -> None:
     """Keep a secret from Python: the pods of this project find its keys in their environment."""
     values = {key: str(value) for key, value in secret_data.items()}
@@ -42,7 +33,7 @@ def create_secrets(secret_name: str, secret_data: Mapping[str, object], mode: st
 
 
 @lifecycle_task(
-    positional=_positional("secret.create"),
+    positional=["name"],
     help={
         **_HELP,
         "name": "the name that create_task(secrets=[...]) uses",
@@ -52,7 +43,7 @@ def create_secrets(secret_name: str, secret_data: Mapping[str, object], mode: st
 )
 def create(
     c: Context,
-    name: str | None = None,
+    name: str,
     from_env_file: str = "",
     mode: str = _LOCAL,
     profile: str = "",
@@ -60,7 +51,6 @@ def create(
     json: bool = False,
 ) -> None:
     """Keep a secret; one of the same name gets the new values."""
-    name = _required(name, "create")
     if c.config.run.dry:
         say(f"would keep the secret `{name}` for {mode}")
         return
@@ -87,19 +77,18 @@ def list_secrets(
 
 
 @lifecycle_task(
-    positional=_positional("secret.delete"),
+    positional=["name"],
     help={**_HELP, "name": "which, as secret.list names it", "yes": "do not ask"},
 )
 def delete(
     c: Context,
-    name: str | None = None,
+    name: str,
     mode: str = _LOCAL,
     profile: str = "",
     context: str = "",
     yes: bool = False,
 ) -> None:
     """Remove a secret."""
-    name = _required(name, "delete")
     if c.config.run.dry:
         say(f"would remove the secret `{name}`")
         return
@@ -107,12 +96,6 @@ def delete(
     if confirm(f"remove the secret `{name}` from {store.place}?", yes):
         store.delete(name)
         say(f"removed {name}")
-
-
-def _required(name: str | None, task: str) -> str:
-    if not name:
-        raise UsageError("which secret? its name is missing", f"inv secret.{task} NAME")
-    return name
 
 
 def _store(mode: str, profile: str = "", context: str = "") -> Store:

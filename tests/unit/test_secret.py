@@ -123,7 +123,7 @@ def test_help_and_a_missing_name(project: Project, tmp_path: Path) -> None:
         assert f"{task} [--options]" in shown.stdout
         missing = inv(tmp_path, task)
         assert missing.returncode == 2
-        assert "which secret? its name is missing" in missing.stderr
+        assert missing.stderr == f"error: `{task}` lacks its name\nhint: inv --help {task}\n"
 
 
 @pytest.mark.parametrize(
