@@ -10,6 +10,36 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gaiaflow.errors import UsageError, near_miss
 
 
+class Prod(BaseModel):
+    """The table ``[tool.gaiaflow.prod]``: where production is; each key is also an option of `inv prod.*`.
+
+    Attributes:
+        registry: where images go, as ``registry.example.org/team``.
+        namespace: where the pods run; by default ``gaiaflow-<project>``.
+        context: the kube context in which the named secrets are looked up.
+        account: ``namespace/name`` of the service account that production's Airflow runs its tasks as.
+        airflow_version: of the Airflow there.
+        providers: what is installed beside it, as ``{cncf-kubernetes = "10.8.0"}``.
+        dags: ``s3://bucket/prefix``, or the address of a git repository of DAGs.
+        dags_path: the project's folder in that repository; by default its name.
+        dags_branch: the branch of that repository.
+        allowed_addresses: hosts that are in production what they are called here, as ``mlflow``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    registry: str | None = None
+    namespace: str | None = None
+    context: str | None = None
+    account: str | None = None
+    airflow_version: str | None = None
+    providers: dict[str, str] = {}
+    dags: str | None = None
+    dags_path: str | None = None
+    dags_branch: str = "main"
+    allowed_addresses: list[str] = []
+
+
 class Settings(BaseModel):
     """The table ``[tool.gaiaflow]``; every key has a default.
 
@@ -20,6 +50,7 @@ class Settings(BaseModel):
         lock: a requirements file with pins for the project's environment, relative to source.
         image: the image for dev_docker, prod_local and prod.
         allowed_contexts: kube contexts that prodlocal may use although they look like production.
+        prod: where production is.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -30,6 +61,7 @@ class Settings(BaseModel):
     lock: str = "requirements.lock"
     image: str | None = None
     allowed_contexts: list[str] = []
+    prod: Prod = Prod()
 
 
 def check_settings(file: Path, table: dict[str, Any]) -> Settings:
@@ -42,9 +74,11 @@ def check_settings(file: Path, table: dict[str, Any]) -> Settings:
         return Settings(**table)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        guess = near_miss(key, list(Settings.model_fields)) if first["type"] == "extra_forbidden" else ""
+        *tables, key = map(str, first["loc"])
+        in_prod = tables[:1] == ["prod"]
+        known = list((Prod if in_prod else Settings).model_fields)
+        guess = near_miss(key, known) if first["type"] == "extra_forbidden" else ""
         raise UsageError(
-            f"`{key}` in [tool.gaiaflow] of {file}: {first['msg'].lower()}{guess}",
-            f"the keys are {', '.join(Settings.model_fields)}",
+            f"`{key}` in [{'.'.join(['tool.gaiaflow', *tables])}] of {file}: {first['msg'].lower()}{guess}",
+            f"the keys are {', '.join(known)}",
         ) from None
