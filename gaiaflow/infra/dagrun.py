@@ -7,10 +7,11 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError, near_miss
-from gaiaflow.infra import backends
+from gaiaflow.infra import backends, stackmode
 from gaiaflow.infra.airflow_api import FINISHED, AirflowApi, NotFoundError
 from gaiaflow.project import Project
 from gaiaflow.testing.result import Part, RunResult, combine
@@ -33,31 +34,62 @@ def connect(project: Project) -> AirflowApi:
     return AirflowApi(access.url, access.user, access.secret)
 
 
-def await_dag(api: AirflowApi, name: str, patience: float = PATIENCE) -> None:
-    """Wait until Airflow knows the DAG in its present form.
+def await_dag(api: AirflowApi, project: Project, name: str, patience: float = PATIENCE) -> None:
+    """Wait until Airflow knows the DAG in its present form: of this file, in this mode.
 
     Raises:
         UsageError: there is no such DAG; the near miss and the list are named.
         GaiaflowError: a file does not import.
+        StillStartingError: Airflow has not read the file since it was changed or Airflow was started.
     """
     deadline = time.monotonic() + patience
-    while True:
-        try:
-            dag = api.dag(name)
-        except NotFoundError:
-            dag = {}
-        if dag and not dag.get("is_stale") and not dag.get("has_import_errors"):
-            break
+    while not _is_current(dag := _dag(api, name), project):
         _raise_import_errors(api, dag)
         if time.monotonic() > deadline:
-            known = sorted(api.dag_ids())
-            raise UsageError(
-                f"Airflow has no DAG `{name}`{near_miss(name, known)}",
-                f"there is {', '.join(known) or 'none at all'}",
-            )
+            raise _not_read(api, dag, name)
         time.sleep(POLL)
     if dag.get("is_paused"):
         api.unpause(name)
+
+
+def _dag(api: AirflowApi, name: str) -> dict[str, Any]:
+    try:
+        return api.dag(name)
+    except NotFoundError:
+        return {}
+
+
+def _is_current(dag: Mapping[str, Any], project: Project) -> bool:
+    if not dag or dag.get("is_stale") or dag.get("has_import_errors"):
+        return False
+    return _read_at(dag) >= max(stackmode.kept_began(project), _changed_at(dag, project))
+
+
+def _read_at(dag: Mapping[str, Any]) -> float:
+    """When Airflow opened the file for what it knows now; 0 where it does not say."""
+    if not dag.get("last_parsed_time"):
+        return 0
+    written = datetime.fromisoformat(str(dag["last_parsed_time"]).replace("Z", "+00:00"))
+    return written.timestamp() - float(dag.get("last_parse_duration") or 0)
+
+
+def _changed_at(dag: Mapping[str, Any], project: Project) -> float:
+    """When the file was changed; a time ahead of the clock says nothing."""
+    file = project.dags / str(dag.get("relative_fileloc") or "")
+    changed = file.stat().st_mtime if file.is_file() else 0
+    return changed if changed <= time.time() else 0
+
+
+def _not_read(api: AirflowApi, dag: Mapping[str, Any], name: str) -> GaiaflowError:
+    if dag:
+        return StillStartingError(
+            f"Airflow has not read the file of DAG `{name}` since it was changed or Airflow was started",
+            "inv dev.logs --service airflow",
+        )
+    known = sorted(api.dag_ids())
+    return UsageError(
+        f"Airflow has no DAG `{name}`{near_miss(name, known)}", f"there is {', '.join(known) or 'none at all'}"
+    )
 
 
 def _raise_import_errors(api: AirflowApi, dag: Mapping[str, Any]) -> None:

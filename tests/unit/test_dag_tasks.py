@@ -1,8 +1,11 @@
 """`inv dag.*` and the REST client, against a small HTTP server that answers as Airflow does."""
 
 import json
+import os
 import threading
+import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -10,8 +13,9 @@ from typing import Any
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError
-from gaiaflow.infra import dagrun
+from gaiaflow.infra import dagrun, privatefile
 from gaiaflow.infra.airflow_api import AirflowApi, NotFoundError
+from gaiaflow.infra.backend import STATE
 from gaiaflow.lifecycle.dag import read_conf
 from gaiaflow.project import Project
 
@@ -21,6 +25,15 @@ RUN = "dags/flow/dagRuns/manual__1%2B00%3A00"
 def instance(task: str, state: str, map_index: int = -1) -> dict[str, Any]:
     known = {"task_id": task, "map_index": map_index, "state": state, "try_number": 1}
     return {**known, "duration": 0.25, "end_date": "2026-01-01T00:00:00Z"}
+
+
+def at(seconds: float) -> str:
+    """A moment as Airflow's API writes it."""
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+# Long after any start or edit.
+READ = {"relative_fileloc": "flow.py", "last_parsed_time": at(4_000_000_000), "last_parse_duration": None}
 
 
 class Airflow:
@@ -75,6 +88,13 @@ def airflow() -> Iterator[tuple[Airflow, str]]:
 
 
 @pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "sample"\n[tool.gaiaflow]\n')
+    return Project.find(tmp_path)
+
+
+@pytest.fixture
 def api(airflow: tuple[Airflow, str]) -> AirflowApi:
     return AirflowApi(airflow[1], "admin", "right")
 
@@ -110,10 +130,10 @@ def test_lists_come_whole(airflow: tuple[Airflow, str], api: AirflowApi) -> None
 
 
 def test_a_run_is_triggered_with_its_conf_followed_and_collected(
-    airflow: tuple[Airflow, str], api: AirflowApi
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project
 ) -> None:
     answers = airflow[0].answers
-    answers["GET dags/flow"] = {"dag_id": "flow", "is_paused": True}
+    answers["GET dags/flow"] = {"dag_id": "flow", "is_paused": True, **READ}
     answers["PATCH dags/flow"] = {}
     answers["POST dags/flow/dagRuns"] = {"dag_run_id": "manual__1+00:00"}
     answers[f"GET {RUN}"] = {"state": "failed"}
@@ -135,7 +155,7 @@ def test_a_run_is_triggered_with_its_conf_followed_and_collected(
     }
     detail = {"exc_type": "TaskFailedError", "exc_value": "pk:f raised ValueError: x\nhint: y"}
     answers[f"GET {RUN}/taskInstances/fails/logs/1"] = {"content": [{"event": "e", "error_detail": [detail]}]}
-    dagrun.await_dag(api, "flow")
+    dagrun.await_dag(api, project, "flow")
     run = api.trigger("flow", {"scale": 2})
     told: list[tuple[str, str]] = []
     state = dagrun.follow(api, "flow", run, 5, lambda task, state, _: told.append((task, state)))
@@ -159,22 +179,50 @@ def test_a_run_that_does_not_end_is_still_starting(airflow: tuple[Airflow, str],
 
 
 def test_a_dag_that_airflow_does_not_know_is_named_with_its_near_miss(
-    airflow: tuple[Airflow, str], api: AirflowApi
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project
 ) -> None:
     airflow[0].answers["GET dags"] = {"dags": [{"dag_id": "flow"}], "total_entries": 1}
     airflow[0].answers["GET importErrors"] = {"import_errors": [], "total_entries": 0}
     with pytest.raises(UsageError, match=r"no DAG `flw` \(did you mean `flow`\?\)"):
-        dagrun.await_dag(api, "flw", patience=0)
+        dagrun.await_dag(api, project, "flw", patience=0)
 
 
-def test_a_file_that_does_not_import_is_shown_at_once(airflow: tuple[Airflow, str], api: AirflowApi) -> None:
+@pytest.mark.parametrize("later", ["a start in another mode", "an edit of the file"])
+def test_a_run_waits_until_airflow_has_read_the_dag_again(
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project, later: str
+) -> None:
+    (project.dags / "flow.py").touch()
+    now = time.time()
+    old = {"dag_id": "flow", **READ, "last_parsed_time": at(now - 100), "last_parse_duration": 5.0}
+    new = {**old, "last_parsed_time": at(now), "last_parse_duration": 1.0}
+    changed = {"a start in another mode": now - 200, "an edit of the file": now - 103}
+    os.utime(project.dags / "flow.py", (changed[later], changed[later]))
+    privatefile.folder(project.home)
+    began = now - 50 if later == "a start in another mode" else now - 300
+    privatefile.write_json(project.home / STATE, {"mode": "dev_docker", "began": began})
+    answers = airflow[0].answers
+    answers["GET importErrors"] = {"import_errors": [], "total_entries": 0}
+    answers["GET dags/flow"] = old
+    with pytest.raises(StillStartingError) as waited:
+        dagrun.await_dag(api, project, "flow", patience=0)
+    assert str(waited.value) == (
+        "Airflow has not read the file of DAG `flow` since it was changed or Airflow was started\n"
+        "hint: inv dev.logs --service airflow"
+    )
+    answers["GET dags/flow"] = new
+    dagrun.await_dag(api, project, "flow", patience=0)
+
+
+def test_a_file_that_does_not_import_is_shown_at_once(
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project
+) -> None:
     broken = {
         "filename": "flow.py",
         "stack_trace": "Traceback ...\nUsageError: unknown mode `x`\nhint: one of\n",
     }
     airflow[0].answers["GET importErrors"] = {"import_errors": [broken], "total_entries": 1}
     with pytest.raises(GaiaflowError, match=r"`flow.py` does not import: UsageError: unknown mode `x`"):
-        dagrun.await_dag(api, "flow")
+        dagrun.await_dag(api, project, "flow")
 
 
 def test_without_a_stack_it_is_missing_and_says_how_to_start(tmp_path: Path) -> None:

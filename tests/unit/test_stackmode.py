@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ def test_a_running_airflow_keeps_its_mode(project: Project) -> None:
     with pytest.raises(UsageError, match="runs already, in mode `prod_local`") as refused:
         stackmode.settle(project, "dev", True)
     assert refused.value.hint == "inv dev.restart --service airflow --mode dev"
+
+
+def test_a_running_airflow_keeps_the_moment_of_its_start(project: Project) -> None:
+    assert stackmode.kept_began(project) == 0
+    assert stackmode.began(project, False) == pytest.approx(time.time(), abs=60)
+    privatefile.folder(project.home)
+    privatefile.write_json(project.home / STATE, {"began": 5.0})
+    assert stackmode.began(project, True) == 5.0
 
 
 def test_a_restart_keeps_the_mode_unless_told(project: Project) -> None:
