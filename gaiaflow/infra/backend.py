@@ -15,8 +15,12 @@ from gaiaflow.project import Project
 STATE = "state.json"
 # Takes the step that a phase is at, or what it waits for.
 Tell = Callable[[str], None]
-# Shows one phase of the work while it runs: ``with phase("start s3") as tell: ...``. terminal.Phases.phase fits.
+# Shows one phase of the work while it runs: ``with phase("start s3") as tell``. terminal.Phases.phase fits.
 Phase = Callable[[str], AbstractContextManager[Tell]]
+
+
+def silent(_step: str) -> None:
+    """Where nobody looks."""
 
 
 @dataclass(frozen=True)

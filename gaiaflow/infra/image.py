@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gaiaflow.commit import tree_commit
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.infra import orphan, process
+from gaiaflow.infra.backend import Tell, silent
 from gaiaflow.infra.build_context import digest, staged
 from gaiaflow.infra.docker import PROJECT_LABEL, connect
 from gaiaflow.infra.shipped import shipped
@@ -31,6 +32,8 @@ RUNNER = "/opt/gaiaflow/runner.py"
 COMMIT, CONTENT = "GAIAFLOW_COMMIT", "GAIAFLOW_CONTENT"
 _FACTS = f"ARG {COMMIT}\nARG {CONTENT}\nENV {COMMIT}=${{{COMMIT}}} {CONTENT}=${{{CONTENT}}}\n"
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+# Of BuildKit's plain progress: "#8 [airflow 2/5] RUN …"; what it does for itself is called internal.
+_STEP = re.compile(r"#\d+ (\[(?!internal).+)")
 _NAME = re.compile(r"[a-z0-9]+(?:[._/:-]+[a-z0-9]+)*(?::[\w][\w.-]{0,127})?")
 
 
@@ -67,6 +70,7 @@ def build(
     dockerfile: str | Path | None = None,
     no_cache: bool = False,
     build_args: Mapping[str, str] | None = None,
+    tell: Tell = silent,
 ) -> Image:
     """Build the project's image with BuildKit; the project's tree is read, never written.
 
@@ -74,6 +78,7 @@ def build(
         tag: the image's name, instead of image_name().
         dockerfile: one of the user's own, relative to the project; its context is the project's tree, and the
             runner is added to it.
+        tell: takes the step that the build is at.
 
     Raises:
         MissingError: no engine, or no such Dockerfile.
@@ -90,7 +95,7 @@ def build(
                   "org.opencontainers.image.version": project.version,
                   **({"org.opencontainers.image.revision": commit} if commit else {})}  # fmt: skip
         facts = {**arguments, COMMIT: commit, CONTENT: beside}
-        run_build(f"image `{name}`", folder, file, [name, beside], labels, facts, no_cache)
+        run_build(f"image `{name}`", folder, file, [name, beside], labels, facts, no_cache, tell=tell)
         return _image(client, name, beside)
 
 
@@ -103,6 +108,7 @@ def run_build(
     arguments: Mapping[str, str],
     no_cache: bool = False,
     options: Sequence[str] = (),
+    tell: Tell = silent,
 ) -> None:
     """`docker build`; what it printed last is the end of the error."""
     command = ["docker", "build", "--progress", "plain", "--file", str(dockerfile)]
@@ -112,7 +118,12 @@ def run_build(
     command += [part for key in _PROXIES if key in os.environ for part in ("--build-arg", key)]
     command += [*options, *(["--no-cache"] if no_cache else []), str(context)]
     env = {**os.environ, "DOCKER_BUILDKIT": "1", **orphan.mark(labels.get(PROJECT_LABEL, ""))}
-    done = process.run(command, env=env, check=False)
+
+    def show(line: str) -> None:
+        if step := _STEP.match(line):
+            tell(f"{what}: {step[1]}")
+
+    done = process.run(command, env=env, check=False, tell=show)
     if done.code:
         raise GaiaflowError(
             f"cannot build {what}: `docker build` ended with {done.code}:\n{done.tail}",

@@ -14,6 +14,8 @@ from signal import SIGKILL, SIGTERM
 from gaiaflow.errors import GaiaflowError, MissingError
 
 TAIL = 20
+# What is watched without a limit of its own.
+LONGEST = 6 * 3600
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ def run(
     text: str | None = None,
     umask: int = -1,
     hint: str = "",
+    tell: Callable[[str], None] | None = None,
 ) -> Output:
     """Run to the end, quietly; its output is shown only when it fails.
 
@@ -48,6 +51,7 @@ def run(
         text: what it reads on stdin; nothing by default, never the terminal.
         umask: which rights its files do not get; -1 inherits.
         hint: the next step for a person when it fails.
+        tell: takes each line of either stream as it comes; both are then stdout in what is returned.
 
     Raises:
         MissingError: there is no such program.
@@ -55,29 +59,55 @@ def run(
     """
     command = [str(part) for part in argv]
     try:
-        done = subprocess.run(
-            command,
-            env=env,
-            cwd=cwd,
-            timeout=timeout,
-            umask=umask,
-            input=text or "",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        if tell:
+            output = _watched(command, env, timeout, hint, tell)
+        else:
+            done = subprocess.run(
+                command,
+                env=env,
+                cwd=cwd,
+                timeout=timeout,
+                umask=umask,
+                input=text or "",
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            output = Output(done.returncode, done.stdout, done.stderr)
     except FileNotFoundError:
         raise MissingError(f"`{command[0]}` is not on PATH", hint) from None
     except subprocess.TimeoutExpired:
         raise GaiaflowError(f"`{' '.join(command[:4])}` did not end within {timeout:.0f} s", hint) from None
-    output = Output(done.returncode, done.stdout, done.stderr)
     if check and output.code:
         raise GaiaflowError(f"`{' '.join(command[:4])}` ended with {output.code}:\n{output.tail}", hint)
     return output
 
 
+def _watched(
+    command: list[str],
+    env: Mapping[str, str] | None,
+    timeout: float | None,
+    hint: str,
+    tell: Callable[[str], None],
+) -> Output:
+    """`subprocess.run` for long work that shows what it is at."""
+    begun = time.monotonic()
+    limit = timeout or LONGEST
+    kept: list[str] = []
+    report = lines(command, env=env, timeout=limit, hint=hint)
+    while True:
+        try:
+            line = next(report)
+        except StopIteration as end:
+            if end.value == -SIGKILL and time.monotonic() - begun >= limit:
+                raise subprocess.TimeoutExpired(command, limit) from None
+            return Output(end.value, "".join(kept), "")
+        kept.append(line)
+        tell(line)
+
+
 def lines(
-    argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float, hint: str = ""
 ) -> Generator[str, None, int]:
     """What it prints on both streams, line by line as it comes; the generator returns its exit code.
 
@@ -91,7 +121,7 @@ def lines(
             argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
     except FileNotFoundError:
-        raise MissingError(f"`{argv[0]}` is not on PATH") from None
+        raise MissingError(f"`{argv[0]}` is not on PATH", hint) from None
     watchdog = threading.Timer(timeout, child.kill)
     watchdog.start()
     try:

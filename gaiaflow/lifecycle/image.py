@@ -26,8 +26,8 @@ def dockerize(
     if c.config.run.dry:
         say(f"would build `{name}` from {dockerfile or 'the Dockerfile of gaiaflow'}")
         return
-    with Phases(1).phase(f"build image {name}"):
-        built = images.build(project, image or None, dockerfile or None, no_cache)
+    with Phases(1).phase(f"build image {name}") as tell:
+        built = images.build(project, image or None, dockerfile or None, no_cache, tell=tell)
     if json:
         emit_json(built.as_dict())
     else:

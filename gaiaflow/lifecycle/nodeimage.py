@@ -7,6 +7,7 @@ from invoke.context import Context
 from gaiaflow.errors import UsageError
 from gaiaflow.infra import image as build
 from gaiaflow.infra import nodeimage
+from gaiaflow.infra.backend import Tell
 from gaiaflow.infra.target import Target
 from gaiaflow.lifecycle.prodlocal import WHICH
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
@@ -44,8 +45,11 @@ def dockerize(
         say(f"would {'bring' if existing else 'build'} `{name}` into `{target.name}`")
         return
     target.connect()
-    with Phases(1).phase(f"{'bring' if existing else 'build'} {name}"):
-        there, way = nodeimage.load(target, name) if existing else _build(target, name, dockerfile, no_cache)
+    with Phases(1).phase(f"{'bring' if existing else 'build'} {name}") as tell:
+        if existing:
+            there, way = nodeimage.load(target, name)
+        else:
+            there, way = _build(target, name, dockerfile, no_cache, tell)
     if json:
         emit_json({"image": there.name, "id": there.id, "size": there.size, "way": way})
     else:
@@ -79,10 +83,12 @@ def remove_image(c: Context, image: str = "", profile: str = "", context: str = 
         say(f"removed {name}")
 
 
-def _build(target: Target, name: str, dockerfile: str, no_cache: bool) -> tuple[nodeimage.NodeImage, str]:
+def _build(
+    target: Target, name: str, dockerfile: str, no_cache: bool, tell: Tell
+) -> tuple[nodeimage.NodeImage, str]:
     """In the node's own engine where it has one: no copy of what it has already."""
     with nodeimage.node_engine(target) as in_node:
-        build.build(target.project, name, dockerfile or None, no_cache)
+        build.build(target.project, name, dockerfile or None, no_cache, tell=tell)
     if in_node:
         return nodeimage.arrived(target, name), "built in the node (docker-env)"
     return nodeimage.load(target, name)

@@ -180,3 +180,17 @@ def test_broken_environment_yml_is_named(tree: Path) -> None:
 def test_no_dependencies_is_an_empty_list(tree: Path) -> None:
     (tree / "pyproject.toml").write_text("[tool.gaiaflow]\n")
     assert requirements(Project.find(tree)) == ""
+
+
+def test_a_build_tells_its_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(
+        "#!/bin/sh\ncat >&2 <<'END'\n#1 [internal] load build definition\n#7 [airflow 2/5] RUN uv pip install x\n"
+        "#7 0.312 Resolved 7 packages\n#7 DONE 1.2s\n#8 [airflow 3/5] COPY . /opt\n#8 CACHED\nEND\n"
+    )
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{docker.parent}:/bin:/usr/bin")
+    told: list[str] = []
+    image.run_build("image `x`", tmp_path, tmp_path / "Dockerfile", ["x:1"], {}, {}, tell=told.append)
+    assert told == ["image `x`: [airflow 2/5] RUN uv pip install x", "image `x`: [airflow 3/5] COPY . /opt"]
