@@ -94,6 +94,12 @@ class AirflowApi:
     def run_state(self, dag_id: str, run_id: str) -> str:
         return str(self.request("GET", _run(dag_id, run_id))["state"])
 
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """The last runs of a DAG, of all DAGs for ``~``; the newest first."""
+        path = f"dags/{_quoted(dag_id)}/dagRuns"
+        found: list[dict[str, Any]] = self.request("GET", path, order_by="-run_after", limit=PAGE)["dag_runs"]
+        return found
+
     def tasks(self, dag_id: str) -> list[dict[str, Any]]:
         """The tasks of a DAG, upstream ones first."""
         found = self.request("GET", f"dags/{_quoted(dag_id)}/tasks")["tasks"]

@@ -53,7 +53,8 @@ def run(
         code = _wait(argv, environment(project, airflow_python=str(python)))
         if not outcome.is_file():
             raise GaiaflowError(f"the run of `{dag}` ended with {code} and left no result", f"less {log}")
-        return _read(outcome)
+        found: dict[str, Any] = read_outcome(outcome)
+        return found
 
 
 def _wait(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -67,8 +68,9 @@ def _wait(argv: Sequence[str], env: Mapping[str, str]) -> int:
         raise
 
 
-def _read(outcome: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(outcome.read_text(encoding="utf-8"))
-    if said := found.get("error"):
+def read_outcome(outcome: Path) -> Any:
+    """What a child left, or the error that it tells of."""
+    found = json.loads(outcome.read_text(encoding="utf-8"))
+    if isinstance(found, dict) and (said := found.get("error")):
         raise _BY_EXIT_CODE.get(said["exit_code"], GaiaflowError)(said["message"], said["hint"])
     return found

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from gaiaflow.lifecycle import dag, dependency, dev, export, image, nodeimage, prodlocal, secret
+from gaiaflow.lifecycle import (
+    dag,
+    dagcheck,
+    dagexplain,
+    daggraph,
+    dependency,
+    dev,
+    export,
+    image,
+    nodeimage,
+    prodlocal,
+    secret,
+)
 
 
 def namespace() -> Collection:
@@ -19,6 +31,9 @@ def namespace() -> Collection:
     for task in (nodeimage.dockerize, nodeimage.list_images, nodeimage.remove_image):
         cluster.add_task(task)
     root.add_collection(cluster)
-    root.add_collection(Collection.from_module(dag, name="dag"))
+    dags = Collection.from_module(dag, name="dag")
+    for task in (dagcheck.list_dags, dagcheck.check, dagexplain.explain, daggraph.graph):
+        dags.add_task(task)
+    root.add_collection(dags)
     root.add_collection(Collection.from_module(secret, name="secret"))
     return root

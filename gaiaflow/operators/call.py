@@ -74,6 +74,10 @@ class Arguments(ResolveMixin):  # type: ignore[misc]
         """What the UI shows before the run."""
         return replace_references(self.value, str)
 
+    def __repr__(self) -> str:
+        """The same at every parse: Airflow stores it with a mapped task, in the DAG's version."""
+        return json.dumps(self.serialize(), sort_keys=True)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Arguments:
         return Arguments(copy.deepcopy(self.value, memo), memo.get(id(self.dag), self.dag))
 

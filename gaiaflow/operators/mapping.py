@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gaiaflow.errors import UsageError
 from gaiaflow.operators.call import AXES, check_reference
 from gaiaflow.tasks import FromTask, TaskSpec
+
+# Told of each task with the spec that it was made from; `inv dag.explain` listens.
+listeners: list[Callable[[TaskSpec, Any], None]] = []
 
 
 def make(operator: Any, spec: TaskSpec, own: Mapping[str, Any]) -> Any:
@@ -17,6 +20,13 @@ def make(operator: Any, spec: TaskSpec, own: Mapping[str, Any]) -> Any:
         operator: the class.
         own: what this class alone takes.
     """
+    task = _make(operator, spec, own)
+    for tell in listeners:
+        tell(spec, task)
+    return task
+
+
+def _make(operator: Any, spec: TaskSpec, own: Mapping[str, Any]) -> Any:
     common = {
         "task_id": spec.task_id,
         "func_path": spec.func_path,

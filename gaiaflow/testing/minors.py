@@ -16,6 +16,13 @@ def dag_bag() -> Any:
     return DagBag
 
 
+def dag_serializer() -> Any:
+    """The class that makes of a DAG what the database keeps."""
+    from airflow.serialization import serialized_objects
+
+    return getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG
+
+
 def hands_over_errors() -> bool:
     """Whether ``dag.test`` gives callbacks the ``exception``, as a scheduled run does: from 3.3 on."""
     from airflow import __version__

@@ -1,0 +1,98 @@
+"""What each task of a DAG would be in a mode, its container or pod whole; no engine, no cluster, no run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from gaiaflow.errors import UsageError, near_miss
+from gaiaflow.inspection import concrete, structure
+from gaiaflow.inspection.environment import secret_values
+from gaiaflow.inspection.inert import inert
+from gaiaflow.inspection.masking import mask
+from gaiaflow.inspection.rendered import render
+from gaiaflow.modes import resolve_mode
+from gaiaflow.project import Project
+from gaiaflow.tasks import TaskSpec
+from gaiaflow.testing.render import context_of
+from gaiaflow.testing.run import in_mode, load_dag
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+Made = list[tuple[TaskSpec, Any]]
+
+
+def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The DAG in each of the modes asked for; None stands for the mode that holds."""
+    found = []
+    for mode in request["modes"]:
+        with in_mode(mode), recorded() as made:
+            dag = load_dag(project, request["dag"])
+            chosen = [find_task(dag, request["task"])] if request.get("task") else dag.topological_sort()
+            tasks = {task.task_id: explain(dag, task, made) for task in chosen}
+            found.append({"dag": dag.dag_id, "mode": resolve_mode(mode).value, "tasks": tasks})
+    return {"explained": found}
+
+
+@contextmanager
+def recorded() -> Iterator[Made]:
+    """The tasks that create_task makes meanwhile, each with its spec."""
+    from gaiaflow.operators.mapping import listeners
+
+    made: Made = []
+
+    def keep(spec: TaskSpec, task: Any) -> None:
+        made.append((spec, task))
+
+    listeners.append(keep)
+    try:
+        yield made
+    finally:
+        listeners.remove(keep)
+
+
+def find_task(dag: DAG, name: str) -> Any:
+    """A task of a DAG.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if dag.has_task(name):
+        return dag.get_task(name)
+    known = sorted(dag.task_ids)
+    leaf = next((f" (did you mean `{t}`?)" for t in known if t.rpartition(".")[2] == name), "")
+    raise UsageError(
+        f"DAG `{dag.dag_id}` has no task `{name}`{leaf or near_miss(name, known)}",
+        f"it has {', '.join(known) or 'none at all'}",
+    )
+
+
+def explain(dag: DAG, task: Any, made: Made) -> dict[str, Any]:
+    """One task; an operator of somebody else's is only named."""
+    spec = next((spec for spec, other in made if other is task), None)
+    head = {"mode": structure.mode_of(task), "operator": structure.kind_of(task)}
+    if spec is None:
+        return {**head, "note": "not made by create_task: Airflow runs it as it is"}
+    operator = concrete.plain(task, concrete.example(task))
+    operator.func_args = concrete.unresolved(operator.func_args)
+    operator.func_kwargs = concrete.unresolved(operator.func_kwargs)
+    shown = {
+        **head,
+        "runs_as": type(operator).__mro__[2].__name__,
+        "function": spec.func_path,
+        "mapped_over": {key: _mapped(values) for key, values in spec.map_over.items()},
+        "secrets": spec.secrets,
+        "retries": spec.operator_kwargs.get("retries"),
+        **render(operator, context_of(dag, operator, {})),
+        "inert": inert(spec),
+    }
+    masked: dict[str, Any] = mask(shown | {"secrets": []}, secret_values(spec.secrets))
+    return masked | {"secrets": spec.secrets}
+
+
+def _mapped(values: Any) -> str:
+    if hasattr(values, "resolve"):
+        return str(values) if hasattr(values, "task") else concrete.words(values)
+    return f"{len(values)} values"
