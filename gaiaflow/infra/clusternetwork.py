@@ -25,6 +25,11 @@ def join(project: Project, network: str) -> list[str]:
     return joined
 
 
+def outside(project: Project, network: str) -> list[str]:
+    """The running ones that are not in it."""
+    return [str(c.name) for c, there in _callers(project, network) if not there and c.status == "running"]
+
+
 def leave(project: Project, network: str) -> list[str]:
     """Have them leave, so that the network can be removed; the names of those that were in it."""
     left = []

@@ -36,4 +36,5 @@ def namespace() -> Collection:
         dags.add_task(task)
     root.add_collection(dags)
     root.add_collection(Collection.from_module(secret, name="secret"))
+    root.add_task(doctor.doctor)
     return root

@@ -1,0 +1,110 @@
+"""`inv doctor`: which modes are ready, why not, and the command that mends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from gaiaflow.infra.doctor import bundle as zipped
+from gaiaflow.infra.doctor.check import State
+from gaiaflow.infra.doctor.examine import Report, examine
+from gaiaflow.infra.doctor.place import Place
+from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say, say_always
+from gaiaflow.modes import Mode, resolve_mode
+from gaiaflow.project import Project
+
+BUNDLE = "gaiaflow-doctor.zip"
+_ORDER = [State.FAILED.value, State.UNKNOWN.value, State.WARNING.value]
+
+
+@lifecycle_task(
+    optional=["bundle"],
+    help={
+        "mode": "look at what this mode needs: dev, dev_docker, prod_local or prod; else at everything. The "
+        "exit code is that mode's, dev's without one: 0 ready, 3 it lacks something, 1 something is wrong",
+        "json": "print JSON",
+        "fix": "make the repairs that touch nothing outside the project, each after asking; then look again",
+        "yes": "with --fix: do not ask",
+        "bundle": "write a zip of versions, findings, composition and the ends of the logs, without secrets; "
+        f"{BUNDLE} unless named",
+    },
+)
+def doctor(
+    c: Context,
+    mode: str = "",
+    json: bool = False,
+    fix: bool = False,
+    yes: bool = False,
+    bundle: str | None = None,
+) -> None:
+    """Say for each mode whether it is ready, why not, and which command mends it.
+
+    A mode is ready when a task can run there now; what a start makes by itself keeps none from it. Services are
+    asked from this machine, from a container of the stack and from a pod; both are removed again.
+    """
+    chosen = resolve_mode(mode) if mode else None
+    place = Place(Project.find())
+    file = _file(bundle)
+    if c.config.run.dry:
+        _would(fix, file, json)
+        return
+    if file:
+        zipped.refuse(file)
+    if fix:
+        _mend(place.project, yes)
+    with Phases(1).phase("look at the machine, the stack and the cluster"):
+        report = examine(place, chosen)
+    _show(report, json)
+    if file:
+        say(f"wrote {file}: {', '.join(zipped.write(place, report, file))}")
+    if report.exit_code:
+        raise Exit(code=report.exit_code)
+
+
+def _file(bundle: str | bool | None) -> Path | None:
+    """Where the zip goes; Invoke hands on True for an option without its value."""
+    return Path(BUNDLE if bundle is True else bundle).absolute() if bundle else None
+
+
+def _would(fix: bool, file: Path | None, json: bool) -> None:
+    """What --dry leaves out."""
+    told = "would look at this machine and ask the stack from here, a container and a pod: none is started"
+    told += "; would offer repairs" if fix else ""
+    told += f"; would write `{file}`" if file else ""
+    if json:
+        emit_json({"dry": told})
+    else:
+        say_always(told)
+
+
+def _mend(project: Project, yes: bool) -> None:
+    """Offer each repair; to find them nothing is started."""
+    with Phases(1).phase("look for repairs"):
+        offered = examine(Place(project, starts=False)).fixes
+    if not offered:
+        say("nothing to repair")
+    for fix in offered:
+        if confirm(f"{fix.what}?", yes):
+            with Phases(1).phase(fix.what):
+                fix.apply()
+
+
+def _show(report: Report, json: bool) -> None:
+    if json:
+        emit_json(report.as_dict())
+        return
+    rows = [[check.state.value, check.name, check.said, check.hint] for check in report.checks
+            if check.state is not State.OK]  # fmt: skip
+    if rows:
+        emit_table(
+            ["state", "what", "found", "mend it with"], sorted(rows, key=lambda row: _ORDER.index(row[0]))
+        )
+    say(f"{len(report.checks) - len(rows)} of {len(report.checks)} checks are ok")
+    emit_table(["mode", "ready", "what stands in the way"], [_verdict(report, mode) for mode in report.modes])
+
+
+def _verdict(report: Report, mode: Mode) -> list[str]:
+    bad = report.standing_in_the_way(mode)
+    return [mode.value, "no" if bad else "yes", ", ".join(check.name for check in bad)]
