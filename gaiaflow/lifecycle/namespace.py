@@ -11,6 +11,7 @@ from gaiaflow.lifecycle import (
     daggraph,
     dependency,
     dev,
+    doctor,
     export,
     image,
     nodeimage,
