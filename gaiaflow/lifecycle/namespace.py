@@ -11,11 +11,11 @@ from gaiaflow.lifecycle import (
     daggraph,
     dependency,
     dev,
-    doctor,
     export,
     image,
     nodeimage,
     prodlocal,
+    project,
     secret,
 )
 
@@ -36,6 +36,6 @@ def namespace() -> Collection:
     for task in (dagcheck.list_dags, dagcheck.check, dagexplain.explain, daggraph.graph):
         dags.add_task(task)
     root.add_collection(dags)
+    root.add_collection(Collection.from_module(project, name="project"))
     root.add_collection(Collection.from_module(secret, name="secret"))
-    root.add_task(doctor.doctor)
     return root

@@ -52,7 +52,9 @@ def test_the_wheel_carries_what_the_clone_has(wheel: Path) -> None:
         carried = f"gaiaflow/_data/{name}" if name.startswith(("compose", "minikube")) else name
         assert carried in names
     assert not [name for name in names if name.startswith("gaiaflow/example")]
-    assert not [n for n in names if ".env" in Path(n).name and not n.endswith(".example")]
+    template = run("git", "ls-files", "-z", "copier.yml", "gaiaflow/template", cwd=ROOT).split("\0")[:-1]
+    assert {f"gaiaflow/_data/template/{name}" for name in template} <= set(names)
+    assert not [n for n in names if ".env" in Path(n).name and not n.endswith((".example", ".jinja"))]
 
 
 def test_a_project_elsewhere_works_without_a_clone(wheel: Path, tmp_path: Path) -> None:
@@ -69,3 +71,6 @@ def test_a_project_elsewhere_works_without_a_clone(wheel: Path, tmp_path: Path) 
     assert {s["state"] for s in status["services"].values()} == {"stopped"}
     where = "import gaiaflow.infra.shipped as s; print(s.shipped('minikube'), s.shipped('compose'))"
     assert run(python, "-c", where, cwd=project).count("_data") == 2
+    run(env / "bin" / "inv", "project.new", tmp_path / "new", "--defaults", "--examples=no", cwd=project)
+    made, example = tmp_path / "new", ROOT / "gaiaflow" / "example"
+    assert (made / "tasks.py").read_bytes() == (example / "tasks.py").read_bytes()

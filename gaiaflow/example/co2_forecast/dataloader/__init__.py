@@ -1,1 +1,1 @@
-"""Where data comes from: the weekly record, and the monthly series that a run keeps."""
+"""Where data comes from, and how one task hands it to the next."""

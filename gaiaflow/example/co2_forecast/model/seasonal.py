@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from co2_forecast.utils.rounding import rounded
+
 MONTHS = 12
 
 
@@ -36,8 +38,8 @@ class SeasonalTrend:
         return cls(
             start=f"{history.index[0]:%Y-%m}",
             harmonics=harmonics,
-            weights=[round(float(weight), 9) for weight in weights],
-            level=round(float(residuals[-MONTHS:].mean()), 6),
+            weights=[rounded(weight, 9) for weight in weights],
+            level=rounded(residuals[-MONTHS:].mean(), 6),
         )
 
     def predict(self, months: pd.DatetimeIndex) -> pd.Series:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-DIGITS = 4  # the same on every machine
+from co2_forecast.utils.rounding import rounded
 
 
 def rmse(truth: pd.Series, guess: pd.Series) -> float:
     """Root mean square error."""
-    return round(float(np.sqrt(((truth - guess) ** 2).mean())), DIGITS)
+    return rounded(np.sqrt(((truth - guess) ** 2).mean()))
 
 
 def mae(truth: pd.Series, guess: pd.Series) -> float:
     """Mean absolute error."""
-    return round(float((truth - guess).abs().mean()), DIGITS)
+    return rounded((truth - guess).abs().mean())
 
 
 def seasonal_naive(history: pd.Series, months: pd.DatetimeIndex) -> pd.Series:
@@ -26,4 +26,4 @@ def seasonal_naive(history: pd.Series, months: pd.DatetimeIndex) -> pd.Series:
 
 def skill(error: float, naive_error: float) -> float:
     """1 is perfect, 0 no better than the naive forecast."""
-    return round(1 - error / naive_error, DIGITS)
+    return rounded(1 - error / naive_error)

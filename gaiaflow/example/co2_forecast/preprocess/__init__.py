@@ -1,1 +1,1 @@
-"""From raw measurements to the series that the model is trained on."""
+"""From raw data to what the model is trained on."""

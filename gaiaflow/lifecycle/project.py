@@ -1,0 +1,116 @@
+"""`inv project.*`: a project from the template, later versions in it, and gaiaflow in one that exists."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+
+from gaiaflow.errors import UsageError
+from gaiaflow.lifecycle.terminal import confirm, lifecycle_task, say
+
+_ANSWERS = {
+    "name": "the project's name; by default the folder's",
+    "package": "the Python package with the functions that tasks run; by default as the name",
+    "author": "the author's name, for pyproject.toml",
+    "examples": "yes or no: an example in it, a CO2 forecast from data to a registered model",
+    "environment": "what makes the environment to work in: uv, pixi or conda",
+}
+_YES_OR_NO = {"": None, "yes": True, "true": True, "no": False, "false": False}
+
+
+@lifecycle_task(
+    positional=["path"],
+    help={
+        "path": "the folder of the new project; it is made",
+        **_ANSWERS,
+        "template": "address of a git repository with the template; by default this gaiaflow's own",
+        "defaults": "ask nothing: the default for every answer that is not given",
+    },
+)
+def new(
+    c: Context,
+    path: str,
+    name: str = "",
+    package: str = "",
+    author: str = "",
+    examples: str = "",
+    environment: str = "",
+    template: str = "",
+    defaults: bool = False,
+) -> None:
+    """Make a project from the template; asks for the answers that are not given."""
+    from gaiaflow.infra import scaffold
+
+    folder = Path(path).expanduser()
+    answers = _answers(name, package, author, examples, environment)
+    scaffold.check_folder(folder)
+    scaffold.check_answers(answers)
+    ask = not defaults and len([v for v in answers.values() if v not in ("", None)]) < len(answers)
+    if c.config.run.dry:
+        say(f"would make in {folder}:")
+        sys.stdout.write("".join(f"{file}\n" for file in scaffold.preview(folder, answers)))
+        return
+    if ask and not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask on", f"inv project.new {path} --defaults")
+    made = scaffold.create(folder, answers, ask=ask, template=template)
+    say(f"made {len(made)} files in {folder}")
+    say(f"next: cd {folder} && git init && git add . && git commit -m 'From the template' && make setup")
+
+
+@lifecycle_task
+def update(c: Context) -> None:
+    """Bring what a newer template changed into this project; its own changes stay."""
+    from gaiaflow.infra import scaffold
+
+    root = _root()
+    if c.config.run.dry:
+        say(f"would bring the newest template into {root}")
+        return
+    changed = scaffold.update(root)
+    for file in changed:
+        sys.stdout.write(f"{file}\n")
+    say("look at it: git diff; then commit" if changed else "nothing to do: the project is up to date")
+
+
+@lifecycle_task(
+    help={
+        "name": "the project's name; by default as pyproject.toml says, else the folder's",
+        "yes": "add what is missing without asking; the difference is shown all the same",
+    },
+)
+def adopt(c: Context, name: str = "", yes: bool = False) -> None:
+    """Add what gaiaflow needs to the project in this folder: shows it, asks, and overwrites nothing."""
+    from gaiaflow.infra import adoption
+
+    plan = adoption.plan(Path.cwd(), name)
+    sys.stdout.write(adoption.difference(plan))
+    for advice in plan.advice:
+        say(advice)
+    if not plan.additions:
+        say("nothing to add: it is all there")
+        return
+    if c.config.run.dry:
+        say(f"would add {len(plan.additions)} files to {plan.root}")
+        return
+    if confirm(f"add {len(plan.additions)} files to {plan.root}?", yes):
+        adoption.apply(plan)
+        say(f"added; next: cd {plan.root} && inv --list")
+
+
+def _answers(name: str, package: str, author: str, examples: str, environment: str) -> dict[str, Any]:
+    if examples.lower() not in _YES_OR_NO:
+        raise UsageError(f"`--examples` is `{examples}`, not yes or no", "--examples=no")
+    wanted = _YES_OR_NO[examples.lower()]
+    given = {"name": name, "package": package, "author": author, "environment": environment}
+    return {**given, "examples": wanted}
+
+
+def _root() -> Path:
+    """The folder with the answers: this one or the nearest above it; else this one."""
+    from gaiaflow.infra.scaffold import ANSWERS
+
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / ANSWERS).is_file()), here)

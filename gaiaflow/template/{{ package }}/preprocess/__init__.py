@@ -1,0 +1,1 @@
+"""From raw data to what the model is trained on."""

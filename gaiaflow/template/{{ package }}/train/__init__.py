@@ -1,0 +1,1 @@
+"""Training: fits the model, logs it and registers it."""

@@ -1,0 +1,183 @@
+"""Later versions of the template reach a project, by copier alone and by `inv project.update`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.infra import scaffold, templatestore
+
+ROOT = Path(__file__).parents[2]
+WHO = ("-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main")
+MINE = "# mine\n"
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A home without versions and without settings of git."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("COPIER_CACHE_DIR", str(tmp_path / "cache" / "copier"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    for name in [name for name in os.environ if name.startswith("GIT_") and name != "GIT_CONFIG_GLOBAL"]:
+        monkeypatch.delenv(name)
+    return
+
+
+@pytest.fixture
+def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the template that a test may change; gaiaflow takes it for its own."""
+    copied = tmp_path / "template"
+    copied.mkdir()
+    templatestore.copy(ROOT, copied)
+    monkeypatch.setattr(templatestore, "shipped_template", lambda: copied)
+    return copied
+
+
+def git(folder: Path, *argv: str) -> str:
+    done = subprocess.run(
+        ["git", *WHO, *argv], cwd=folder, capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout
+
+
+def keep(folder: Path) -> None:
+    """Everything committed, as a person does before an update."""
+    if not (folder / ".git").exists():
+        git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "kept")
+
+
+def copier(*argv: str | Path) -> None:
+    command = [sys.executable, "-m", "copier", *map(str, argv)]
+    subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+
+
+def next_version(template: Path) -> None:
+    """A template that says something new in one file and has one file more."""
+    file = template / "gaiaflow" / "template" / ".env.example"
+    file.write_text(f"{file.read_text()}\n# new in the template\n")
+    (template / "gaiaflow" / "template" / "{{ package }}" / "added.py").write_text('"""New."""\n')
+
+
+def change(project: Path) -> None:
+    """What the people of the project did meanwhile."""
+    makefile = project / "Makefile"
+    makefile.write_text(makefile.read_text() + MINE)
+    (project / "own.py").write_text(MINE)
+    (project / ".env").write_text("SECRET=1\n")
+    (project / "CHANGES.md").unlink()
+
+
+def check_updated(project: Path) -> None:
+    assert "# new in the template" in (project / ".env.example").read_text()
+    assert (project / "sea" / "added.py").read_text() == '"""New."""\n'
+    assert (project / "Makefile").read_text().endswith(MINE)
+    assert (project / "own.py").read_text() == MINE
+    assert (project / ".env").read_text() == "SECRET=1\n"
+    assert not (project / "CHANGES.md").exists()
+    assert not list(project.rglob("*.rej"))
+    assert "<<<<<<<" not in git(project, "diff")
+
+
+def test_copier_copies_and_updates_straight_from_a_repository(template: Path, tmp_path: Path) -> None:
+    keep(template)
+    git(template, "tag", "v0.1.0")
+    project = tmp_path / "sea"
+    copier("copy", "--defaults", "--data", "examples=false", template, project)
+    assert "_commit: v0.1.0" in (project / scaffold.ANSWERS).read_text()
+    assert 'name = "sea"' in (project / "pyproject.toml").read_text()
+    keep(project)
+    change(project)
+    keep(project)
+    next_version(template)
+    keep(template)
+    git(template, "tag", "v0.2.0")
+    copier("update", "--defaults", project)
+    check_updated(project)
+    assert "_commit: v0.2.0" in (project / scaffold.ANSWERS).read_text()
+
+
+def make(project: Path) -> None:
+    scaffold.create(project, {"examples": False})
+    keep(project)
+
+
+def test_update_brings_the_installed_template_and_leaves_the_projects_own(
+    template: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "sea"
+    make(project)
+    assert scaffold.update(project) == []
+    change(project)
+    keep(project)
+    next_version(template)
+    changed = scaffold.update(project)
+    check_updated(project)
+    assert sorted(changed) == [scaffold.ANSWERS, ".env.example", "sea/added.py"]
+    keep(project)
+    assert scaffold.update(project) == []
+
+
+def test_a_change_in_the_same_place_is_marked_as_a_conflict(template: Path, tmp_path: Path) -> None:
+    project = tmp_path / "sea"
+    make(project)
+    for folder, text in ((project, "ours"), (template / "gaiaflow" / "template", "theirs")):
+        (folder / "tasks.py").write_text(f'"""{text}"""\n')
+    keep(project)
+    assert "tasks.py" in scaffold.update(project)
+    told = (project / "tasks.py").read_text()
+    assert all(mark in told for mark in ("<<<<<<<", "ours", "theirs", ">>>>>>>"))
+
+
+def missing_answers(project: Path) -> None:
+    (project / scaffold.ANSWERS).unlink()
+
+
+def other_machine(_: Path) -> None:
+    shutil.rmtree(Path(templatestore.address()).expanduser())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "said"),
+    [
+        (missing_answers, MissingError, "was not made from the template"),
+        (other_machine, MissingError, r"template version `v0\.1\.0\+\w+`, which this machine does not have"),
+        (change, GaiaflowError, "dirty"),
+    ],
+)
+def test_what_cannot_be_updated_is_refused(
+    template: Path, tmp_path: Path, spoil: Callable[[Path], None], kind: type[GaiaflowError], said: str
+) -> None:
+    project = tmp_path / "sea"
+    make(project)
+    next_version(template)
+    spoil(project)
+    with pytest.raises(kind, match=said):
+        scaffold.update(project)
+
+
+def test_the_versions_of_one_content_are_one(template: Path) -> None:
+    first = templatestore.publish()
+    assert templatestore.publish() == first
+    next_version(template)
+    second = templatestore.publish()
+    assert sorted(templatestore.tags()) == sorted([first, second])
+    assert [tag.partition("+")[0] for tag in (first, second)] == ["v0.1.0", "v0.1.0.post1"]
+
+
+def test_the_versions_have_the_same_address_in_every_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    make(tmp_path / "sea")
+    assert "_src_path: ~/.cache/gaiaflow/template" in (tmp_path / "sea" / scaffold.ANSWERS).read_text()
+    assert scaffold.update(tmp_path / "sea") == []
