@@ -27,21 +27,26 @@ class Speech:
 
     Attributes:
         active: a verb runs; one that it calls speaks as it does.
+        hushed: it was given ``--quiet``.
         emitted: there is data on stdout already.
         held: what quiet kept back; a question shows it first, or nobody knows what is asked.
     """
 
     active: bool = False
-    quiet: bool = False
+    hushed: bool = False
     emitted: bool = False
     held: list[str] = field(default_factory=list)
 
-    def begin(self, quiet: bool) -> None:
-        self.active, self.quiet, self.emitted = True, quiet, False
+    @property
+    def quiet(self) -> bool:
+        return self.hushed or is_on(QUIET)
+
+    def begin(self, hushed: bool) -> None:
+        self.active, self.hushed, self.emitted = True, hushed, False
         self.held.clear()
 
     def end(self) -> None:
-        self.active = self.quiet = self.emitted = False
+        self.active = self.hushed = self.emitted = False
 
 
 speech = Speech()
@@ -55,7 +60,7 @@ def is_on(variable: str) -> bool:
 @contextmanager
 def speaking(quiet: bool) -> Iterator[None]:
     """One verb, from its first word to its last."""
-    speech.begin(quiet or is_on(QUIET))
+    speech.begin(quiet)
     try:
         yield
     finally:

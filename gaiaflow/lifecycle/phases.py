@@ -69,7 +69,7 @@ def _line(now: Phase, begun: float) -> AbstractContextManager[object]:
 
     def shown() -> Text:
         step = f"  {now.step}" if now.step else ""
-        text = f"{now.label} {time.monotonic() - begun:.0f} s{step}"
+        text = f"{now.label} {int(time.monotonic() - begun)} s{step}"
         return Text(text, no_wrap=True, overflow="ellipsis")
 
     return Live(

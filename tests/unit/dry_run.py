@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import os
+import platform
 import sys
 import traceback
 from typing import Any
@@ -45,10 +46,17 @@ class Guard:
     def forbids(self, event: str, arguments: tuple[Any, ...]) -> bool:
         if event == "open":
             path, _, flags = arguments
-            return bool(flags & WRITING) and path != os.devnull
+            return bool(flags & WRITING) and path != os.devnull and not is_temporary(path)
         if event == "socket.connect":
             return bool(arguments[1] != self.engine)
-        return event in STARTS | REACHES | CHANGES
+        if event in CHANGES:
+            return not is_temporary(arguments[0])
+        return event in STARTS | REACHES
+
+
+def is_temporary(path: object) -> bool:
+    """What goes again by itself; the test looks that nothing of it stays."""
+    return str(path).startswith(os.environ["TMPDIR"])
 
 
 def run(guard: Guard, words: list[str]) -> dict[str, Any]:
@@ -67,5 +75,6 @@ def run(guard: Guard, words: list[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    platform.processor()  # asks `uname` once, and keeps the answer; copier wants it when it is imported
     guard = Guard(sys.argv[1])
     json.dump([run(guard, words) for words in json.load(sys.stdin)], sys.stdout)
