@@ -57,23 +57,30 @@ SERVICES: dict[str, Service] = {
 # A second port of s3, not a service of its own.
 S3_CONSOLE = Service("s3-console", 9001, 9001, "/")
 PORTS: dict[str, Service] = {**SERVICES, S3_CONSOLE.name: S3_CONSOLE}
+# Runs only when a model is named: `inv model.serve`. It reads files, so it needs no other service.
+MODEL = Service("model", 5001, 5001, "/ping")
+EVERY: dict[str, Service] = {**SERVICES, MODEL.name: MODEL}
+_ADDRESSES: dict[str, Service] = {**PORTS, MODEL.name: MODEL}
 ALIASES = {"minio": "s3"}
 
 
-def service_names(wanted: list[str] | tuple[str, ...]) -> list[str]:
+def service_names(wanted: list[str] | tuple[str, ...], every: bool = False) -> list[str]:
     """The services meant by names, aliases or ``all``, in the table's order, without what they need.
+
+    Args:
+        every: no name and ``all`` mean the model too, which starts only by its name.
 
     Raises:
         UsageError: a name is unknown.
     """
-    known = [*SERVICES, *ALIASES, ALL]
+    known = [*EVERY, *ALIASES, ALL]
     for name in wanted:
         if name not in known:
             raise UsageError(f"unknown service `{name}`{near_miss(name, known)}", f"one of {', '.join(known)}")
     if not wanted or ALL in wanted:
-        return list(SERVICES)
+        return list(EVERY if every or MODEL.name in wanted else SERVICES)
     meant = {ALIASES.get(name, name) for name in wanted}
-    return [name for name in SERVICES if name in meant]
+    return [name for name in EVERY if name in meant]
 
 
 def with_needs(names: list[str]) -> list[str]:
@@ -84,8 +91,8 @@ def with_needs(names: list[str]) -> list[str]:
         name = todo.pop()
         if name not in found:
             found.add(name)
-            todo += SERVICES[name].needs
-    return [name for name in SERVICES if name in found]
+            todo += EVERY[name].needs
+    return [name for name in EVERY if name in found]
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ class Endpoints:
     """The addresses of one running stack.
 
     Attributes:
-        ports: the host's port of each entry of PORTS.
+        ports: the host's port of each entry of PORTS, and of the model once one is served.
         gateway: the name or address under which pods of the local cluster reach the host.
     """
 
@@ -102,11 +109,12 @@ class Endpoints:
 
     def url(self, name: str, vantage: Vantage = Vantage.HOST) -> str:
         """``http://host:port`` of a service as the vantage point sees it."""
-        entry = PORTS[name]
+        entry = _ADDRESSES[name]
+        outer = self.ports[name] if name in PORTS else self.ports.get(name, entry.port)
         host, port = {
-            Vantage.HOST: (LOOPBACK, self.ports[name]),
+            Vantage.HOST: (LOOPBACK, outer),
             Vantage.CONTAINER: (name.partition("-")[0], entry.inner_port),
-            Vantage.POD: (self.gateway, self.ports[name]),
+            Vantage.POD: (self.gateway, outer),
         }[vantage]
         return f"http://{host}:{port}"
 

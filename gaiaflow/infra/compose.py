@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from gaiaflow.endpoints import SERVICES, Endpoints
+from gaiaflow.endpoints import EVERY, SERVICES, Endpoints
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError
 from gaiaflow.infra import (
     access,
@@ -15,6 +15,7 @@ from gaiaflow.infra import (
     containers,
     dependency,
     health,
+    model,
     orphan,
     ports,
     process,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 UP_SECONDS = 900
-_NEEDS_ENVIRONMENT = {"airflow", "jupyter"}
+_NEEDS_ENVIRONMENT = {"airflow", "jupyter", "model"}
 
 
 class Compose:
@@ -183,7 +184,7 @@ class Compose:
             if time.monotonic() > deadline:
                 waiting = [part for part in PARTS[service] if part in found and found[part].health != "healthy"]
                 raise StillStartingError(
-                    f"`{service}` does not answer yet at {url}{SERVICES[service].health}; it goes on starting, "
+                    f"`{service}` does not answer yet at {url}{EVERY[service].health}; it goes on starting, "
                     f"waiting for {', '.join(waiting) or service}",
                     f"inv dev.status, or inv dev.logs --service {service}",
                 )
@@ -242,7 +243,8 @@ class Compose:
             found = {c.part: c for c in self._containers()}
         except MissingError as error:  # without an engine no container runs
             return [ServiceStatus(name, "stopped", endpoints.url(name), error.message) for name in SERVICES]
-        return [containers.status(service, found, endpoints) for service in SERVICES]
+        shown = (*SERVICES, *model.served(self.project))
+        return model.shown(self.project, {name: containers.status(name, found, endpoints) for name in shown})
 
     def logs(self, services: list[str], lines: int, follow: bool) -> Iterator[str]:
         parts = [part for service in services for part in PARTS[service]]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gaiaflow.commit import tree_commit
-from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK, PORTS, Endpoints, Vantage
+from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK, MODEL, PORTS, Endpoints, Vantage
 from gaiaflow.errors import UsageError, near_miss
-from gaiaflow.infra import airflow, keys, mlflow, privatefile, process, s3, stackimage, target, taskenv
+from gaiaflow.infra import airflow, keys, mlflow, model, privatefile, process, s3, stackimage, target, taskenv
 from gaiaflow.infra.docker import engine_address
+from gaiaflow.infra.handover import hand_over, owner, write_env_file
 from gaiaflow.infra.keys import USER
 from gaiaflow.infra.shipped import shipped
 from gaiaflow.infra.stack import BUCKET, REGION, unsteered
@@ -21,18 +21,17 @@ from gaiaflow.project import Project
 
 PROVIDERS = ("seaweedfs", "minio", "external")
 DEV_DOCKER = "dev_docker"
-# Used where the host's user is root: no container of the stack runs as that.
-OTHER_UID = 10001
 _AIRFLOW_HOME = Path("/opt/airflow")
 _KEYS = Path("/opt/gaiaflow/keys")
 _POSTGRES = {"POSTGRES_USER": "gaiaflow", "POSTGRES_DB": "airflow"}
+_MODEL = Path("/opt/gaiaflow/model")
 _PYTHON = "/opt/env/current/bin/python"
 # What the project's tree is at, for Airflow in containers without git; a variable would make them anew.
 _COMMIT = "commit"
 # The site's own choices, handed on as they are.
 _CHOICES = ("GAIAFLOW_POSTGRES_IMAGE", "GAIAFLOW_S3_IMAGE")
 _MEMORY = tuple(
-    f"GAIAFLOW_{name}_MEMORY" for name in ("AIRFLOW", "TASKS", "POSTGRES", "MLFLOW", "S3", "JUPYTER")
+    f"GAIAFLOW_{name}_MEMORY" for name in ("AIRFLOW", "TASKS", "POSTGRES", "MLFLOW", "S3", "JUPYTER", "MODEL")
 )
 
 
@@ -98,7 +97,7 @@ class Composition:
             **unsteered(),
             **images,
             **{name: value for name, value in chosen.items() if value},
-            **{PORTS[name].variable: str(port) for name, port in self.ports.items()},
+            **{{**PORTS, MODEL.name: MODEL}[name].variable: str(port) for name, port in self.ports.items()},
             **_socket(),
             "GAIAFLOW_PROJECT_ID": self.project.id,
             "GAIAFLOW_PROJECT": str(self.project.root),
@@ -130,6 +129,7 @@ class Composition:
             ("mlflow", self._mlflow()),
             ("s3", self._s3()),
             ("jupyter", self._jupyter()),
+            ("model", {**self.task_environment(), **model.location(self.project, _MODEL)}),
         ):
             write_env_file(self.home / f"{name}.env", values)
         folder = self.folder("airflow")
@@ -168,8 +168,10 @@ class Composition:
         return privatefile.folder(self.home / name)
 
     def _handed_over(self) -> list[Path]:
-        """Folders of others that Airflow's processes read: local secrets, and what the local cluster left."""
-        return [privatefile.folder(self.project.home / name) for name in ("secrets", target.FOLDER)]
+        """Folders of others that containers read: local secrets, what the local cluster left, the model."""
+        return [
+            privatefile.folder(self.project.home / name) for name in ("secrets", target.FOLDER, model.FOLDER)
+        ]
 
     def make_certificates(self) -> None:
         """What closes SeaweedFS's inner connections; made once, in its own image, without a network."""
@@ -279,28 +281,6 @@ class Composition:
         }
         token = keys.load(self.project).jupyter_token
         return {**self.task_environment(), **folders, "JUPYTER_TOKEN": token, "GAIAFLOW_MODE": "dev"}
-
-
-def owner() -> tuple[int, int]:
-    """The user and group that the containers run as: the host's, or another where that is root."""
-    return (os.getuid(), os.getgid()) if os.getuid() else (OTHER_UID, 0)
-
-
-def hand_over(folder: Path) -> None:
-    """Let the containers' user read a folder: it is theirs already, but where the host's user is root."""
-    uid, gid = owner()
-    for path in [folder, *folder.rglob("*")] if uid != os.getuid() else []:
-        os.chown(path, uid, gid, follow_symlinks=False)
-
-
-def write_env_file(file: Path, values: Mapping[str, str]) -> Path:
-    """A file for Compose's ``env_file``, 0600: single quotes keep every character but the quote itself."""
-    lines = [f"{name}='{value}'\n" for name, value in values.items() if "'" not in value and "\n" not in value]
-    if len(lines) != len(values):
-        raise UsageError(
-            "a path or a value of the stack has a quote or a line break in it", "rename the folder"
-        )
-    return privatefile.write(file, "".join(lines))
 
 
 def _socket() -> dict[str, str]:

@@ -28,6 +28,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "airflow-triggerer",
     ),
     "jupyter": ("jupyter",),
+    "model": ("model",),
 }
 ONCE = {"databases", "bucket", "s3-volume", "environment"}
 # Exit codes of what was stopped: it ended by itself when asked, or by SIGINT, SIGKILL, SIGTERM.

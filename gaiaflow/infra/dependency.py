@@ -11,9 +11,10 @@ import secrets
 from contextlib import closing
 
 from gaiaflow.infra import orphan, privatefile, process
-from gaiaflow.infra.composition import Composition, hand_over
+from gaiaflow.infra.composition import Composition
 from gaiaflow.infra.docker import connect
 from gaiaflow.infra.environment import LOCKS, merge_pins
+from gaiaflow.infra.handover import hand_over
 from gaiaflow.infra.image import DEFAULT_PYTHON_IMAGE, PYTHON_IMAGE
 from gaiaflow.infra.requirement import requirements
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from gaiaflow.endpoints import PORTS, SERVICES, Endpoints
+from gaiaflow.endpoints import EVERY, MODEL, PORTS, SERVICES, Endpoints
 from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
 from gaiaflow.infra import (
     access,
@@ -20,6 +20,7 @@ from gaiaflow.infra import (
     jupyter,
     keys,
     mlflow,
+    model,
     orphan,
     ports,
     privatefile,
@@ -40,15 +41,17 @@ _PARTS = {
     "mlflow": (None, mlflow.programs, ("services",)),
     "airflow": (airflow.prepare, airflow.programs, ("airflow", "project")),
     "jupyter": (None, jupyter.programs, ("project",)),
+    "model": (None, model.programs, ("project",)),
 }
 _NAMES = {
     "s3": ("s3",),
     "mlflow": ("mlflow",),
     "airflow": ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"),
     "jupyter": ("jupyter",),
+    "model": ("model",),
 }
 # Quick ones first: Airflow's migration then runs while they come up.
-_LAUNCH_ORDER = ("s3", "mlflow", "jupyter", "airflow")
+_LAUNCH_ORDER = ("s3", "mlflow", "jupyter", "model", "airflow")
 
 
 class Embedded:
@@ -99,7 +102,7 @@ class Embedded:
         """Decide on the ports; refuse before anything has started."""
         up = self._running_services()
         if not up:
-            self._sweep(list(SERVICES))
+            self._sweep(list(EVERY))
         mode = stackmode.settle(self.project, options.mode, "airflow" in up)
         began = stackmode.began(self.project, "airflow" in up)
         settled, inner = self._ports(options, up)
@@ -111,7 +114,7 @@ class Embedded:
         kept = state.read(self.project)
         old: dict[str, int] = kept.get("ports", {})
         wanted = {**ports.wanted(self.project, {}), **(old if up else {}), **options.ports}
-        fixed = {name: old[name] for name in PORTS if _service(name) in up and name in old}
+        fixed = {name: old[name] for name in (*PORTS, MODEL.name) if _service(name) in up and name in old}
         for name, port in fixed.items():
             if options.ports.get(name, port) != port:
                 raise UsageError(
@@ -148,7 +151,7 @@ class Embedded:
             self._raise_if_dead(stack, pids)
             if time.monotonic() > deadline:
                 raise StillStartingError(
-                    f"`{service}` does not answer yet at {url}{SERVICES[service].health}; it goes on starting",
+                    f"`{service}` does not answer yet at {url}{EVERY[service].health}; it goes on starting",
                     f"inv dev.status, or inv dev.logs --service {service}",
                 )
             time.sleep(0.3)
@@ -220,7 +223,11 @@ class Embedded:
 
     def status(self) -> list[ServiceStatus]:
         states, endpoints = self.supervisor.states(), self.endpoints()
-        return [_status(service, [states.get(n) for n in _NAMES[service]], endpoints) for service in SERVICES]
+        rows = {
+            name: _status(name, [states.get(n) for n in _NAMES[name]], endpoints)
+            for name in (*SERVICES, *model.served(self.project))
+        }
+        return model.shown(self.project, rows)
 
     def logs(self, services: list[str], lines: int, follow: bool) -> Iterator[str]:
         files = {name: self.supervisor.log(name) for service in services for name in _NAMES[service]}
@@ -286,7 +293,7 @@ def _status(service: str, states: list[ProcessState | None], endpoints: Endpoint
         return ServiceStatus(service, "stopped", url)
     if health.answers(service, url):
         return ServiceStatus(service, "running", url)
-    return ServiceStatus(service, "starting", url, f"no answer yet at {SERVICES[service].health}")
+    return ServiceStatus(service, "starting", url, f"no answer yet at {EVERY[service].health}")
 
 
 def _holdings(folders: list[Path]) -> list[Holding]:

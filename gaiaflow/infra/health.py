@@ -6,7 +6,7 @@ import json
 import urllib.error
 import urllib.request
 
-from gaiaflow.endpoints import SERVICES
+from gaiaflow.endpoints import EVERY
 
 # A proxy of the user's has no business between this machine and itself.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -15,7 +15,7 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def answers(service: str, url: str, timeout: float = 3) -> bool:
     """Whether the service at the address is up; Airflow is when all of its parts are."""
     try:
-        with _opener.open(url + SERVICES[service].health, timeout=timeout) as response:
+        with _opener.open(url + EVERY[service].health, timeout=timeout) as response:
             body = response.read(65536)
     except (OSError, ValueError, urllib.error.URLError):
         return False

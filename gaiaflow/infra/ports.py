@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from gaiaflow.endpoints import LOOPBACK, PORTS
+from gaiaflow.endpoints import LOOPBACK, PORTS, Service
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.process import name_of
 from gaiaflow.project import Project
@@ -34,11 +34,11 @@ def is_free(port: int) -> bool:
 
 def wanted(project: Project, flags: Mapping[str, int]) -> dict[str, int]:
     """Each service's port: the flag, then the variable, then the table."""
-    return {name: flags.get(name) or _from_variable(project, name) for name in PORTS}
+    return {name: flags.get(name) or from_variable(project, PORTS[name]) for name in PORTS}
 
 
-def _from_variable(project: Project, name: str) -> int:
-    entry = PORTS[name]
+def from_variable(project: Project, entry: Service) -> int:
+    """The port of a service: the variable, then the table."""
     text = project.setting(entry.variable, str(entry.port))
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise UsageError(f"`{entry.variable}` is `{text}`: not a port", f"export {entry.variable}={entry.port}")

@@ -27,6 +27,7 @@ NEEDED = {
     "mlflow": ("services", "airflow"),
     "airflow": ("airflow", "environment"),
     "jupyter": ("environment",),
+    "model": ("environment",),
 }
 TARGETS = ("services", "airflow", "environment")
 KIND = "stack"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from gaiaflow.endpoints import PORTS, service_names, with_needs
+from gaiaflow.endpoints import MODEL, PORTS, service_names, with_needs
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import backends, stackmode
+from gaiaflow.infra import backends, model, stackmode
 from gaiaflow.infra.backend import Backend, Credential, Holding, StartOptions
 from gaiaflow.infra.docker import engine_answers
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
 
-_SERVICE = "a service: airflow, mlflow, s3 (or minio), jupyter, all; may be repeated"
+_SERVICE = (
+    "a service: airflow, mlflow, s3 (or minio), jupyter, model (after inv model.serve), all; may be repeated"
+)
 _START_HELP = {
     "service": f"{_SERVICE}; what it needs comes along",
     "backend": "auto, embedded or docker",
@@ -62,6 +64,8 @@ def start(
     given = {name: port for name, port in flags.items() if port}
     extras = tuple(with_ or ())
     names = with_needs(service_names(service))
+    if MODEL.name in names:
+        given[MODEL.name] = model.port(Project.find())
     options = StartOptions(names, given, auto_ports, wait, extras, docker_build, cache, force_new, mode)
     chosen, why = backends.choose(Project.find(), backend, engine_answers)
     say(f"backend {chosen.name}: {why}")
@@ -86,7 +90,7 @@ def stop(c: Context, service: list[str], delete_volume: bool = False, yes: bool 
     agreed = bool(held) and _named(c, held, yes)
     if held and not agreed and not c.config.run.dry:
         return
-    _stop(c, chosen, service_names(service))
+    _stop(c, chosen, service_names(service, every=True))
     if agreed:
         chosen.remove(held)
         say("removed")
@@ -155,7 +159,7 @@ def logs(c: Context, service: list[str], lines: int = 50, follow: bool = False, 
     if follow and json:
         raise UsageError("`--follow` and `--json` do not go together", "inv dev.logs --json")
     chosen = _current()
-    names = service_names(service)
+    names = service_names(service, every=True)
     found = chosen.logs(names, lines, follow) if chosen else iter(())
     if json:
         emit_json({"lines": list(found)})
@@ -187,7 +191,7 @@ def cleanup(c: Context, yes: bool = False) -> None:
         say("nothing to remove")
         return
     if _named(c, held, yes):
-        _stop(c, chosen, service_names([]))
+        _stop(c, chosen, service_names([], every=True))
         chosen.remove(held)
         say("removed")
 

@@ -13,6 +13,7 @@ from gaiaflow.lifecycle import (
     dev,
     export,
     image,
+    model,
     nodeimage,
     prodlocal,
     project,
@@ -37,5 +38,6 @@ def namespace() -> Collection:
         dags.add_task(task)
     root.add_collection(dags)
     root.add_collection(Collection.from_module(project, name="project"))
+    root.add_collection(Collection.from_module(model, name="model"))
     root.add_collection(Collection.from_module(secret, name="secret"))
     return root

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from gaiaflow.endpoints import SERVICES, Endpoints
+from gaiaflow.endpoints import EVERY, Endpoints
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import composition, containers, dependency, health
+from gaiaflow.infra import composition, containers, dependency, handover, health
 from gaiaflow.infra.backend import StartOptions
 from gaiaflow.infra.compose import Compose
 from gaiaflow.infra.composition import Composition
@@ -49,7 +49,7 @@ ALL = ("compose.yml", "s3-seaweedfs.yml", "dev_docker.yml")
 
 def test_every_part_of_every_service_is_in_the_files() -> None:
     assert {part for parts in PARTS.values() for part in parts} <= set(services(*ALL))
-    assert set(PARTS) == set(SERVICES) == set(NEEDED)
+    assert set(PARTS) == set(EVERY) == set(NEEDED)
 
 
 @pytest.mark.parametrize("file", [*ALL, "s3-minio.yml"])
@@ -171,11 +171,11 @@ def test_unknown_extra_is_refused(project: Project, monkeypatch: pytest.MonkeyPa
 
 
 def test_root_is_replaced_by_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(composition.os, "getuid", lambda: 0)
-    assert composition.owner() == (10001, 0)
-    monkeypatch.setattr(composition.os, "getuid", lambda: 1000)
-    monkeypatch.setattr(composition.os, "getgid", lambda: 1001)
-    assert composition.owner() == (1000, 1001)
+    monkeypatch.setattr(handover.os, "getuid", lambda: 0)
+    assert handover.owner() == (10001, 0)
+    monkeypatch.setattr(handover.os, "getuid", lambda: 1000)
+    monkeypatch.setattr(handover.os, "getgid", lambda: 1001)
+    assert handover.owner() == (1000, 1001)
 
 
 def test_folder_closed_to_the_containers_user_is_refused(
@@ -189,7 +189,7 @@ def test_folder_closed_to_the_containers_user_is_refused(
 
 def test_quote_in_a_value_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="quote"):
-        composition.write_env_file(tmp_path / "x.env", {"A": "it's"})
+        handover.write_env_file(tmp_path / "x.env", {"A": "it's"})
 
 
 def test_images_are_built_only_for_what_is_started() -> None:
