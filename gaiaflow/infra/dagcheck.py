@@ -55,7 +55,6 @@ class Checked:
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "schema": 1,
             "ok": self.ok,
             "dags": [{"dag": d["dag"], "file": d["file"], "tasks": len(d["tasks"])} for d in self.dags],
             "files": [{"file": file, "cost": cost} for file, cost in sorted(self.costs.items())],

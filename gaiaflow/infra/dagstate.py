@@ -33,12 +33,17 @@ def find_run(api: AirflowApi, dag: str, run: str) -> dict[str, Any]:
     """A run of a DAG; ``latest`` is the one that began last.
 
     Raises:
-        UsageError: there is none of that id.
+        UsageError: there is none of that id, or no such DAG.
+        MissingError: the DAG has not run yet.
     """
     try:
         runs = api.runs(dag)
     except NotFoundError:
-        raise MissingError(f"Airflow has no DAG `{dag}` yet", f"inv dag.run {dag}") from None
+        known = sorted(api.dag_ids())
+        raise UsageError(
+            f"Airflow has no DAG `{dag}`{near_miss(dag, known)}",
+            f"there is {', '.join(known) or 'none at all'}",
+        ) from None
     if not runs:
         raise MissingError(f"DAG `{dag}` has not run yet", f"inv dag.run {dag}")
     found = runs[0] if run == LATEST else next((r for r in runs if r["dag_run_id"] == run), None)

@@ -35,7 +35,7 @@ def list_dags(_c: Context, mode: str = "", json: bool = False) -> None:
     states = dagstate.last_states(project)
     rows = [_listed(dag, states.get(dag["dag"])) for dag in found["dags"]]
     if json:
-        emit_json({"schema": 1, "dags": rows, "errors": found["errors"]})
+        emit_json({"dags": rows, "errors": found["errors"]})
         return
     columns = ["dag", "file", "tasks", "modes", "schedule", "last run"]
     emit_table(columns, [[_text(row[name.replace(" ", "_")]) for name in columns] for row in rows])

@@ -9,6 +9,7 @@ from gaiaflow.lifecycle import (
     dagcheck,
     dagexplain,
     daggraph,
+    dagreplay,
     dependency,
     dev,
     export,
@@ -34,7 +35,7 @@ def namespace() -> Collection:
         cluster.add_task(task)
     root.add_collection(cluster)
     dags = Collection.from_module(dag, name="dag")
-    for task in (dagcheck.list_dags, dagcheck.check, dagexplain.explain, daggraph.graph):
+    for task in (dagcheck.list_dags, dagcheck.check, dagexplain.explain, daggraph.graph, dagreplay.replay):
         dags.add_task(task)
     root.add_collection(dags)
     root.add_collection(Collection.from_module(project, name="project"))
