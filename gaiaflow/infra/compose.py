@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from gaiaflow.endpoints import EVERY, SERVICES, Endpoints
-from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError
+from gaiaflow.endpoints import SERVICES, Endpoints
+from gaiaflow.errors import GaiaflowError, MissingError, UsageError
 from gaiaflow.infra import (
     access,
     belongings,
@@ -23,7 +23,7 @@ from gaiaflow.infra import (
     stackmode,
     state,
 )
-from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions
+from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions, Tell
 from gaiaflow.infra.composition import DEV_DOCKER, Composition
 from gaiaflow.infra.containers import ONCE, PARTS, Container
 from gaiaflow.project import Project
@@ -60,18 +60,18 @@ class Compose:
     def _start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with phase("ports and keys"):
             composition = self._settle(options)
-        with phase("images"):
-            self._build(composition, options)
+        with phase("images") as tell:
+            self._build(composition, options, tell)
         if _NEEDS_ENVIRONMENT & set(options.services):
             with phase("environment project"):
                 dependency.ensure(composition)
-        with phase("containers"):
-            begun = self._up(composition, options)
+        with phase("containers") as tell:
+            begun = self._up(composition, options, tell)
         deadline = time.monotonic() + options.wait
         try:
             for service in self._awaited(composition, options.services):
-                with phase(f"{service} answers"):
-                    self._await(composition, service, begun, deadline)
+                with phase(f"{service} answers") as tell:
+                    self._await(composition, service, begun, deadline, tell)
         except KeyboardInterrupt:
             self._stop_parts(begun)
             raise
@@ -122,15 +122,15 @@ class Compose:
         kept = state.read(self.project)
         return kept if kept.get("backend") == self.name else {}
 
-    def _build(self, composition: Composition, options: StartOptions) -> None:
+    def _build(self, composition: Composition, options: StartOptions, tell: Tell) -> None:
         needed = stackimage.needed(options.services)
         missing = needed if options.docker_build else stackimage.missing(self.project, options.services)
         if missing:
-            stackimage.build(self.project, missing, cache=options.cache or not options.docker_build)
+            stackimage.build(self.project, missing, options.cache or not options.docker_build, tell)
         if "s3" in options.services:
             composition.make_certificates()
 
-    def _up(self, composition: Composition, options: StartOptions) -> set[str]:
+    def _up(self, composition: Composition, options: StartOptions, tell: Tell) -> set[str]:
         """Start the containers; the names of those that this call began."""
         running = {c.part for c in self._containers() if c.state == "running"}
         parts = self._parts(composition, options.services)
@@ -140,7 +140,7 @@ class Compose:
             return set()
         flags = ["--force-recreate"] if options.force_new else []
         try:
-            self._compose(composition, "up", "--detach", "--no-build", *flags, *parts)
+            self._compose(composition, "up", "--detach", "--no-build", *flags, *parts, tell=tell)
             self._remember(composition, made, stackmode.kept_began(self.project))
         except GaiaflowError as error:
             # Before the stop, or what it had to kill looks like what failed.
@@ -172,9 +172,12 @@ class Compose:
             f"docker logs {failed.name}",
         )
 
-    def _await(self, composition: Composition, service: str, begun: set[str], deadline: float) -> None:
+    def _await(
+        self, composition: Composition, service: str, begun: set[str], deadline: float, tell: Tell
+    ) -> None:
         url = composition.endpoints.url(service)
-        while not health.answers(service, url):
+        while parts := health.lacking(service, url):
+            tell(health.waiting(parts))
             found = {c.part: c for c in self._containers()}
             dead = next((c for part, c in found.items() if part in begun and c.failed), None)
             if dead:
@@ -182,12 +185,7 @@ class Compose:
                 self._stop_parts(begun)
                 raise error
             if time.monotonic() > deadline:
-                waiting = [part for part in PARTS[service] if part in found and found[part].health != "healthy"]
-                raise StillStartingError(
-                    f"`{service}` does not answer yet at {url}{EVERY[service].health}; it goes on starting, "
-                    f"waiting for {', '.join(waiting) or service}",
-                    f"inv dev.status, or inv dev.logs --service {service}",
-                )
+                raise health.still_starting(service, url, parts)
             time.sleep(0.5)
 
     def _awaited(self, composition: Composition, services: Iterable[str]) -> list[str]:
@@ -219,10 +217,11 @@ class Compose:
         if running:
             self._compose(self._composition(), "stop", *running)
 
-    def _compose(self, composition: Composition, *arguments: str) -> process.Output:
+    def _compose(self, composition: Composition, *arguments: str, tell: Tell | None = None) -> process.Output:
         hint = "docker compose version" if arguments[0] == "up" else ""
         env = {**composition.variables(), **orphan.mark(self.project.id)}
-        return process.run(composition.command(*arguments), env=env, timeout=UP_SECONDS, hint=hint)
+        command = composition.command(*arguments)
+        return process.run(command, env=env, timeout=UP_SECONDS, hint=hint, tell=tell)
 
     def _composition(self) -> Composition:
         mode = stackmode.kept(self.project)

@@ -19,7 +19,7 @@ from gaiaflow.infra.image import DEFAULT_PYTHON_IMAGE, PYTHON_IMAGE
 from gaiaflow.infra.requirement import requirements
 
 TIMEOUT = 1800
-_RECORD = "environment.json"
+RECORD = "environment.json"
 _PROJECT = """
 uv venv --quiet --python python3 "/opt/env/$0"
 if [ -s /opt/requirements/project.txt ]; then
@@ -43,7 +43,7 @@ done
 
 def is_current(composition: Composition) -> bool:
     """Whether the environment was made of what the project asks for now."""
-    return privatefile.read_json(composition.home / _RECORD) == _wanted(composition)
+    return privatefile.read_json(composition.home / RECORD) == _wanted(composition)
 
 
 def ensure(composition: Composition) -> bool:
@@ -65,7 +65,7 @@ def ensure(composition: Composition) -> bool:
     privatefile.write(folder / "constraints.txt", merge_pins(frozen, _jupyter_lock()))
     hand_over(folder)
     _run(composition, _JUPYTER, name)
-    privatefile.write_json(composition.home / _RECORD, _wanted(composition))
+    privatefile.write_json(composition.home / RECORD, _wanted(composition))
     return True
 
 

@@ -29,7 +29,7 @@ from gaiaflow.infra import (
     stackmode,
     state,
 )
-from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions
+from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions, Tell
 from gaiaflow.infra.logfile import follow_files, last_lines
 from gaiaflow.infra.stack import MARK, Stack
 from gaiaflow.infra.supervisor import ProcessState, Supervisor
@@ -67,7 +67,7 @@ class Embedded:
     # Start
 
     def phases(self, options: StartOptions) -> int:
-        return 2 + len(_environments(options.services)) + len(options.services)
+        return 2 + len(environments_of(options.services)) + len(options.services)
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with self._alone():
@@ -82,15 +82,15 @@ class Embedded:
     def _start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with phase("ports and keys"):
             stack = self._settle(options)
-        for name in _environments(options.services):
+        for name in environments_of(options.services):
             with phase(f"environment {name}"):
                 environment.ensure_environment(self.project, name)
         try:
             pids = self._launch_all(stack, options.services, phase)
             deadline = time.monotonic() + options.wait
             for service in options.services:
-                with phase(f"{service} answers"):
-                    self._await(stack, service, pids, deadline)
+                with phase(f"{service} answers") as tell:
+                    self._await(stack, service, pids, deadline, tell)
         except StillStartingError:
             raise
         except (GaiaflowError, OSError, KeyboardInterrupt):
@@ -145,15 +145,13 @@ class Embedded:
         for program in programs(stack):
             self.supervisor.start(program)
 
-    def _await(self, stack: Stack, service: str, pids: dict[str, int], deadline: float) -> None:
+    def _await(self, stack: Stack, service: str, pids: dict[str, int], deadline: float, tell: Tell) -> None:
         url = stack.endpoints.url(service)
-        while not (health.answers(service, url) and self._is_ours(service, stack.ports[service])):
+        while (parts := health.lacking(service, url)) or not self._is_ours(service, stack.ports[service]):
+            tell(health.waiting(parts or [service]))
             self._raise_if_dead(stack, pids)
             if time.monotonic() > deadline:
-                raise StillStartingError(
-                    f"`{service}` does not answer yet at {url}{EVERY[service].health}; it goes on starting",
-                    f"inv dev.status, or inv dev.logs --service {service}",
-                )
+                raise health.still_starting(service, url, parts or [service])
             time.sleep(0.3)
         self._raise_if_dead(stack, pids)
 
@@ -274,7 +272,7 @@ class Embedded:
             yield
 
 
-def _environments(services: list[str]) -> list[str]:
+def environments_of(services: list[str]) -> list[str]:
     needed = {name for service in services for name in _PARTS[service][2]}
     return [name for name in environment.NAMES if name in needed]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 
 from gaiaflow.endpoints import EVERY
+from gaiaflow.errors import StillStartingError
 
 # A proxy of the user's has no business between this machine and itself.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -14,12 +16,31 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def answers(service: str, url: str, timeout: float = 3) -> bool:
     """Whether the service at the address is up; Airflow is when all of its parts are."""
+    return not lacking(service, url, timeout)
+
+
+def lacking(service: str, url: str, timeout: float = 3) -> list[str]:
+    """What of the service at the address is not up yet, as a person calls it."""
     try:
         with _opener.open(url + EVERY[service].health, timeout=timeout) as response:
             body = response.read(65536)
     except (OSError, ValueError, urllib.error.URLError):
-        return False
-    return service != "airflow" or not unhealthy(body)
+        return ["airflow api-server"] if service == "airflow" else [service]
+    return [f"airflow {part.replace('_', '-')}" for part in unhealthy(body)] if service == "airflow" else []
+
+
+def waiting(parts: Sequence[str]) -> str:
+    """What a wait is for, in words."""
+    return f"waiting for {', '.join(parts)}"
+
+
+def still_starting(service: str, url: str, parts: Sequence[str]) -> StillStartingError:
+    """The end of the patience with a service, which goes on without us."""
+    return StillStartingError(
+        f"`{service}` does not answer yet at {url}{EVERY[service].health}; it goes on starting, "
+        f"{waiting(parts)}",
+        f"inv dev.status, or inv dev.logs --service {service}",
+    )
 
 
 def unhealthy(body: bytes) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import gaiaflow
 from gaiaflow.infra import certificates
+from gaiaflow.infra.backend import Tell, silent
 from gaiaflow.infra.build_context import copy_tree, digest
 from gaiaflow.infra.docker import PROJECT_LABEL, connect
 from gaiaflow.infra.environment import LOCKS
@@ -55,7 +56,7 @@ def needed(services: list[str]) -> list[str]:
     return [target for target in TARGETS if any(target in NEEDED[service] for service in services)]
 
 
-def build(project: Project, targets: list[str], cache: bool = True) -> None:
+def build(project: Project, targets: list[str], cache: bool = True, tell: Tell = silent) -> None:
     """Build the images of these targets; older ones of the project go when nothing uses them.
 
     Raises:
@@ -68,7 +69,7 @@ def build(project: Project, targets: list[str], cache: bool = True) -> None:
             labels = {PROJECT_LABEL: project.id, KIND_LABEL: KIND}
             extra = ["--target", target]
             run_build(f"the stack's image `{target}`", folder, folder / "Dockerfile", [wanted[target]], labels,
-                      arguments, not cache, extra)  # fmt: skip
+                      arguments, not cache, extra, tell)  # fmt: skip
     _remove_older(project, wanted)
 
 

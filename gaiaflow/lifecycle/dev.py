@@ -6,10 +6,11 @@ from invoke.context import Context
 
 from gaiaflow.endpoints import MODEL, PORTS, service_names, with_needs
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import backends, model, stackmode
+from gaiaflow.infra import backends, model, stackmode, timings
 from gaiaflow.infra.backend import Backend, Credential, Holding, StartOptions
 from gaiaflow.infra.docker import engine_answers
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
+from gaiaflow.lifecycle.timing import timed
 from gaiaflow.project import Project
 
 _SERVICE = (
@@ -71,7 +72,7 @@ def start(
     say(f"backend {chosen.name}: {why}")
     if chosen.name == "embedded" and (extras or docker_build or cache or force_new):
         say("--with, --docker-build, --cache and --force-new say nothing to the backend embedded")
-    _start(c, chosen, options)
+    _start(c, chosen, options, "dev.start")
 
 
 @lifecycle_task(
@@ -126,7 +127,7 @@ def restart(
     _stop(c, chosen, names)
     needed = with_needs(names)
     options = StartOptions(needed, ports, False, wait, extras, docker_build, cache, force_new, mode)
-    _start(c, chosen, options)
+    _start(c, chosen, options, "dev.restart")
 
 
 @lifecycle_task(reads=True, help={"json": "print JSON"})
@@ -204,11 +205,14 @@ def _current() -> Backend | None:
     return backends.current(Project.find())
 
 
-def _start(c: Context, backend: Backend, options: StartOptions) -> None:
+def _start(c: Context, backend: Backend, options: StartOptions, verb: str) -> None:
     if c.config.run.dry:
         say(f"would start {', '.join(options.services)} on the backend {backend.name}")
         return
-    backend.start(options, Phases(backend.phases(options)).phase)
+    project, phases = Project.find(), Phases(backend.phases(options))
+    cold = timings.is_cold(project, backend.name, options)
+    with timed(project, verb, backend.name, cold, [phases]):
+        backend.start(options, phases.phase)
     shown = set(options.services)
     rows = [[r.service, r.url, r.user, str(r.place) if r.secret else ""] for r in backend.credentials()]
     emit_table(

@@ -6,6 +6,7 @@ from invoke.context import Context
 
 from gaiaflow.infra import image as images
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
+from gaiaflow.lifecycle.timing import timed
 from gaiaflow.project import Project
 
 
@@ -26,7 +27,8 @@ def dockerize(
     if c.config.run.dry:
         say(f"would build `{name}` from {dockerfile or 'the Dockerfile of gaiaflow'}")
         return
-    with Phases(1).phase(f"build image {name}") as tell:
+    phases, cold = Phases(1), no_cache or not images.images(project)
+    with timed(project, "dev.dockerize", "docker", cold, [phases]), phases.phase(f"build image {name}") as tell:
         built = images.build(project, image or None, dockerfile or None, no_cache, tell=tell)
     if json:
         emit_json(built.as_dict())

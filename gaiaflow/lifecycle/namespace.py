@@ -12,22 +12,26 @@ from gaiaflow.lifecycle import (
     dagreplay,
     dependency,
     dev,
+    doctor,
     export,
+    grammar,
     image,
     model,
     nodeimage,
     prodlocal,
     project,
     secret,
+    timing,
 )
 
 
 def namespace() -> Collection:
     """All lifecycle tasks, each module under its name."""
+    grammar.install()
     root = Collection()
     stack = Collection.from_module(dev, name="dev")
-    own = (image.dockerize, image.list_images, image.remove_image, export.export, dependency.update_deps)
-    for task in own:
+    own = (image.dockerize, image.list_images, image.remove_image)
+    for task in (*own, export.export, dependency.update_deps, timing.show_timings):
         stack.add_task(task)
     root.add_collection(stack)
     cluster = Collection.from_module(prodlocal, name="prodlocal")
@@ -41,4 +45,5 @@ def namespace() -> Collection:
     root.add_collection(Collection.from_module(project, name="project"))
     root.add_collection(Collection.from_module(model, name="model"))
     root.add_collection(Collection.from_module(secret, name="secret"))
+    root.add_task(doctor.doctor)
     return root

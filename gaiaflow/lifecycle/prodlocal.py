@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from invoke.context import Context
 
 from gaiaflow.endpoints import service_names, with_needs
@@ -11,11 +9,12 @@ from gaiaflow.infra import account, backends, clusternetwork, gateway, manifests
 from gaiaflow.infra.backend import Backend, StartOptions
 from gaiaflow.infra.cluster import Cluster
 from gaiaflow.infra.docker import engine_answers
-from gaiaflow.infra.minikube import Step
+from gaiaflow.infra.health import waiting
 from gaiaflow.infra.preflight import Wanted
 from gaiaflow.infra.stack import REGION
 from gaiaflow.infra.target import Target
-from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say, stderr
+from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
+from gaiaflow.lifecycle.timing import timed
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 
@@ -56,12 +55,14 @@ def start(
     if c.config.run.dry:
         say(f"would start the cluster `{target.name}` with the namespace `{target.namespace}`")
         return
-    phases = Phases(4)
-    _start_cluster(target, wanted, phases)
-    cluster = _fit(target, phases)
-    if not cluster_only:
-        _start_stack(target.project, backend, auto_ports, wait)
-    _open_addresses(target, phases)
+    shown = [phases := Phases(4)]
+    cold = not target.context and target.minikube.state().word == "absent"
+    with timed(target.project, "prodlocal.start", target.name, cold, shown):
+        _start_cluster(target, wanted, phases)
+        cluster = _fit(target, phases)
+        if not cluster_only:
+            _start_stack(target.project, backend, auto_ports, wait, shown)
+        _open_addresses(target, phases)
     say(f"the cluster `{cluster.name}` is ready; next: inv prodlocal.dockerize")
     if not cluster_only and (mode := stackmode.kept(target.project)) != Mode.PROD_LOCAL.value:
         say(f"Airflow runs in mode {mode}: inv dev.restart --service airflow --mode {Mode.PROD_LOCAL}")
@@ -143,8 +144,10 @@ def _start_cluster(target: Target, wanted: Wanted, phases: Phases) -> None:
         with phases.phase(f"the cluster {target.name} runs already"):
             return
     preflight.check(wanted, preflight.Machine.this())
-    with phases.phase(f"start the cluster {target.name} with minikube {version}"):
-        _show(minikube.start(wanted))
+    with phases.phase(f"start the cluster {target.name} with minikube {version}") as tell:
+        for step in minikube.start(wanted):
+            tell(f"{step.current}/{step.total} {step.message}")
+        tell(waiting(["kubernetes"]))
         target.connect().wait_ready()
 
 
@@ -158,7 +161,7 @@ def _fit(target: Target, phases: Phases) -> Cluster:
     return cluster
 
 
-def _start_stack(project: Project, wanted: str, auto_ports: bool, wait: int) -> None:
+def _start_stack(project: Project, wanted: str, auto_ports: bool, wait: int, shown: list[Phases]) -> None:
     """The stack of services, when something that pods or Airflow need is down."""
     backend, _ = backends.choose(project, wanted, engine_answers)
     states = {row.service: row.state for row in backend.status()}
@@ -171,7 +174,8 @@ def _start_stack(project: Project, wanted: str, auto_ports: bool, wait: int) -> 
     services = service_names([]) if down else needed
     options = StartOptions(services, auto_ports=auto_ports, wait=wait, mode=mode)
     say(f"the stack is down: inv dev.start on the backend {backend.name}")
-    backend.start(options, Phases(backend.phases(options)).phase)
+    shown.append(Phases(backend.phases(options)))
+    backend.start(options, shown[-1].phase)
 
 
 def _open_addresses(target: Target, phases: Phases) -> None:
@@ -224,19 +228,3 @@ def _facts(target: Target) -> dict[str, object]:
         facts["ready"] = cluster.is_ready()
         facts["pods"] = len(cluster.find_all("Pod", target.namespace))
     return facts
-
-
-def _show(steps: Iterator[Step]) -> None:
-    """A bar that follows minikube's own count; lines where stderr is no terminal."""
-    if not stderr().is_terminal:
-        for step in steps:
-            say(f"  {step.current}/{step.total} {step.message}")
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    text = TextColumn("{task.completed:.0f}/{task.total:.0f} {task.description}")
-    columns = (BarColumn(), text, TimeElapsedColumn())
-    with Progress(*columns, console=stderr(), transient=True) as progress:
-        bar = progress.add_task("minikube start", total=1)
-        for step in steps:
-            progress.update(bar, completed=step.current, total=step.total, description=step.message)
