@@ -215,6 +215,23 @@ def test_the_run_was_written_by_pods(bed: Bed, first: dict[str, Any]) -> None:
     assert_tagged(bed.stack, first, "prod_local")
 
 
+def test_the_doctor_asks_from_every_vantage_point(bed: Bed) -> None:
+    told = json.loads(bed.inv("doctor", "--json"))
+    found = {check["name"]: check for check in told["checks"]}
+    assert told["ready"]["prod_local"], told
+    asked = {
+        name: check for name, check in found.items() if name.startswith(("addresses", "cluster", "keys of a"))
+    }
+    states = {name: check["state"] for name, check in asked.items()}
+    composed = bed.backend == "docker"
+    assert states == {
+        **dict.fromkeys(asked, "ok"),
+        "addresses from a container": "ok" if composed else "unknown",
+    }, asked
+    assert "mlflow at http://host.minikube.internal:" in found["addresses from a pod"]["said"]
+    assert bed.target.connect().find_all("Pod", bed.namespace, "gaiaflow/doctor") == []
+
+
 def test_a_fan_out_comes_back_in_order(bed: Bed) -> None:
     run = bed.run("fan_out")
     assert run["state"] == "success"
