@@ -22,6 +22,7 @@ FIELD_MANAGER = "gaiaflow"
 TIMEOUT = (5, 30)
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 # Where the objects of a kind lie; nothing but these kinds is ever written.
 PATHS: dict[str, str] = {
@@ -98,6 +99,7 @@ class Cluster:
         body: Any = None,
         query: Mapping[str, str] | None = None,
         kind: str = "application/json",
+        accept: str = "application/json",
     ) -> tuple[int, dict[str, Any]]:
         """One request; the status and the object that came back.
 
@@ -110,7 +112,7 @@ class Cluster:
                 path,
                 method,
                 query_params=list((query or {}).items()),
-                header_params={"Accept": "application/json", "Content-Type": kind},
+                header_params={"Accept": accept, "Content-Type": kind},
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,
@@ -124,6 +126,14 @@ class Cluster:
             return self.request("GET", _path(kind, namespace, name))[1]
         except NotThereError:
             return None
+
+    def has(self, kind: str, namespace: str, name: str) -> bool:
+        """Whether an object is there; the server sends its metadata only, not a secret's values."""
+        try:
+            self.request("GET", _path(kind, namespace, name), accept=METADATA)
+        except NotThereError:
+            return False
+        return True
 
     def find_all(self, kind: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
         query = {"labelSelector": selector} if selector else {}

@@ -19,6 +19,7 @@ from gaiaflow.project import Project
 # Each question's module has a function `answer(project, request)`.
 QUESTIONS = {
     "structure": "gaiaflow.inspection.structure",
+    "production": "gaiaflow.inspection.production",
     "explain": "gaiaflow.inspection.explain",
     "serialise": "gaiaflow.inspection.serialise",
     "recall": "gaiaflow.inspection.recall",

@@ -18,6 +18,7 @@ from gaiaflow.lifecycle import (
     image,
     model,
     nodeimage,
+    prod,
     prodlocal,
     project,
     secret,
@@ -42,6 +43,7 @@ def namespace() -> Collection:
     for task in (dagcheck.list_dags, dagcheck.check, dagexplain.explain, daggraph.graph, dagreplay.replay):
         dags.add_task(task)
     root.add_collection(dags)
+    root.add_collection(Collection.from_module(prod, name="prod"))
     root.add_collection(Collection.from_module(project, name="project"))
     root.add_collection(Collection.from_module(model, name="model"))
     root.add_collection(Collection.from_module(secret, name="secret"))

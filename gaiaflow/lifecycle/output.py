@@ -102,11 +102,12 @@ def emit_json(value: Mapping[str, Any]) -> None:
 def emit_table(columns: list[str], rows: list[list[str]]) -> None:
     """A table on stdout; complete lines where stdout is no terminal."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))  # what stands in brackets is no markup of ours
     width = None if sys.stdout.isatty() else 240
     Console(width=width, highlight=False).print(table)
 

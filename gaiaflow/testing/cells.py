@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gaiaflow.errors import GaiaflowError, UsageError, near_miss
 from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
-from gaiaflow.testing import availability, place
+from gaiaflow.testing import availability, passed, place
 from gaiaflow.testing.compare import compare_edges, differences
 from gaiaflow.testing.result import RunResult
 from gaiaflow.testing.run import (
@@ -92,9 +92,13 @@ def run_matrix(
         known |= set(found)
         cells += [_broken(project, file, text) for file, text in errors.items()]
         absent = {mode: availability.missing(mode, project) for mode in wanted}
+        complete = Mode.PROD_LOCAL in wanted and not absent[Mode.PROD_LOCAL] and not dags
+        begun = passed.before(project) if complete else None
         for name in [name for name in sorted(found) if not dags or name in dags]:
             row = _Row(project, name, home, progress, runner, FAILS in found[name].tags)
             cells += [_required(cell) for cell in row.cells(wanted, absent)]
+        if begun and passed.record(project, [c for c in cells if c.project == project.name], begun):
+            progress(f"{project.name} in {Mode.PROD_LOCAL}", "recorded", "for inv prod.check")
     for name in dags:
         if name not in known:
             raise UsageError(

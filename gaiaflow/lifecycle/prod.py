@@ -1,0 +1,175 @@
+"""`inv prod.*`: the hand-over to production: image, checks, DAG files, manifests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from gaiaflow.errors import UsageError
+from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
+from gaiaflow.project import Project
+
+if TYPE_CHECKING:
+    from gaiaflow.infra.dagplan import Plan
+
+_IMAGE = "the image's name on this machine; by default the one that dev.dockerize makes"
+_NAMESPACE = "where the pods of production run; by default gaiaflow-<project>"
+
+
+@lifecycle_task(
+    help={
+        "image": _IMAGE,
+        "registry": "where it goes, as registry.example.org/team; the credentials are Docker's own",
+        "json": "print the image as JSON",
+    }
+)
+def push(c: Context, image: str = "", registry: str = "", json: bool = False) -> None:
+    """Push the image that was built to a registry, under its content tag, and tell its digest."""
+    from gaiaflow.infra import push as pushing
+
+    project = Project.find()
+    place = pushing.registry_of(project, registry)
+    name, repository = pushing.target_name(project, place, image)
+    if c.config.run.dry:
+        say(f"would push `{name}` to `{repository}`")
+        return
+    with Phases(1).phase(f"push {name} to {repository}"):
+        pushed = pushing.push(project, place, image, lambda layer, state: say(f"  {layer} {state}"))
+    if json:
+        emit_json(pushed.as_dict())
+    else:
+        emit_table(["image", "content", "digest"], [[name, pushed.content, pushed.digest]])
+        say(f"for production's Airflow: GAIAFLOW_MODE=prod GAIAFLOW_IMAGE={pushed.pinned}")
+
+
+@lifecycle_task(
+    reads=True,
+    iterable=["provider"],
+    help={
+        "image": "what production's Airflow has as GAIAFLOW_IMAGE; by default the one pushed last, by digest",
+        "namespace": _NAMESPACE,
+        "context": "the kube context of production, to look whether secrets are there",
+        "airflow-version": "of production's Airflow, as 3.1.7",
+        "provider": "what is installed beside it, as cncf-kubernetes=10.12.0; may be repeated",
+        "force": "what the matrix passed with in prod_local need not be what goes to production",
+        "json": "print one JSON object",
+    },
+)
+def check(
+    _c: Context,
+    image: str = "",
+    namespace: str = "",
+    context: str = "",
+    airflow_version: str = "",
+    provider: Iterable[str] = (),
+    force: bool = False,
+    json: bool = False,
+) -> None:
+    """Check that the project may go to production; nothing is changed."""
+    from gaiaflow.infra import prodcheck
+    from gaiaflow.lifecycle.inspector import inspector
+
+    project = Project.find()
+    versions = dict(_version(word) for word in provider)
+    aim = prodcheck.Aim.of(project, image, namespace, context, airflow_version, versions)
+    asked = inspector(project)
+    with Phases(1).phase("checks for production"):
+        checks = list(prodcheck.run(project, asked, aim, force))
+    code = prodcheck.exit_code(checks)
+    if json:
+        shown = [one.as_dict() for one in checks]
+        emit_json({"ok": code == 0, "image": aim.image, "namespace": aim.namespace, "checks": shown})
+    else:
+        emit_table(["check", "state", "why", "hint"], [[c.name, c.state, c.why, c.hint] for c in checks])
+    if code:
+        wrong = [one.name for one in checks if one.state != prodcheck.OK]
+        raise Exit(f"error: not ready for production: {', '.join(wrong)}", code=code)
+
+
+def _version(word: str) -> tuple[str, str]:
+    name, equals, version = word.partition("=")
+    if not (name and equals and version):
+        raise UsageError(f"`--provider` is `{word}`, not NAME=VERSION", "--provider cncf-kubernetes=10.12.0")
+    return name.removeprefix("apache-airflow-providers-"), version
+
+
+@lifecycle_task(
+    help={
+        "dags": "where to: s3://bucket/prefix, or the address of a git repository of DAGs",
+        "dags-path": "the project's folder in that repository; by default its name",
+        "dags-branch": "the branch of that repository; by default main",
+        "dry-run": "only show what would be added, changed and removed",
+        "yes": "do not ask",
+        "force": "also write over files that this project did not put there",
+        "json": "print one JSON object",
+    }
+)
+def sync(
+    c: Context,
+    dags: str = "",
+    dags_path: str = "",
+    dags_branch: str = "",
+    dry_run: bool = False,
+    yes: bool = False,
+    force: bool = False,
+    json: bool = False,
+) -> None:
+    """Bring the DAG files to where production's Airflow reads them; what would change is shown first."""
+    from gaiaflow.infra import dagplan, dagsync
+
+    project = Project.find()
+    place = dagsync.place(project, dags, dags_path, dags_branch)
+    if c.config.run.dry:
+        say(f"would bring the DAG files of {project.dags} to {place.name}")
+        return
+    with Phases(1).phase(f"look at {place.name}"):
+        found = place.plan()
+    _show(found)
+    if not dry_run:
+        dagplan.refuse_foreign(found, force)
+    writes = not (dry_run or found.empty) and confirm(f"write to {place.name}?", yes)
+    if writes:
+        with Phases(1).phase(f"write to {place.name}"):
+            found = place.sync(dagsync.message(project))
+    if json:
+        emit_json({**found.as_dict(), "written": writes})
+
+
+def _show(found: Plan) -> None:
+    """The plan on stderr: it is what the question after it is about."""
+    words = {"added": "+", "changed": "~", "removed": "-", "foreign": "!"}
+    for word, sign in words.items():
+        for name in getattr(found, word):
+            say(f"  {sign} {name} {word if word != 'foreign' else 'is not of this project'}")
+    say(f"  {len(found.unchanged)} unchanged")
+
+
+@lifecycle_task(
+    help={
+        "namespace": _NAMESPACE,
+        "account": "namespace/name of the service account that production's Airflow runs its tasks as",
+        "output": "a folder to write one file for each object into; by default all go to stdout",
+        "json": "print the objects as one JSON object",
+    }
+)
+def manifests(c: Context, namespace: str = "", account: str = "", output: str = "", json: bool = False) -> None:
+    """Print what the owner of production's cluster applies: namespace, account, least role, policy, quota."""
+    from gaiaflow.infra import prodmanifests
+
+    project = Project.find()
+    things = prodmanifests.manifests(project, namespace, account)
+    if output and not c.config.run.dry:
+        for file in prodmanifests.write(things, Path(output)):
+            say(f"wrote {file}")
+        say(f"for the owner of the cluster: kubectl apply -f {output}")
+    elif output:
+        say(f"would write {len(things)} files to {output}")
+    if json:
+        emit_json({"apiVersion": "v1", "kind": "List", "items": things})
+    elif not output:
+        sys.stdout.write(prodmanifests.as_yaml(things))

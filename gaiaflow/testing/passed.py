@@ -1,0 +1,53 @@
+"""Leaves a receipt when all DAGs of a project passed in prod_local; `inv prod.check` holds production to it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gaiaflow.errors import MissingError
+from gaiaflow.infra import receipt
+from gaiaflow.infra.docker import connect
+from gaiaflow.infra.receipt import Receipt
+from gaiaflow.modes import Mode
+from gaiaflow.project import Project
+from gaiaflow.testing.run import in_mode, load_dags
+
+if TYPE_CHECKING:
+    from gaiaflow.testing.cells import Cell
+
+
+def before(project: Project) -> Receipt:
+    """What the matrix is about to run; the process has entered the project."""
+    with in_mode(Mode.PROD_LOCAL.value):
+        dags, _ = load_dags(project)
+    tasks = [task for dag in dags.values() for task in dag.tasks]
+    images = {_image(task) for task in tasks} - {""}
+    return receipt.take(project, {name: _digest(name) for name in sorted(images)})
+
+
+def record(project: Project, cells: Sequence[Cell], begun: Receipt) -> bool:
+    """Write the receipt if all passed in prod_local and nothing was edited meanwhile; whether it did."""
+    outcomes = {cell.outcome for cell in cells if cell.mode in {Mode.PROD_LOCAL.value, "all"}}
+    if outcomes != {"passed"} or before(project) != begun:
+        return False
+    receipt.write(project, begun)
+    return True
+
+
+def _image(task: object) -> str:
+    partial = getattr(task, "partial_kwargs", None)
+    image = partial.get("image") if partial is not None else getattr(task, "image", None)
+    return image if isinstance(image, str) else ""
+
+
+def _digest(image: str) -> str:
+    """By what the engine of this machine knows an image; a digest in its name says it, too."""
+    from docker.errors import DockerException
+
+    try:
+        with contextlib.closing(connect()) as client:
+            return str(client.images.get(image).id)
+    except (MissingError, DockerException):
+        return image.partition("@")[2]
