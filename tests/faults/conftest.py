@@ -12,7 +12,7 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "integration")]
 
 from evidence import Evidence  # noqa: E402
-from no_skips import pytest_runtest_makereport  # noqa: E402, F401 - a hook
+from no_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: E402, F401 - hooks
 from small_project import SmallProject  # noqa: E402
 
 _evidence = Evidence("faults")
