@@ -133,6 +133,16 @@ def dag_tests_airflow(session: nox.Session, minor: str) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The pages in artefacts/site, built strictly and offline; `nox -s docs -- serve` shows them."""
+    install(session, "tools")
+    session.install("--quiet", "--require-hashes", "-r", str(ROOT / "docs" / "requirements.txt"))
+    # Both locks hold MkDocs below 2, which is what these lines warn about.
+    session.env.update({"NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"})
+    session.run("mkdocs", *(session.posargs or ("build", "--strict", "--quiet")))
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Figures as ratios in one run; prints its table."""
     install(session, "airflow")

@@ -1,16 +1,38 @@
-"""README and code say the same."""
+"""README, docs and code say the same, and a change of one that forgets the other fails here."""
 
 from __future__ import annotations
 
+import inspect
 import re
+import shlex
+import sys
+from functools import cache
 from pathlib import Path
 
+import pytest
+
+from gaiaflow import tasks
+from gaiaflow.endpoints import PORTS, Vantage
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.modes import Mode
-from gaiaflow.settings import Settings
+from gaiaflow.settings import Prod, Settings
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+sys.path.insert(0, str(DOCS / "hooks"))
+
+import generate  # noqa: E402
+import messages  # noqa: E402
+import reference  # noqa: E402
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {file.relative_to(ROOT).as_posix(): file.read_text(encoding="utf-8") for file in DOCS.rglob("*.md")}
+WRITTEN = {"README.md": README, **PAGES}
+VARIABLES = PAGES["docs/reference/variables.md"]
+# Text in which a variable of ours can be set or read.
+SOURCES = ("*.py", "*.yml", "*.jinja", "Dockerfile", "*.Dockerfile", ".env.example", "*.toml")
+VARIABLE = re.compile(r"\bGAIAFLOW_[A-Z0-9_]*[A-Z0-9]\b(?!_|\{)")
+EARLIER = re.compile(r"\| `(?:gaiaflow|python|cookiecutter) [^|]*\||^\|[^|]*`-[^|]*\|", re.MULTILINE)
 
 
 def verbs() -> dict[str, str]:
@@ -27,6 +49,36 @@ def table() -> str:
     return "\n".join(["| verb | what it does |", "|---|---|", *rows])
 
 
+@cache
+def flags() -> dict[str, set[str]]:
+    """The flags of each verb."""
+    return {verb.name: {flag for o in verb.options for flag in o.flags} for verb in reference.verbs()}
+
+
+@cache
+def filled() -> dict[str, str]:
+    """The pages as they are built."""
+    return {name: generate.fill(text) for name, text in PAGES.items()}
+
+
+def calls(text: str) -> list[list[str]]:
+    """The words of every `inv …` of a text, in code blocks and in backticks; comments and pipes end one."""
+    blocks = re.findall(r"```(?:bash|console|text)[^\n]*\n(.*?)```", text, re.DOTALL)
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    lines = [line for block in blocks for line in block.splitlines()]
+    found = [m[0] for line in (*lines, *inline) for m in re.finditer(r"(?<![\w./-])inv [^|`#;)]+", line)]
+    return [_words(call) for call in found if not call.startswith("inv --")] + [
+        _words(call.replace("--dry ", "")) for call in found if call.startswith("inv --dry ")
+    ]
+
+
+def _words(call: str) -> list[str]:
+    try:
+        return shlex.split(call)[1:]
+    except ValueError:  # a quotation that the text goes on after
+        return call.split()[1:]
+
+
 def test_the_table_of_verbs_is_the_list_of_verbs() -> None:
     between = re.search(r"<!-- verbs -->\n(.*?)<!-- /verbs -->", README, re.DOTALL)
     assert between is not None
@@ -37,19 +89,158 @@ def test_every_verb_says_what_it_does() -> None:
     assert not [name for name, text in verbs().items() if not text.endswith(".")]
 
 
-def test_every_command_of_the_readme_exists() -> None:
-    named = set(re.findall(r"\binv (?:--help )?([a-z]+\.[a-z-]+)", README))
-    assert named <= set(verbs())
+def test_every_option_says_what_it_does() -> None:
+    assert not [f"{verb.name} {o.flags}" for verb in reference.verbs() for o in verb.options if not o.text]
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_every_call_of_a_page_exists(page: str) -> None:
+    wrong = []
+    for name, *words in calls(WRITTEN[page]):
+        if name in ("VERB", "verbs") or name.endswith("*"):
+            continue
+        given = {word.split("=")[0] for word in words if word.startswith("-") and len(word) > 1}
+        if name not in flags():
+            wrong.append(f"no verb `{name}`")
+        elif unknown := given - flags()[name]:
+            wrong.append(f"`inv {name}` has no {', '.join(sorted(unknown))}")
+    assert not wrong
+
+
+def test_every_verb_stands_in_a_page_that_somebody_wrote() -> None:
+    text = "\n".join(PAGES.values())
+    assert not [name for name in verbs() if not re.search(rf"\binv {re.escape(name)}(?![\w.-])", text)]
+
+
+def test_every_verb_and_option_stands_in_the_reference() -> None:
+    page = filled()["docs/reference/verbs.md"]
+    common = {flag for name in flags() for flag in flags()[name] if flag in ("--quiet", "--debug")}
+    assert not [flag for flag in common if f"`{flag}`" not in page]
+    for verb in reference.verbs():
+        section = page.split(f"### inv {verb.name} {{", 1)[1].split("\n### ", 1)[0]
+        long = {flag for flag in flags()[verb.name] if flag.startswith("--")} - common
+        assert not [flag for flag in long if f"`{flag}`" not in section]
+
+
+def test_every_flag_that_a_page_names_alone_exists() -> None:
+    known = {flag for each in flags().values() for flag in each} | {
+        "--help",
+        "--list",
+        "--print-completion-script",
+    }
+    foreign = {"--serve-artifacts", "--modes", "--dag", "--strict", "--dry", "--prune", "--require-hashes"}
+    for name, text in WRITTEN.items():
+        named = set(re.findall(r"`(--[a-z][a-z0-9-]+)[ `=]", EARLIER.sub("", text)))
+        assert named <= known | foreign, name
+
+
+def test_every_make_target_and_nox_session_exists() -> None:
+    text = "\n".join(WRITTEN.values())
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z]+)\b", README)) - {"and", "one"} <= targets
+    assert set(re.findall(r"(?:^|`)make ([a-z]+)\b", text, re.MULTILINE)) <= targets
+    both = (ROOT / "noxfile.py").read_text() + (ROOT / "gaiaflow/template/noxfile.py.jinja").read_text()
+    sessions = set(re.findall(r"^def (\w+)\(session", both, re.MULTILINE))
+    assert set(re.findall(r"\bnox -s (\w+)", text)) <= sessions
+
+
+@cache
+def variables_of(*folders: str) -> set[str]:
+    """Every variable of ours that stands in the files of some folders."""
+    files = {file for folder in folders for kind in SOURCES for file in (ROOT / folder).rglob(kind)}
+    files -= {file for file in files if {"__pycache__", ".gaiaflow"} & set(file.parts)} | {Path(__file__)}
+    texts = [file.read_text(encoding="utf-8") for file in files | {ROOT / "noxfile.py", ROOT / ".ci" / "run"}]
+    computed = {entry.variable for entry in PORTS.values()}
+    computed |= {f"GAIAFLOW_TASK_ENV_{mode.upper()}" for mode in (Mode.DEV_DOCKER, Mode.PROD_LOCAL)}
+    # The start of names, not a name.
+    return {name for text in texts for name in VARIABLE.findall(text)} - {"GAIAFLOW_RESULT"} | computed
+
+
+def documented() -> set[str]:
+    return set(re.findall(r"^\| `(GAIAFLOW_\w+)`", VARIABLES, re.MULTILINE))
+
+
+def test_every_variable_of_the_code_is_in_the_table() -> None:
+    lacking = variables_of("gaiaflow", "compose") - documented()
+    assert not lacking, "give them a row in docs/reference/variables.md"
+
+
+def test_every_variable_of_the_table_is_in_the_code() -> None:
+    assert not documented() - variables_of("gaiaflow", "compose", "tests", "bench")
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_every_variable_of_a_page_exists(page: str) -> None:
+    assert set(VARIABLE.findall(WRITTEN[page])) <= variables_of("gaiaflow", "compose", "tests", "bench")
 
 
 def test_every_mode_and_setting_is_named() -> None:
     assert not [m for m in Mode if f"`{m}`" not in README]
-    toml = re.search(r"\[tool.gaiaflow\]\n(.*?)```", README, re.DOTALL)
-    assert toml is not None
-    named = set(re.findall(r"^(\w+) =", toml.group(1), re.MULTILINE))
-    assert named <= set(Settings.model_fields)
+    page = filled()["docs/reference/settings.md"]
+    first, second = page.split("## [tool.gaiaflow.prod]")
+    assert set(re.findall(r"^\| `(\w+)`", first, re.MULTILINE)) == set(Settings.model_fields) - {"prod"}
+    assert set(re.findall(r"^\| `(\w+)`", second, re.MULTILINE)) == set(Prod.model_fields)
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_every_setting_of_a_page_exists(page: str) -> None:
+    for model, head in ((Settings, "tool.gaiaflow"), (Prod, "tool.gaiaflow.prod")):
+        for block in re.findall(
+            rf"^\[{re.escape(head)}\]\n(.*?)(?:```|^\[)", WRITTEN[page], re.DOTALL | re.MULTILINE
+        ):
+            assert set(re.findall(r"^(\w+) =", block, re.MULTILINE)) <= set(model.model_fields)
+
+
+@pytest.mark.parametrize("function", [tasks.create_task, tasks.task_factory])
+def test_every_argument_is_described(function: object) -> None:
+    rows = reference.table_of(function)
+    assert [name for name, *_ in rows] == list(inspect.signature(function).parameters)  # type: ignore[arg-type]
+    assert not [name for name, text, _ in rows if not text]
+
+
+def test_every_argument_in_an_example_exists() -> None:
+    known = set(inspect.signature(tasks.create_task).parameters) | {"do_xcom_push"}
+    older = set(inspect.signature(tasks.task_factory).parameters)
+    for name, text in WRITTEN.items():
+        for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+            for made, arguments in re.findall(
+                r"^ *(create_task|task_factory)\(\n?(.*?)^ *\)$", block, re.DOTALL | re.MULTILINE
+            ):
+                given = set(re.findall(r"^ {4,8}(\w+)=", arguments, re.MULTILINE))
+                assert given <= (known if made == "create_task" else older), name
+
+
+def test_python_of_the_pages_compiles() -> None:
+    for name, text in WRITTEN.items():
+        for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+            compile(block, name, "exec")
+
+
+def test_addresses_and_exit_codes_are_those_of_the_code() -> None:
+    addresses = filled()["docs/reference/addresses.md"]
+    assert all(f"`{name}`" in addresses for name in PORTS)
+    assert "host.minikube.internal:5000" in addresses
+    assert len(Vantage) == 3
+    errors = filled()["docs/reference/errors.md"]
+    assert set(re.findall(r"^\| `(\d)` \|", errors, re.MULTILINE)) == {"0", "1", "2", "3", "4"}
+    assert set(re.findall(r'title="exit code (\d)"', errors)) == {"1", "2", "3", "4"}
+
+
+def test_the_catalogue_has_every_message_with_its_hint() -> None:
+    texts = {message.text: message.hint for message in messages.messages()}
+    assert texts["`--delete-volume` takes the data of all services"] == "inv dev.stop --delete-volume"
+    assert texts["no Docker engine answers: …"].startswith("start Docker")
+    assert len(texts) > 150
+
+
+def test_the_pages_use_no_word_that_the_style_forbids() -> None:
+    words = re.compile(r"\b(simply|just|easily|obviously|powerful|seamless\w*|effortless\w*)\b", re.IGNORECASE)
+    assert not {name: words.findall(text) for name, text in WRITTEN.items() if words.search(text)}
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:")[1]
+    named = {f"docs/{page}" for page in re.findall(r"([\w/-]+\.md)", nav)}
+    assert named == set(PAGES)
 
 
 if __name__ == "__main__":

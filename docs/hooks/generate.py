@@ -1,0 +1,49 @@
+"""MkDocs hook: a line `<!-- generated: NAME -->` in a page becomes what the code says at build time."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from messages import catalogue
+from reference import (
+    addresses,
+    arguments,
+    exit_codes,
+    factory_arguments,
+    mode_table,
+    ports,
+    prod_settings,
+    settings,
+    verb_list,
+    verb_table,
+)
+
+PARTS = {
+    "addresses": addresses,
+    "create_task": arguments,
+    "errors": catalogue,
+    "exit codes": exit_codes,
+    "modes": mode_table,
+    "ports": ports,
+    "settings of prod": prod_settings,
+    "settings": settings,
+    "task_factory": factory_arguments,
+    "verb table": verb_table,
+    "verbs": verb_list,
+}
+MARK = re.compile(r"^<!-- generated: ([a-z_ ]+) -->$", re.MULTILINE)
+
+
+def fill(markdown: str) -> str:
+    """The page with its generated parts.
+
+    Raises:
+        KeyError: a mark that names no part; the build ends.
+    """
+    return MARK.sub(lambda mark: PARTS[mark[1]](), markdown)
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """MkDocs calls this for each page."""
+    return fill(markdown)

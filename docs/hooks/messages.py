@@ -1,0 +1,82 @@
+"""The catalogue of errors: every message that the code raises, with its hint, read from the source."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gaiaflow import errors
+
+PACKAGE = Path(errors.__file__).parent
+CODES = {c.__name__: c.exit_code for c in (errors.GaiaflowError, *errors.GaiaflowError.__subclasses__())}
+SKIPPED = {"template", "example"}
+PARTS = {
+    "tasks": "In a DAG file",
+    "returns": "In a DAG file",
+    "operators": "In a task",
+    "testing": "In the tests of DAGs",
+    "inspection": "Looking into DAGs",
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """One raise of an error of gaiaflow; what varies stands as ``…``."""
+
+    part: str
+    error: str
+    text: str
+    hint: str
+
+
+def messages() -> list[Message]:
+    """Every message that is written where it is raised."""
+    found = [message for file in sorted(PACKAGE.rglob("*.py")) for message in _of_file(file)]
+    return sorted(set(found), key=lambda m: (m.part, m.text.lower()))
+
+
+def _of_file(file: Path) -> Iterator[Message]:
+    place = file.relative_to(PACKAGE)
+    if SKIPPED & set(place.parts):
+        return
+    part = PARTS.get(place.parts[0].removesuffix(".py"), "At the terminal")
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in CODES
+            and node.args
+        ):
+            text, *hint = [_text(argument) for argument in (*node.args, *(k.value for k in node.keywords))][:2]
+            if re.search(r"[a-z]{3}", text):
+                yield Message(part, node.func.id, text, hint[0] if hint else "")
+
+
+def _text(node: ast.expr) -> str:
+    """A string as it reads; everything computed is ``…``."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return re.sub("…+", "…", "".join(_text(part) for part in node.values))
+    if isinstance(node, ast.BinOp):
+        return _text(node.left) + _text(node.right)
+    return "…"
+
+
+def catalogue() -> str:
+    """The messages by where one meets them."""
+    found = messages()
+    parts = dict.fromkeys(message.part for message in found)
+    return "\n\n".join(f"## {part}\n\n{_entries([m for m in found if m.part == part])}" for part in parts)
+
+
+def _entries(found: list[Message]) -> str:
+    return "\n\n".join(_entry(message) for message in found)
+
+
+def _entry(message: Message) -> str:
+    hint = f"\nhint: {message.hint}" if message.hint and message.hint != "…" else ""
+    return f'```text title="exit code {CODES[message.error]}"\nerror: {message.text}{hint}\n```'

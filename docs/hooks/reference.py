@@ -1,0 +1,205 @@
+"""The reference as markdown, read off the code: verbs, arguments, addresses, settings, exit codes."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from gaiaflow import errors, tasks
+from gaiaflow.endpoints import PORTS, Endpoints, Vantage
+from gaiaflow.lifecycle.namespace import namespace
+from gaiaflow.modes import Mode
+from gaiaflow.settings import Prod, Settings
+
+if TYPE_CHECKING:
+    from invoke.tasks import Task
+
+# Every verb has them; the page says so once.
+COMMON = {"--quiet", "--debug"}
+OPERATORS = {
+    Mode.DEV: ("the project's own environment", "ExternalPythonOperator", "nothing"),
+    Mode.DEV_DOCKER: ("the project's image, on the stack's network", "DockerOperator", "a Docker engine"),
+    Mode.PROD_LOCAL: ("a pod of the local cluster", "KubernetesPodOperator", "minikube, or a cluster you name"),
+    Mode.PROD: ("a pod in production", "KubernetesPodOperator", "production"),
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a verb, as `inv --help VERB` shows it."""
+
+    flags: tuple[str, ...]
+    default: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One lifecycle task."""
+
+    name: str
+    text: str
+    positional: tuple[str, ...]
+    options: tuple[Option, ...]
+
+
+def verbs() -> list[Verb]:
+    """Every verb in the order of its name."""
+    root = namespace()
+    return [_verb(name, root[name]) for name in sorted(root.task_names)]
+
+
+def _verb(name: str, task: Task[Any]) -> Verb:
+    arguments = task.get_arguments()
+    positional = tuple(a.name for a in arguments if a.positional)
+    options = (_option(a) for a in arguments if not a.positional)
+    return Verb(name, " ".join((task.__doc__ or "").split()), positional, tuple(options))
+
+
+def _option(argument: Any) -> Option:
+    names = sorted((_flag(name) for name in argument.names if name != "_"), key=len, reverse=True)
+    unset = not argument.default or argument.default is inspect.Parameter.empty
+    default = "" if unset else str(argument.default)
+    return Option(tuple(names), default, " ".join((argument.help or "").split()))
+
+
+def _flag(name: str) -> str:
+    dashed = name.strip("_").replace("_", "-")
+    return f"-{dashed}" if len(dashed) == 1 else f"--{dashed}"
+
+
+def table(columns: list[str], rows: list[list[str]]) -> str:
+    """A markdown table; a pipe inside a cell is escaped."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def verb_table() -> str:
+    return table(
+        ["verb", "what it does"], [[f"[`inv {v.name}`](#inv-{_anchor(v.name)})", v.text] for v in verbs()]
+    )
+
+
+def _anchor(name: str) -> str:
+    return re.sub(r"[^a-z-]", "", name)
+
+
+def verb_list() -> str:
+    """A heading, a usage line and a table of options for each verb."""
+    return "\n\n".join(_described(verb) for verb in verbs())
+
+
+def _described(verb: Verb) -> str:
+    usage = " ".join(
+        [f"inv {verb.name}", *(p.upper() for p in verb.positional), *(["[options]"] if verb.options else [])]
+    )
+    rows = [_row(option) for option in verb.options if not COMMON & set(option.flags)]
+    parts = [f"### inv {verb.name} {{ #inv-{_anchor(verb.name)} }}", verb.text, f"```text\n{usage}\n```"]
+    return "\n\n".join([*parts, table(["option", "", "default"], rows)] if rows else parts)
+
+
+def _row(option: Option) -> list[str]:
+    flags = ", ".join(f"`{flag}`" for flag in option.flags)
+    return [flags, option.text.replace("<", "&lt;"), f"`{option.default}`" if option.default else ""]
+
+
+def arguments() -> str:
+    return _signature(tasks.create_task)
+
+
+def factory_arguments() -> str:
+    return _signature(tasks.task_factory)
+
+
+def _signature(function: Callable[..., Any]) -> str:
+    rows = [
+        [f"`{name}`", text, f"`{default}`" if default else ""] for name, text, default in table_of(function)
+    ]
+    return table(["argument", "", "default"], rows)
+
+
+def table_of(function: Callable[..., Any]) -> list[tuple[str, str, str]]:
+    """Each argument with the docstring's words, create_task's where it has none, and its default."""
+    described = {**argument_texts(tasks.create_task), **argument_texts(function)}
+    return [
+        (name, described.get(name, ""), "" if given.default is given.empty else str(given.default))
+        for name, given in inspect.signature(function).parameters.items()
+    ]
+
+
+def argument_texts(function: Callable[..., Any]) -> dict[str, str]:
+    """What the section Args of a docstring says of each argument."""
+    document = inspect.getdoc(function) or ""
+    section = re.search(r"^Args:\n((?:    .*\n|\n)+)", document + "\n", re.MULTILINE)
+    found = re.findall(r"^    (\w+): (.*(?:\n {8,}.*)*)", section[1] if section else "", re.MULTILINE)
+    return {name: _plain(text) for name, text in found}
+
+
+def addresses() -> str:
+    """The four vantage points, at the default ports."""
+    endpoints = Endpoints({name: entry.port for name, entry in PORTS.items()})
+    rows = [[f"`{name}`", *(f"`{endpoints.url(name, v)}`" for v in Vantage), "yours"] for name in PORTS]
+    return table(
+        ["service", "this machine", "a container of the stack", "a pod of the local cluster", "production"],
+        rows,
+    )
+
+
+def ports() -> str:
+    rows = [
+        [
+            f"`{name}`",
+            f"`{e.port}`",
+            f"`--{name}-port`",
+            f"`{e.variable}`",
+            ", ".join(f"`{n}`" for n in e.needs),
+        ]
+        for name, e in PORTS.items()
+    ]
+    return table(["service", "port", "flag of `inv dev.start`", "variable", "needs"], rows)
+
+
+def settings() -> str:
+    """The keys of ``[tool.gaiaflow]``."""
+    return _keys(Settings, skip="prod")
+
+
+def prod_settings() -> str:
+    """The keys of ``[tool.gaiaflow.prod]``."""
+    return _keys(Prod)
+
+
+def _keys(model: type[BaseModel], skip: str = "") -> str:
+    document = inspect.getdoc(model) or ""
+    texts = dict(re.findall(r"^    (\w+): (.*(?:\n {8,}.*)*)", document, re.MULTILINE))
+    rows = [
+        [f"`{name}`", _plain(texts.get(name, "")), "" if field.default is None else f"`{field.default!r}`"]
+        for name, field in model.model_fields.items()
+        if name != skip
+    ]
+    return table(["key", "", "default"], rows)
+
+
+def _plain(text: str) -> str:
+    """Words of a docstring as markdown."""
+    return " ".join(text.split()).replace("``", "`")
+
+
+def mode_table() -> str:
+    rows = [
+        [f"`{mode}`", where, f"`{operator}`", needs] for mode, (where, operator, needs) in OPERATORS.items()
+    ]
+    return table(["mode", "the function runs in", "operator", "needs"], rows)
+
+
+def exit_codes() -> str:
+    """Every code that an error of gaiaflow ends a verb with."""
+    children = [child for child in vars(errors).values() if isinstance(child, type)]
+    ordered = sorted(children, key=lambda child: child.exit_code)
+    rows = [[f"`{c.exit_code}`", f"`{c.__name__}`", (inspect.getdoc(c) or "").split("\n")[0]] for c in ordered]
+    return table(["exit code", "error", "meaning"], [["`0`", "", "Done."], *rows])
