@@ -87,6 +87,7 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
         "api_auth.jwt_secret": keys.airflow_jwt,
         "api_auth.jwt_issuer": project.id,
         "usage_data_collection.enabled": "False",
+        "dag_factory.enable_telemetry": "False",
     }
     return {"AIRFLOW_HOME": str(home), **{_variable(name): value for name, value in options.items()}}
 

@@ -1,0 +1,93 @@
+"""DAGs from YAML files, with the dag-factory package: ``operator: gaiaflow.dagfactory.Task``.
+
+A file in dags/ that says "airflow", as every DAG file has to, makes the DAGs of the YAML files beside it:
+
+    from gaiaflow.dagfactory import load_yaml_dags  # for Airflow
+
+    load_yaml_dags(globals())
+
+A task takes create_task's arguments; FromTask is a mapping:
+
+    forecast:
+      schedule: null
+      tasks:
+        - task_id: preprocess
+          operator: gaiaflow.dagfactory.Task
+          func_path: my_package.preprocess:preprocess
+        - task_id: train
+          operator: gaiaflow.dagfactory.Task
+          func_path: my_package.train:train
+          func_kwargs:
+            path: {from_task: preprocess, key: path}
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gaiaflow.errors import GaiaflowError, MissingError, UsageError
+from gaiaflow.tasks import FromTask, create_task
+
+__all__ = ["Task", "load_yaml_dags"]
+
+_REFERENCE = {"from_task", "key"}
+_DEFAULTS = {"defaults.yml", "defaults.yaml"}
+
+
+class Task:
+    """create_task for dag-factory, which takes a class; what it makes is the operator of the mode."""
+
+    def __new__(cls, **arguments: Any) -> Any:
+        return create_task(**{name: _with_references(value) for name, value in arguments.items()})
+
+    @classmethod
+    def partial(cls, task_id: str = "", **_: Any) -> Any:
+        """What dag-factory calls for `expand`; the factory has its own way, the same in every mode.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"task `{task_id}` has `expand` or `partial`", "map_over: {tile: [1, 2, 3]}")
+
+
+def load_yaml_dags(namespace: dict[str, Any], folder: Path | str | None = None) -> None:
+    """Put the DAGs of a folder's YAML files into a DAG file's ``globals()``.
+
+    Args:
+        namespace: ``globals()`` of the file that calls.
+        folder: by default that of the file that calls.
+
+    Raises:
+        GaiaflowError: a YAML file makes no DAG; the message names it. dag-factory itself would only log it.
+        MissingError: this Airflow has no dag-factory.
+    """
+    try:
+        import dagfactory
+    except ImportError:
+        raise MissingError("dag-factory is not in this environment", "pip install dag-factory") from None
+    place = Path(folder or Path(namespace["__file__"]).parent).absolute()
+    for file in sorted([*place.rglob("*.yml"), *place.rglob("*.yaml")]):
+        if file.name not in _DEFAULTS:
+            try:
+                dagfactory.load_yaml_dags(
+                    globals_dict=namespace, config_filepath=str(file), defaults_config_path=str(place)
+                )
+            except GaiaflowError as error:
+                raise type(error)(f"`{file.name}`: {error.message}", error.hint) from None
+            except Exception as error:
+                raise GaiaflowError(f"`{file.name}` makes no DAG: {error}", "see dag-factory's keys") from error
+
+
+def _with_references(value: Any) -> Any:
+    """``{from_task: preprocess, key: path}`` as FromTask, at any depth; everything else as it is."""
+    if isinstance(value, dict) and "from_task" in value:
+        if unknown := set(value) - _REFERENCE:
+            raise UsageError(
+                f"a mapping with `from_task` has {', '.join(sorted(map(repr, unknown)))} too",
+                "{from_task: preprocess, key: path}",
+            )
+        return FromTask(value["from_task"], value.get("key"))
+    if isinstance(value, dict):
+        return {name: _with_references(item) for name, item in value.items()}
+    return [_with_references(item) for item in value] if isinstance(value, list) else value
