@@ -66,8 +66,8 @@ class Project:
         from gaiaflow.settings import check_settings  # late: pydantic would slow `inv --list`
 
         settings = check_settings(root / "pyproject.toml", data.get("tool", {}).get("gaiaflow", {}))
-        source = (root / settings.source).resolve()
-        if not source.is_dir():
+        source = _folder(root, settings.source)
+        if source is None:
             raise UsageError(
                 f"`source` in {root / 'pyproject.toml'} names `{settings.source}`: no such folder",
                 "give the folder that holds dags/, relative to pyproject.toml",
@@ -116,7 +116,11 @@ class Project:
         """``.env`` of the root, read now; keys without a value are left out."""
         from dotenv import dotenv_values
 
-        return {k: v for k, v in dotenv_values(self.root / ".env").items() if v is not None}
+        file = self.root / ".env"
+        try:
+            return {k: v for k, v in dotenv_values(file).items() if v is not None}
+        except UnicodeDecodeError as error:
+            raise UsageError(f"cannot read `{file}`: {error}", "save it as UTF-8 text") from None
 
     @property
     def version(self) -> str:
@@ -141,6 +145,15 @@ def slug(name: str) -> str:
     """A name that is good for a container, a label and a DNS entry: lower case, digits, dashes."""
     cleaned = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return cleaned[:40].strip("-") or "project"
+
+
+def _folder(root: Path, name: str) -> Path | None:
+    """A folder that is there, or None; a name may be no name of a file at all."""
+    try:
+        found = (root / name).resolve()
+        return found if found.is_dir() else None
+    except (OSError, ValueError, RuntimeError):
+        return None
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

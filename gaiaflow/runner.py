@@ -124,7 +124,7 @@ def read_call(environ: MutableMapping[str, str]) -> Tuple[str, str, List[Any], D
             dict(call.get("kwargs") or {}),
             call.get("params") or {},
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Failure("the call cannot be read: %s" % describe(error)) from None
 
 

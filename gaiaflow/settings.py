@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from gaiaflow.errors import UsageError, near_miss
+
+
+def _one_line(text: str) -> str:
+    """These texts get into files of many formats, where a control character would be more than text."""
+    if not text.isprintable() or len(text) > _LONGEST:
+        raise ValueError("it is not one line of printable text")
+    return text
+
+
+_LONGEST = 1000
+_Line = Annotated[str, AfterValidator(_one_line)]
 
 
 class Prod(BaseModel):
@@ -28,16 +39,16 @@ class Prod(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    registry: str | None = None
-    namespace: str | None = None
-    context: str | None = None
-    account: str | None = None
-    airflow_version: str | None = None
-    providers: dict[str, str] = {}
-    dags: str | None = None
-    dags_path: str | None = None
-    dags_branch: str = "main"
-    allowed_addresses: list[str] = []
+    registry: _Line | None = None
+    namespace: _Line | None = None
+    context: _Line | None = None
+    account: _Line | None = None
+    airflow_version: _Line | None = None
+    providers: dict[_Line, _Line] = {}
+    dags: _Line | None = None
+    dags_path: _Line | None = None
+    dags_branch: _Line = "main"
+    allowed_addresses: list[_Line] = []
 
 
 class Settings(BaseModel):
@@ -55,12 +66,12 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str | None = None
-    source: str = "."
-    dags: str = "dags"
-    lock: str = "requirements.lock"
-    image: str | None = None
-    allowed_contexts: list[str] = []
+    name: _Line | None = None
+    source: _Line = "."
+    dags: _Line = "dags"
+    lock: _Line = "requirements.lock"
+    image: _Line | None = None
+    allowed_contexts: list[_Line] = []
     prod: Prod = Prod()
 
 

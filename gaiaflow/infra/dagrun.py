@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError, near_miss
-from gaiaflow.infra import backends, stackmode
+from gaiaflow.infra import backends, dagid, stackmode
 from gaiaflow.infra.airflow_api import FINISHED, AirflowApi, NotFoundError
 from gaiaflow.project import Project
 from gaiaflow.testing.result import Part, RunResult, combine
@@ -42,6 +42,7 @@ def await_dag(api: AirflowApi, project: Project, name: str, patience: float = PA
         GaiaflowError: a file does not import.
         StillStartingError: Airflow has not read the file since it was changed or Airflow was started.
     """
+    dagid.checked(name)
     deadline = time.monotonic() + patience
     while not _is_current(dag := _dag(api, name), project):
         _raise_import_errors(api, dag)

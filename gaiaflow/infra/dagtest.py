@@ -12,7 +12,7 @@ from typing import Any
 
 from gaiaflow import errors
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import privatefile
+from gaiaflow.infra import dagid, privatefile
 from gaiaflow.project import Project
 from gaiaflow.testing.place import PYTHON, environment, needs_packages, test_home
 
@@ -43,6 +43,7 @@ def run(
     Raises:
         GaiaflowError: the DAG could not be run at all; a run that failed is returned.
     """
+    dagid.checked(dag)
     folder = privatefile.folder(test_home(project) / "output")
     log = folder / f"{dag.replace(os.sep, '_')}.log"
     with TemporaryDirectory(dir=folder) as temporary:

@@ -27,9 +27,10 @@ def hand_over(folder: Path) -> None:
 
 def write_env_file(file: Path, values: Mapping[str, str]) -> Path:
     """A file for Compose's ``env_file``, 0600: single quotes keep every character but the quote itself."""
-    lines = [f"{name}='{value}'\n" for name, value in values.items() if "'" not in value and "\n" not in value]
-    if len(lines) != len(values):
-        raise UsageError(
-            "a path or a value of the stack has a quote or a line break in it", "rename the folder"
-        )
-    return privatefile.write(file, "".join(lines))
+    for value in values.values():
+        if "'" in value or "\n" in value or value.endswith("\\"):
+            raise UsageError(
+                "a path or a value of the stack has a quote or a line break in it, or ends with a backslash",
+                "rename the folder",
+            )
+    return privatefile.write(file, "".join(f"{name}='{value}'\n" for name, value in values.items()))

@@ -7,6 +7,7 @@ signed tokens, and its gRPC wants a certificate of this project.
 from __future__ import annotations
 
 import hmac
+import json
 from pathlib import Path
 
 from gaiaflow.endpoints import LOOPBACK
@@ -82,15 +83,20 @@ def _options(stack: Stack) -> dict[str, str | int]:
 
 def security(folder: Path, keys: Keys) -> str:
     """The text of security.toml for certificates that the store finds in the folder."""
-    pair = f'"{folder / "s3.crt"}"', f'"{folder / "s3.key"}"'
+    pair = _quoted(folder / "s3.crt"), _quoted(folder / "s3.key")
     lines = ["[access]", "ui = false", "[filer.expose_directory_metadata]", "enabled = false"]
     lines += ["[admin]", f'user = "{USER}"', f'password = "{keys.s3_console_password}"']
     for table in _TOKENS:
         key = hmac.new(keys.s3_signing.encode(), table.encode(), "sha256").hexdigest()
         lines += [f"[{table}]", f'key = "{key}"', "expires_after_seconds = 60"]
-    lines += ["[grpc]", f'ca = "{folder / "ca.crt"}"']
+    lines += ["[grpc]", f"ca = {_quoted(folder / 'ca.crt')}"]
     for part in _GRPC:
         lines += [f"[grpc.{part}]", f"cert = {pair[0]}", f"key = {pair[1]}"]
         lines += [f"client_cert = {pair[0]}", f"client_key = {pair[1]}"]
         lines += [f'allowed_commonNames = "{certificates.NAME}"']
     return "\n".join(lines) + "\n"
+
+
+def _quoted(path: Path) -> str:
+    """A path as a text of TOML: a folder may be called anything."""
+    return json.dumps(str(path), ensure_ascii=False).replace("\x7f", "\\u007f")

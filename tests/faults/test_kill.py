@@ -98,7 +98,7 @@ def test_a_stop_that_is_cut_off_can_be_repeated(
     small: SmallProject, kept: Callable[[], None], evidence: Evidence
 ) -> None:
     for moment in STOPS:
-        small.start("--service", "mlflow")
+        small.start("--service", "s3")
         assert_told_to_end(moment, *interrupt(small, moment))
         small.stop()
         small.assert_nothing_left()

@@ -42,6 +42,6 @@ def test_it_cleans_up_and_says_so(tmp_path: Path, number: signal.Signals, code: 
         child.send_signal(number)
         told = child.stderr.read()
         assert child.wait(20) == code
-    assert told.splitlines()[0] == "clean"
-    assert told.splitlines()[1] == f"error: interrupted by {number.name}"
+    assert "clean" in told.splitlines()
+    assert f"error: interrupted by {number.name}" in told.splitlines()
     assert "Traceback" not in told
