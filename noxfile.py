@@ -86,6 +86,20 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """What breaks, and that it heals; `GAIAFLOW_FULL_FAULTS=1` tries all of it, CI a part."""
+    install(session, "tools")
+    pytest(session, "tests/faults")
+
+
+@nox.session
+def security(session: nox.Session) -> None:
+    """Bad input, doors, files, a canary secret, and what scanners say; see docs/threat-model.md."""
+    install(session, "tools", tests="security-requirements")
+    pytest(session, "tests/security")
+
+
+@nox.session
 def e2e(session: nox.Session) -> None:
     """The example on the composed stack, seen in a browser too; screenshots stay in artefacts/screenshots."""
     install(session, "tools", tests="e2e-requirements")
