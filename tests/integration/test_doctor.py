@@ -15,7 +15,7 @@ from example_stack import SERVICES, Running
 
 from gaiaflow.infra import docker as engine
 from gaiaflow.infra import privatefile
-from gaiaflow.infra.doctor import address, container, docker, image
+from gaiaflow.infra.doctor import address, container, docker, image, port
 from gaiaflow.infra.doctor.check import State
 from gaiaflow.infra.doctor.place import Place
 from gaiaflow.infra.taskenv import write_variables
@@ -99,6 +99,24 @@ def test_a_container_that_does_not_reach_a_service_says_which(place: Place, serv
         "`mlflow` does not answer a container at http://mlflow:8001: connection refused",
     )
     assert check.hint == "inv dev.logs --service mlflow"
+
+
+@pytest.mark.engine
+@needs_engine
+def test_the_container_that_has_a_port_is_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not (python := os.environ.get("GAIAFLOW_PYTHON_IMAGE")):
+        pytest.skip("`GAIAFLOW_PYTHON_IMAGE` names no image of Python")
+    with closing(engine.connect()) as client:
+        command, published = ["python", "-c", SERVER], {"8000/tcp": ("127.0.0.1", None)}
+        made = client.containers.run(python, command, ports=published, detach=True)
+        try:
+            made.reload()
+            number = made.ports["8000/tcp"][0]["HostPort"]
+            monkeypatch.setenv("GAIAFLOW_JUPYTER_PORT", number)
+            taken = [entry for entry in port.read(place) if entry.service == "jupyter"]
+            assert port.free(taken).said == f"taken ports: {number} of `jupyter` by the container `{made.name}`"
+        finally:
+            made.remove(force=True)
 
 
 @pytest.mark.stack

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from gaiaflow.endpoints import PORTS
 from gaiaflow.errors import UsageError
 from gaiaflow.infra import privatefile
 from gaiaflow.infra.doctor import bundle, redact
@@ -43,7 +44,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return Place(Project.find(tmp_path))
 
 
-PORTS = ("s3", "mlflow", "airflow", "jupyter", "s3-console")
 LEAKS = [
     "a line of use on port 9123",
     *(f"plain {value} in a line" for value in (ENV, KEY, STORED, SHELL, TOKEN)),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import gaiaflow
-from gaiaflow.endpoints import SERVICES
+from gaiaflow.endpoints import EVERY
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra import backends, process
 from gaiaflow.infra.doctor import redact
@@ -138,7 +138,7 @@ def _logs(place: Place) -> dict[str, str]:
     """The last lines of each service."""
     backend = backends.current(place.project)
     found = {}
-    for service in SERVICES if backend else ():
+    for service in EVERY if backend else ():
         try:
             lines = list(backend.logs([service], LINES, follow=False)) if backend else []
         except GaiaflowError as error:

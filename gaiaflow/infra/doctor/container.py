@@ -43,6 +43,7 @@ def _from_network(place: Place, engine: Any) -> Facts:
         return Facts(VANTAGE, unasked=("nothing was started to ask from", "inv doctor"))
     file = place.project.home / "compose" / "task" / "dev_docker.env"
     asked = address.urls({k: v for k, v in dotenv_values(file).items() if v})
+    _clear(engine, place)
     begun = time.time()
     told = _run(engine, place, running[0], [f"{name}={url}" for name, url in asked.items()])
     return address.heard(VANTAGE, asked, told, begun)
@@ -69,6 +70,13 @@ def _run(engine: Any, place: Place, model: Any, pairs: list[str]) -> dict[str, A
         return dict(json.loads(output))
     except (APIError, ContainerError, ValueError) as error:
         raise GaiaflowError(f"no container could ask: {type(error).__name__}", "docker info") from None
+
+
+def _clear(engine: Any, place: Place) -> None:
+    """Remove what a doctor that was killed left."""
+    labels = [f"{PROJECT_LABEL}={place.project.id}", f"{KIND_LABEL}={KIND}"]
+    for left in engine.containers.list(all=True, filters={"label": labels, "status": "exited"}):
+        left.remove()
 
 
 def text() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -77,10 +78,11 @@ def read_all(place: Place, topics: list[Topic]) -> dict[Topic, Any]:
     threads = {
         topic: threading.Thread(target=_read, args=(place, topic, found), daemon=True) for topic in topics
     }
+    begun = time.monotonic()
     for thread in threads.values():
         thread.start()
     for topic, thread in threads.items():
-        thread.join(topic.seconds)
+        thread.join(max(0.0, begun + topic.seconds - time.monotonic()))
     return {
         topic: found.get(topic, TimeoutError(f"no answer within {topic.seconds:.0f} s")) for topic in topics
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib.request
 
-from gaiaflow.endpoints import SERVICES
+from gaiaflow.endpoints import EVERY
 from gaiaflow.infra import backends
 from gaiaflow.infra.doctor import request
 from gaiaflow.infra.doctor.address import Answer, Facts
@@ -28,5 +28,5 @@ def read(place: Place) -> Facts:
 
 
 def _asked(service: str, url: str) -> Answer:
-    status, error = request.ask(url + SERVICES[service].health, _opener)
+    status, error = request.ask(url + EVERY[service].health, _opener)
     return Answer(service, url, status, error)

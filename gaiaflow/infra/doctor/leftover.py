@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gaiaflow.endpoints import SERVICES
+from gaiaflow.endpoints import EVERY
 from gaiaflow.infra import privatefile, process
 from gaiaflow.infra.doctor.check import Check, Fix, ok, warning
 from gaiaflow.infra.doctor.place import Place
@@ -39,7 +39,7 @@ def read(place: Place) -> Facts:
     home = place.project.home
     stale = tuple(home / name for name in _RECORDS if _is_stale(home / name))
     supervised = (home / _RECORDS[0]).exists() and home / _RECORDS[0] not in stale
-    marks = () if supervised else SERVICES
+    marks = () if supervised else EVERY
     orphans = {pid for name in marks for pid in process.marked(MARK, f"{place.project.id}/{name}")}
     return Facts(stale, len(orphans), tuple(_opened(home)))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
+from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra import backends, ports
+from gaiaflow.infra.docker import connect
 from gaiaflow.infra.doctor.check import Check, failed, ok
 from gaiaflow.infra.doctor.place import Place
 
@@ -40,7 +43,17 @@ def _held(place: Place) -> dict[str, int]:
 def _owner(name: str, port: int, held: dict[str, int]) -> str:
     if held.get(name) == port:
         return "ours"
-    return "" if ports.is_free(port) else ports.owner(port)
+    return "" if ports.is_free(port) else _publisher(port) or ports.owner(port)
+
+
+def _publisher(port: int) -> str:
+    """The container that has the port; its process belongs to the engine, which tells nobody whose it is."""
+    try:
+        with contextlib.closing(connect(timeout=5)) as engine:
+            found = engine.containers.list(filters={"publish": str(port)})
+    except GaiaflowError:
+        return ""
+    return f"the container `{found[0].name}`" if found else ""
 
 
 def free(found: list[Port]) -> Check:
