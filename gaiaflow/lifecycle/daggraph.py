@@ -45,7 +45,6 @@ def graph(_c: Context, name: str, output: str = "", run: str = "", mode: str = "
     if json:
         emit_json(
             {
-                "schema": 1,
                 **structure,
                 "run": drawn.run,
                 "state": drawn.state,

@@ -1,0 +1,241 @@
+"""What `inv dag.list`, `check`, `explain`, `graph` and `replay` ask Airflow's environment."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gaiaflow.errors import GaiaflowError, UsageError
+from gaiaflow.infra.dagversion import churn
+from gaiaflow.inspection import explain, recall, serialise, structure
+from gaiaflow.project import Project
+from gaiaflow.testing import place
+from gaiaflow.testing.schema import problems
+
+ROOT = Path(__file__).parents[2]
+FLOW = """
+from airflow.sdk import DAG, Param, TaskGroup
+from airflow.providers.standard.operators.empty import EmptyOperator
+from gaiaflow.tasks import FromTask, create_task
+
+with DAG("flow", schedule="@daily", tags=["a"], params={"scale": Param(2, type="integer")}):
+    load = create_task(
+        "load", "pk.f:load", func_kwargs={"x": 5, "api_token": "do-not-show"}, image="own/image:1",
+        env_vars={"LEVEL": "high", "DB_PASSWORD": "do-not-show"}, secrets=["keys"],
+        resources={"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}},
+        docker={"shm_size": 1000}, kubernetes={"priority_class_name": "urgent"},
+    )
+    create_task("tiles", "pk.f:tiles")
+    with TaskGroup("work"):
+        create_task("one", "pk.f:one", func_kwargs={"factor": 2, "text": FromTask("load", "text")},
+                    map_over={"tile": FromTask("tiles"), "side": ["left", "right"]}, mode="dev_docker")
+        with TaskGroup("inner"):
+            total = create_task("total", "pk.f:total", func_args=[{"all": FromTask("work.one")}])
+    total >> EmptyOperator(task_id="end")
+"""
+OTHER = """
+import datetime
+from airflow.sdk import DAG
+from gaiaflow.tasks import create_task
+
+with DAG("restless", schedule=None, description=f"read at {datetime.datetime.now()}"):
+    create_task("one", "pk.f:load")
+"""
+BROKEN = "from airflow.sdk import DAG\nfrom gaiaflow.tasks import nothing_like_it\n"
+Ask = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def flow(project: Callable[..., Path], airflow_home: Path) -> Project:
+    root = project(FLOW)
+    (root / "dags" / "other.py").write_text(OTHER)
+    (root / "dags" / "broken.py").write_text(BROKEN)
+    found = Project.find(root)
+    place.enter(found, airflow_home)
+    return found
+
+
+def explained(flow: Project, *modes: str, task: str = "") -> list[dict[str, Any]]:
+    found = explain.answer(flow, {"dag": "flow", "modes": modes, "task": task})["explained"]
+    return [one["tasks"] for one in found]
+
+
+def test_the_structure_of_all_dags(flow: Project) -> None:
+    found = structure.answer(flow, {})
+    assert [(dag["dag"], dag["file"], dag["schedule"], dag["tags"]) for dag in found["dags"]] == [
+        ("flow", "file.py", "@daily", ["a"]),
+        ("restless", "other.py", None, []),
+    ]
+    assert list(found["errors"]) == ["broken.py"]
+    assert "nothing_like_it" in found["errors"]["broken.py"]
+    tasks = {task["task"]: task for task in found["dags"][0]["tasks"]}
+    assert {name: task["mode"] for name, task in tasks.items()} == {
+        "load": "dev",
+        "tiles": "dev",
+        "work.one": "dev_docker",
+        "work.inner.total": "dev",
+        "end": None,
+    }
+    assert tasks["work.one"] == {
+        "task": "work.one",
+        "group": "work",
+        "mode": "dev_docker",
+        "operator": "DevDockerOperator",
+        "function": "pk.f:one",
+        "call": {"args": 0, "kwargs": ["factor", "side", "text", "tile"]},
+        "mapped": True,
+        "downstream": ["work.inner.total"],
+    }
+    assert tasks["work.inner.total"]["call"] == {"args": 1, "kwargs": []}
+    assert [(g["group"], g["parent"]) for g in found["dags"][0]["groups"]] == [
+        ("work", None),
+        ("work.inner", "work"),
+    ]
+
+
+def test_a_mode_and_an_unknown_dag(flow: Project) -> None:
+    (dag,) = structure.answer(flow, {"dag": "flow", "mode": "prod"})["dags"]
+    assert dag["tasks"][0]["mode"] == "prod"
+    os.unlink(flow.dags / "broken.py")
+    with pytest.raises(UsageError, match=r"no DAG `flwo` .*did you mean `flow`\?"):
+        structure.answer(flow, {"dag": "flwo"})
+
+
+def test_what_dev_leaves_inert_is_said_with_the_reason(flow: Project) -> None:
+    (tasks,) = explained(flow, "dev", task="load")
+    found = tasks["load"]
+    assert (found["operator"], found["runs_as"]) == ("DevOperator", "ExternalPythonOperator")
+    assert found["image"] is None
+    assert found["spec"] is None
+    assert found["command"][1] == "-u"
+    inert = {one["argument"]: one["why"] for one in found["inert"]}
+    assert list(inert) == ["image", "env_vars", "resources", "docker", "kubernetes"]
+    assert inert["image"] == "dev runs in the project's own environment, in no image"
+
+
+def test_the_container_is_what_the_engine_would_get(flow: Project) -> None:
+    (tasks,) = explained(flow, "dev_docker", task="load")
+    found = tasks["load"]
+    spec = found["spec"]
+    assert found["image"] == spec["Image"] == "own/image:1"
+    assert (
+        found["command"] == [*spec["Entrypoint"], *spec["Cmd"]] == ["python", "-u", "/opt/gaiaflow/runner.py"]
+    )
+    assert spec["HostConfig"]["Memory"] == 2**30
+    assert spec["HostConfig"]["ShmSize"] == 1000
+    assert spec["Labels"]["gaiaflow.task"] == "load"
+    assert "LEVEL=high" in spec["Env"]
+    assert [one["argument"] for one in found["inert"]] == ["resources.requests", "kubernetes"]
+
+
+@pytest.mark.parametrize("mode", ["prod_local", "prod"])
+def test_the_pod_is_what_the_cluster_would_get(flow: Project, mode: str) -> None:
+    (tasks,) = explained(flow, mode, task="load")
+    found = tasks["load"]
+    pod = found["spec"]
+    assert problems(pod, local_allowed=True) == []
+    main = next(c for c in pod["spec"]["containers"] if c["name"] == "base")
+    assert main["image"] == found["image"] == "own/image:1"
+    assert found["resources"] == {"limits": {"memory": "1Gi"}, "requests": {"cpu": "1"}}
+    assert pod["spec"]["priorityClassName"] == "urgent"
+    assert {"secretRef": {"name": "keys"}} in main["envFrom"]
+    assert found["environment"]["LEVEL"] == "high"
+    assert [one["argument"] for one in found["inert"]] == ["docker"]
+
+
+def test_no_secret_is_shown_in_any_mode(flow: Project) -> None:
+    shown = json.dumps(explained(flow, "dev", "dev_docker", "prod_local", "prod"))
+    assert "do-not-show" not in shown
+    call = json.loads(explained(flow, "dev", task="load")[0]["load"]["environment"]["GAIAFLOW_CALL"])
+    assert call["kwargs"] == {"x": 5, "api_token": "***"}
+    assert call["params"] == {"scale": 2}
+
+
+def test_mapped_tasks_and_operators_of_others_are_explained(flow: Project) -> None:
+    (tasks,) = explained(flow, "dev")
+    one = tasks["work.one"]
+    assert one["mapped_over"] == {"tile": "FromTask(tiles)", "side": "2 values"}
+    call = json.loads(one["environment"]["GAIAFLOW_CALL"])
+    assert call["kwargs"] == {
+        "factor": 2,
+        "text": "FromTask(load, text)",
+        "tile": "one of FromTask(tiles)",
+        "side": "left",
+    }
+    assert tasks["end"] == {
+        "mode": None,
+        "operator": "EmptyOperator",
+        "note": "not made by create_task: Airflow runs it as it is",
+    }
+
+
+def test_an_unknown_task_is_guessed(flow: Project) -> None:
+    with pytest.raises(UsageError, match=r"no task `total` \(did you mean `work.inner.total`\?\)"):
+        explained(flow, "dev", task="total")
+
+
+def test_nothing_of_gaiaflow_makes_a_new_version(flow: Project) -> None:
+    for mode in ("dev", "dev_docker", "prod_local", "prod"):
+        looks = [serialise.answer(flow, {"mode": mode})["dags"] for _ in range(2)]
+        assert list(churn([look["flow"] for look in looks])) == []
+
+
+def test_a_dag_that_differs_at_each_look_is_told_with_the_place(flow: Project) -> None:
+    looks = [serialise.answer(flow, {"dag": "restless"})["dags"] for _ in range(2)]
+    assert [list(look) for look in looks] == [["restless"]] * 2
+    (said,) = churn([look["restless"] for look in looks])
+    assert said.startswith('2 looks gave 2 versions: dag.description: "read at ')
+
+
+def recalled(flow: Project, **request: Any) -> dict[str, Any]:
+    known = {"dag": "flow", "map_index": -1, "conf": {"scale": 7}}
+    call: dict[str, Any] = recall.answer(flow, {**known, **request})["call"]
+    return call
+
+
+def test_kept_arguments_are_taken_as_they_are(flow: Project) -> None:
+    kept = {"func_args": [], "func_kwargs": {"factor": 3, "tile": 9, "side": "right", "text": "t"}}
+    call = recalled(flow, task="work.one", map_index=3, arguments=kept)
+    assert call["function"] == "pk.f:one"
+    assert call["kwargs"] == kept["func_kwargs"]
+    assert call["params"] == {"scale": 7}
+
+
+def test_arguments_are_rebuilt_from_what_other_tasks_returned(flow: Project) -> None:
+    values = {"tiles": [10, 20, 30], "load": {"text": "long"}, "work.one": [1, 2]}
+    picked = [recalled(flow, task="work.one", map_index=i, values=values)["kwargs"] for i in (0, 1, 5)]
+    assert [(one["tile"], one["side"]) for one in picked] == [(10, "left"), (10, "right"), (30, "right")]
+    assert picked[0]["text"] == "long"
+    assert recalled(flow, task="work.inner.total", values=values)["args"] == [{"all": [1, 2]}]
+    with pytest.raises(UsageError, match="no map index 6"):
+        recalled(flow, task="work.one", map_index=6, values=values)
+
+
+def test_what_cannot_be_recalled_says_why(flow: Project) -> None:
+    with pytest.raises(GaiaflowError, match="no value of task `work.one`, which `work.inner.total` takes"):
+        recalled(flow, task="work.inner.total", values={})
+    with pytest.raises(UsageError, match="`end` is of EmptyOperator, not made by create_task"):
+        recalled(flow, task="end")
+
+
+def test_files_are_timed_each_by_itself(flow: Project, tmp_path: Path) -> None:
+    outcome = tmp_path / "outcome.json"
+    files = [str(flow.dags / name) for name in ("file.py", "broken.py")]
+    subprocess.run(
+        [sys.executable, "-m", "gaiaflow.inspection.stopwatch", str(outcome)],
+        input=json.dumps({"dags": str(flow.dags), "files": files}),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    found = json.loads(outcome.read_text())
+    assert found["airflow"] > 0
+    assert found["files"][files[0]] > 0
+    assert found["files"][files[1]] is None
