@@ -101,7 +101,7 @@ def test_the_structure_of_all_dags(flow: Project) -> None:
 def test_a_mode_and_an_unknown_dag(flow: Project) -> None:
     (dag,) = structure.answer(flow, {"dag": "flow", "mode": "prod"})["dags"]
     assert dag["tasks"][0]["mode"] == "prod"
-    os.unlink(flow.dags / "broken.py")
+    (flow.dags / "broken.py").unlink()
     with pytest.raises(UsageError, match=r"no DAG `flwo` .*did you mean `flow`\?"):
         structure.answer(flow, {"dag": "flwo"})
 
@@ -217,7 +217,7 @@ def test_arguments_are_rebuilt_from_what_other_tasks_returned(flow: Project) -> 
 
 
 def test_what_cannot_be_recalled_says_why(flow: Project) -> None:
-    with pytest.raises(GaiaflowError, match="no value of task `work.one`, which `work.inner.total` takes"):
+    with pytest.raises(GaiaflowError, match=r"no value of task `work.one`, which `work.inner.total` takes"):
         recalled(flow, task="work.inner.total", values={})
     with pytest.raises(UsageError, match="`end` is of EmptyOperator, not made by create_task"):
         recalled(flow, task="end")
