@@ -18,6 +18,17 @@ from small_project import SmallProject  # noqa: E402
 _evidence = Evidence("faults")
 
 
+FULL = bool(os.environ.get("GAIAFLOW_FULL_FAULTS"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes longer than CI has, unless all is asked for."""
+    left_out = [item for item in items if item.get_closest_marker("full") and not FULL]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 def pytest_sessionfinish() -> None:
     if _evidence.rows:
         _evidence.keep()
@@ -31,7 +42,7 @@ def evidence() -> Evidence:
 @pytest.fixture(scope="session")
 def full() -> bool:
     """Whether all is to be tried, or as much as CI has time for."""
-    return bool(os.environ.get("GAIAFLOW_FULL_FAULTS"))
+    return FULL
 
 
 @pytest.fixture(scope="session")

@@ -112,10 +112,9 @@ def test_signals_to_dockerize(composed: SmallProject, full: bool, evidence: Evid
     )
 
 
+@pytest.mark.full
 @pytest.mark.timeout(1200)
-def test_signals_to_a_run(composed: SmallProject, full: bool, evidence: Evidence) -> None:
-    if not full:
-        pytest.skip("only with GAIAFLOW_FULL_FAULTS")
+def test_signals_to_a_run(composed: SmallProject, evidence: Evidence) -> None:
     composed.start(backend="docker")
     for moment in RUNS:
         assert_told_to_end(moment, *interrupt(composed, moment))
