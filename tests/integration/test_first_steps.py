@@ -78,7 +78,11 @@ def test_the_page_works_from_its_first_line_to_its_last(shell: tuple[Path, dict[
     shown = {line: answers[str(number)] for number, line in enumerate(commands())}
     assert "co2_forecast" in shown["inv dag.list"]
     assert (
-        len(re.findall(r"^(?:preprocess|modelling\.\w+) +success", shown["inv dag.run co2_forecast"], re.M))
+        len(
+            re.findall(
+                r"^(?:preprocess|modelling\.\w+) +success", shown["inv dag.run co2_forecast"], re.MULTILINE
+            )
+        )
         == 3
     )
     assert "co2-forecast" in shown["inv model.list"]
