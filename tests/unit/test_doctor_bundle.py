@@ -97,13 +97,13 @@ def test_a_composition_hides_what_sounds_secret() -> None:
     tree = {
         "name": "demo",
         "services": {"s3": {"environment": {"AWS_SECRET_ACCESS_KEY": "x1", "PORT": "9000", "EMPTY": None}}},
-        "passwords": ["x2", "x3"],
+        "passwords": ["x2", {"of": "x3"}],
         "key_file": "/opt/keys.json",
     }
     assert Redactor([]).tree(tree) == {
         "name": "demo",
         "services": {"s3": {"environment": {"AWS_SECRET_ACCESS_KEY": MASK, "PORT": "9000", "EMPTY": None}}},
-        "passwords": [MASK, MASK],
+        "passwords": [MASK, {"of": MASK}],
         "key_file": "/opt/keys.json",
     }
 

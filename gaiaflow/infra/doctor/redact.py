@@ -73,7 +73,8 @@ class Redactor:
     def tree(self, value: Any, name: str = "") -> Any:
         """The same for what JSON or YAML holds: a key that sounds secret hides whatever stands under it."""
         if isinstance(value, dict):
-            return {key: self.tree(inner, str(key)) for key, inner in value.items()}
+            hidden = name if is_secret(name) else ""
+            return {key: self.tree(inner, hidden or str(key)) for key, inner in value.items()}
         if isinstance(value, list):
             return [self.tree(inner, name) for inner in value]
         if value is not None and is_secret(name) and not isinstance(value, bool):
