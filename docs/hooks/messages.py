@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,13 +71,19 @@ def catalogue() -> str:
     """The messages by where one meets them."""
     found = messages()
     parts = dict.fromkeys(message.part for message in found)
-    return "\n\n".join(f"## {part}\n\n{_entries([m for m in found if m.part == part])}" for part in parts)
+    return "\n\n".join(f"### {part}\n\n{_table([m for m in found if m.part == part])}" for part in parts)
 
 
-def _entries(found: list[Message]) -> str:
-    return "\n\n".join(_entry(message) for message in found)
+def _table(found: list[Message]) -> str:
+    rows = [f"| {CODES[m.error]} | {_cell(m.text)} | {_hint(m.hint)} |" for m in found]
+    return "\n".join(["| exit code | error: | hint: |", "| --- | --- | --- |", *rows])
 
 
-def _entry(message: Message) -> str:
-    hint = f"\nhint: {message.hint}" if message.hint and message.hint != "…" else ""
-    return f'```text title="exit code {CODES[message.error]}"\nerror: {message.text}{hint}\n```'
+def _cell(text: str) -> str:
+    """A message as markdown: its backticks stay, what markdown and tables would take does not."""
+    return re.sub(r"([|*_<>])", r"\\\1", " ".join(text.split()))
+
+
+def _hint(text: str) -> str:
+    """A hint as it is pasted; without one, or where all of it varies, nothing."""
+    return "" if text in ("", "…") else f"<code>{html.escape(text).replace('|', '&#124;')}</code>"

@@ -81,7 +81,11 @@ def table(columns: list[str], rows: list[list[str]]) -> str:
 
 def verb_table() -> str:
     return table(
-        ["verb", "what it does"], [[f"[`inv {v.name}`](#inv-{_anchor(v.name)})", v.text] for v in verbs()]
+        ["verb", "what it does"],
+        [
+            [f"[`inv {v.name}`](#inv-{_anchor(v.name)})", v.text.partition(". ")[0].rstrip(".") + "."]
+            for v in verbs()
+        ],
     )
 
 
