@@ -36,7 +36,7 @@ def jumping(small: SmallProject, tmp_path: Path) -> Iterator[SmallProject]:
     small.stop()
 
 
-@pytest.mark.parametrize("offset", ["+7200", "-7200"])
+@pytest.mark.parametrize("offset", ["-7200", pytest.param("+7200", marks=pytest.mark.full)])
 def test_a_run_survives_a_jump(jumping: SmallProject, tmp_path: Path, offset: str, evidence: Evidence) -> None:
     jumping.start()
     jumping.inv("dag.run", "kept")

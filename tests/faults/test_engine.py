@@ -124,6 +124,7 @@ def test_signals_to_a_run(composed: SmallProject, evidence: Evidence) -> None:
     evidence.add("kill", f"the same at {len(RUNS)} moments of `dag.run`, docker", "the next `dag.run` succeeds")
 
 
+@pytest.mark.full
 def test_containers_may_be_killed(composed: SmallProject, evidence: Evidence) -> None:
     composed.start("--service", "mlflow", backend="docker")
     made = composed.clients("make", "containers")

@@ -114,6 +114,7 @@ def test_a_state_file_that_was_cut_hides_no_stack(small: SmallProject, evidence:
     )
 
 
+@pytest.mark.full
 def test_lost_keys_are_not_replaced(small: SmallProject, evidence: Evidence) -> None:
     small.start("--service", "mlflow")
     made = small.clients("make", "keys")
@@ -133,6 +134,7 @@ def test_lost_keys_are_not_replaced(small: SmallProject, evidence: Evidence) -> 
     )
 
 
+@pytest.mark.full
 def test_a_half_written_environment_is_made_again(small: SmallProject, evidence: Evidence) -> None:
     small.start("--service", "mlflow")
     small.stop()

@@ -92,6 +92,7 @@ def test_embedded(small: SmallProject, evidence: Evidence) -> None:
     small.assert_nothing_left()
 
 
+@pytest.mark.full
 @pytest.mark.engine
 def test_docker(composed: SmallProject, evidence: Evidence) -> None:
     race(composed, "docker", evidence)

@@ -52,6 +52,7 @@ def test_each_service_may_be_killed(small: SmallProject, evidence: Evidence) -> 
     )
 
 
+@pytest.mark.full
 def test_a_service_that_was_killed_is_seen_and_comes_back(small: SmallProject) -> None:
     small.start()
     before = _programs(small)
