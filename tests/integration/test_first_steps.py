@@ -49,14 +49,14 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """An empty folder and its environment; what was started there is removed."""
+    """An empty folder and its environment; nothing runs there in the end."""
     variables = environment()
     try:
         yield tmp_path, variables
     finally:
         inv = tmp_path / "gaiaflow" / ".venv" / "bin" / "inv"
         if inv.exists():
-            argv = [str(inv), "dev.cleanup", "--yes"]
+            argv = [str(inv), "dev.stop"]
             subprocess.run(argv, cwd=tmp_path / "gaiaflow", env=variables, check=True, timeout=120)
 
 
