@@ -73,10 +73,12 @@ def check(
     json: bool = False,
 ) -> None:
     """Check DAGs: imports, tasks, functions and their arguments, what a file costs to read, the DAG version."""
-    from gaiaflow.infra import dagcheck, dagtest
+    from gaiaflow.infra import dagcheck, dagid, dagtest
     from gaiaflow.lifecycle.inspector import inspector
 
     project = Project.find()
+    if name:
+        dagid.checked(name)
     checked = resolve_mode(mode).value if mode else None
     limit = _number(budget)
     asked = inspector(project, *dagtest.environments(project))

@@ -26,9 +26,11 @@ from gaiaflow.project import Project
 )
 def explain(_c: Context, name: str, mode: str = "", diff: str = "", task: str = "", json: bool = False) -> None:
     """Show what each task would be: operator, image, command, environment, resources, the whole pod."""
+    from gaiaflow.infra import dagid
     from gaiaflow.lifecycle.inspector import inspector
 
     project = Project.find()
+    dagid.checked(name)
     modes = [resolve_mode(mode).value if mode else None] + ([resolve_mode(diff).value] if diff else [])
     found = inspector(project).ask("explain", dag=name, modes=modes, task=task)["explained"]
     if json:

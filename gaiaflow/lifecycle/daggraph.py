@@ -30,11 +30,13 @@ LONGEST_DEPTH = 4
 )
 def graph(_c: Context, name: str, output: str = "", run: str = "", mode: str = "", json: bool = False) -> None:
     """Draw a DAG: tasks with their modes and last states, groups, edges."""
+    from gaiaflow.infra import dagid
     from gaiaflow.lifecycle.inspector import inspector
 
     project = Project.find()
     checked = resolve_mode(mode).value if mode else None
     file = _checked(output)
+    dagid.checked(name)
     structure = inspector(project).ask("structure", dag=name, mode=checked)["dags"][0]
     drawn = graph_of(structure, *_run(project, name, run))
     if file:

@@ -29,12 +29,12 @@ def replay(
     c: Context, name: str, task: str, run: str, map_index: str = "", pdb: bool = False, json: bool = False
 ) -> None:
     """Run one task of a past run again, in dev, with the inputs of that run."""
-    from gaiaflow.infra import dagreplay, dagrun, dagstate, dagtest
+    from gaiaflow.infra import dagid, dagreplay, dagrun, dagstate, dagtest
     from gaiaflow.lifecycle.inspector import inspector
 
     project, index = Project.find(), _index(map_index)
-    if json and pdb:
-        raise UsageError("`--json` and `--pdb` both want the terminal", "leave one of them out")
+    dagid.checked(name)
+    _check_terminal(json, pdb)
     if c.config.run.dry:
         say(f"would run task `{task}` of DAG `{name}` again, with the inputs of run `{run}`")
         return
@@ -51,6 +51,11 @@ def replay(
     say(_verdict(found))
     if replayed.error is not None:
         raise Exit(f"error: task `{task}` failed again: {replayed.error}", code=1)
+
+
+def _check_terminal(json: bool, pdb: bool) -> None:
+    if json and pdb:
+        raise UsageError("`--json` and `--pdb` both want the terminal", "leave one of them out")
 
 
 def _index(text: str) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from example_results import SCORES, assert_all_there, assert_tagged, value
@@ -39,6 +40,29 @@ def test_the_run_ends_with_every_task_and_value(run: dict[str, Any]) -> None:
 def test_run_model_and_objects_can_be_read_back(started: Running, run: dict[str, Any]) -> None:
     assert_all_there(started, run)
     assert_tagged(started, run, "dev")
+
+
+def test_a_task_of_the_run_comes_out_the_same_again(started: Running, run: dict[str, Any]) -> None:
+    again = json.loads(started.inv("dag.replay", "co2_forecast", "modelling.evaluate", "latest", "--json"))
+    assert again["recorded"] == {"state": "success", "value": value(run, "modelling.evaluate")}
+    assert again["equal"] is True
+    told = started.inv("dag.replay", "co2_forecast", "modelling.evalute", "latest", code=2)
+    assert "did you mean `modelling.evaluate`?" in told
+
+
+def test_the_last_run_shows_in_the_list_and_in_the_graph(started: Running, run: dict[str, Any]) -> None:
+    listed = json.loads(started.inv("dag.list", "--json"))
+    assert [(dag["dag"], dag["last_run"]) for dag in listed["dags"]] == [("co2_forecast", run["state"])]
+    file = started.root / "graph.svg"
+    drawn = json.loads(started.inv("dag.graph", "co2_forecast", "--output", str(file), "--json"))
+    assert {task["task"]: task["state"] for task in drawn["tasks"]} == dict.fromkeys(run["tasks"], "success")
+    assert "modelling.train: dev · success" in "".join(ElementTree.parse(file).getroot().itertext())
+
+
+def test_the_example_passes_its_checks(started: Running) -> None:
+    checked = json.loads(started.inv("dag.check", "--times", "3", "--json"))
+    assert checked["ok"] is True
+    assert checked["findings"] == []
 
 
 def test_params_come_typed(started: Running) -> None:
