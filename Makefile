@@ -16,7 +16,7 @@ status: setup ## show each service
 test: setup ## run the tests; what needs a missing engine, cluster or browser is skipped by name
 	@$(BIN)/nox -s tests tests_airflow integration e2e dag_tests
 lint: setup ## run the linters and the type checker
-	@$(BIN)/nox -s lint types
+	@$(BIN)/nox -s lint types workflows
 clean: setup ## stop the stack and remove all that it made; asks first
 	@$(BIN)/inv dev.cleanup
 help: ## show this list

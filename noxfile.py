@@ -64,6 +64,13 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def workflows(session: nox.Session) -> None:
+    """The template's workflows: GitHub's schema, pinned actions, no long-lived key."""
+    install(session, "tools", tests="workflow-requirements")
+    pytest(session, "tests/workflows")
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Unit tests: offline, no Airflow."""
     install(session, "tools")
