@@ -30,6 +30,8 @@ PATHS: dict[str, str] = {
     "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
     "Secret": "/api/v1/namespaces/{namespace}/secrets",
     "Pod": "/api/v1/namespaces/{namespace}/pods",
+    "Service": "/api/v1/namespaces/{namespace}/services",
+    "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
     "ResourceQuota": "/api/v1/namespaces/{namespace}/resourcequotas",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings",
@@ -168,6 +170,12 @@ class Cluster:
         """Remove the pods of a label selector; their names."""
         names = [pod["metadata"]["name"] for pod in self.find_all("Pod", namespace, selector)]
         return [name for name in names if self.delete("Pod", namespace, name, grace=1)]
+
+    def forward(self, namespace: str, pod: str, port: int) -> Any:
+        """A socket to a port of a pod, through the API server."""
+        ask = _sdk("client").CoreV1Api(self._client).connect_get_namespaced_pod_portforward
+        with _explained(self.name, f"port-forward {pod}"):
+            return _sdk("stream").portforward(ask, pod, namespace, ports=str(port)).socket(port)
 
     def is_ready(self) -> bool:
         """Whether the API server answers that it is ready, and a node is."""

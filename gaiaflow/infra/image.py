@@ -99,6 +99,32 @@ def build(
         return _image(client, name, beside)
 
 
+def build_on(
+    project: Project,
+    base: Image,
+    name: str,
+    context: Path,
+    dockerfile: Path,
+    labels: Mapping[str, str],
+    tell: Tell = silent,
+) -> Image:
+    """Build a further image of the project on one that it has, under its name and under its content tag.
+
+    Args:
+        dockerfile: takes the other image as ``GAIAFLOW_IMAGE``.
+    """
+    name = _checked_name(name)
+    content = digest(context, dockerfile.read_text(encoding="utf-8"), base.content)
+    beside = f"{_repository(name)}:content-{content}"
+    own = {PROJECT_LABEL: project.id, CONTENT_LABEL: beside, "org.opencontainers.image.title": name}
+    with contextlib.closing(connect()) as client:
+        arguments = {"GAIAFLOW_IMAGE": base.content}
+        run_build(
+            f"image `{name}`", context, dockerfile, [name, beside], {**own, **labels}, arguments, tell=tell
+        )
+        return _image(client, name, beside)
+
+
 def run_build(
     what: str,
     context: Path,

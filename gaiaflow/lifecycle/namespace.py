@@ -17,6 +17,7 @@ from gaiaflow.lifecycle import (
     grammar,
     image,
     model,
+    modeldeploy,
     nodeimage,
     prod,
     prodlocal,
@@ -45,7 +46,10 @@ def namespace() -> Collection:
     root.add_collection(dags)
     root.add_collection(Collection.from_module(prod, name="prod"))
     root.add_collection(Collection.from_module(project, name="project"))
-    root.add_collection(Collection.from_module(model, name="model"))
+    models = Collection.from_module(model, name="model")
+    for task in (modeldeploy.dockerize, modeldeploy.deploy, modeldeploy.url, modeldeploy.undeploy):
+        models.add_task(task)
+    root.add_collection(models)
     root.add_collection(Collection.from_module(secret, name="secret"))
     root.add_task(doctor.doctor)
     return root

@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.context import Context
 
 from gaiaflow.endpoints import service_names, with_needs
-from gaiaflow.infra import account, backends, clusternetwork, gateway, manifests, preflight, stackmode
+from gaiaflow.infra import account, backends, clusternetwork, gateway, manifests, modelurl, preflight, stackmode
 from gaiaflow.infra.backend import Backend, StartOptions
 from gaiaflow.infra.cluster import Cluster
 from gaiaflow.infra.docker import engine_answers
@@ -77,6 +77,7 @@ def stop(c: Context, profile: str = "", context: str = "") -> None:
         return
     if gateway.close(target):
         say("the gateway is closed")
+    modelurl.close_all(target)
     if target.context:
         say(f"the context `{target.context}` is yours and keeps running")
     elif target.minikube.state().word in {"stopped", "absent"}:
@@ -114,6 +115,7 @@ def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False)
         say("would remove it")
     elif confirm("remove it?", yes):
         gateway.close(target)
+        modelurl.close_all(target)
         with Phases(1).phase(f"remove {what}"):
             _remove(target)
         target.forget()

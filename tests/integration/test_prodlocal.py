@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from example_model import NAME, assert_plausible, predict
 from example_results import SCORES, assert_all_there, assert_tagged, mlflow, value
 from example_stack import SERVICES, Running, copy_example
 
@@ -230,6 +231,19 @@ def test_the_doctor_asks_from_every_vantage_point(bed: Bed) -> None:
     }, asked
     assert "mlflow at http://host.minikube.internal:" in found["addresses from a pod"]["said"]
     assert bed.target.connect().find_all("Pod", bed.namespace, "gaiaflow/doctor") == []
+
+
+def test_the_cluster_serves_the_model(bed: Bed, first: dict[str, Any]) -> None:
+    told = json.loads(bed.inv("model.deploy", NAME, "--json"))
+    try:
+        assert told["version"] == value(first, "modelling.train")["model_version"]
+        assert told["address"] == f"http://model-{NAME}.{bed.namespace}:5001"
+        url = json.loads(bed.inv("model.url", NAME, "--json"))["url"]
+        assert_plausible(predict(url))
+    finally:
+        bed.inv("model.undeploy", NAME)
+    assert bed.left() == []
+    assert f"no model `{NAME}`" in bed.inv("model.undeploy", NAME, code=2)
 
 
 def test_a_fan_out_comes_back_in_order(bed: Bed) -> None:
