@@ -14,6 +14,7 @@ from gaiaflow.infra import (
     belongings,
     containers,
     dependency,
+    executor,
     health,
     model,
     orphan,
@@ -83,7 +84,8 @@ class Compose:
         running = "airflow" in self._running_services()
         mode = stackmode.settle(self.project, options.mode, running)
         began = stackmode.began(self.project, running)
-        composition = Composition(self.project, self._ports(options), self._extras(options), mode)
+        runs_on = executor.settle(self.project, options.executor, running)
+        composition = Composition(self.project, self._ports(options), self._extras(options), mode, runs_on)
         composition.write()
         self._remember(composition, self._kept().get("made", ""), began)
         return composition
@@ -113,6 +115,7 @@ class Compose:
             "ports": composition.ports,
             "extras": composition.extras,
             "mode": composition.mode,
+            "executor": composition.executor,
             "began": began,
             "made": made,
         }
@@ -224,8 +227,8 @@ class Compose:
         return process.run(command, env=env, timeout=UP_SECONDS, hint=hint, tell=tell)
 
     def _composition(self) -> Composition:
-        mode = stackmode.kept(self.project)
-        return Composition(self.project, dict(self.endpoints().ports), self.extras(), mode)
+        mode, runs_on = stackmode.kept(self.project), executor.kept(self.project)
+        return Composition(self.project, dict(self.endpoints().ports), self.extras(), mode, runs_on)
 
     # Look
 

@@ -1,0 +1,127 @@
+"""The whole texts of errors: what a person types wrong behind a verb, as `inv` prints it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from invoke.program import Program
+
+from gaiaflow.lifecycle.namespace import namespace
+
+TYPED = [
+    (
+        "dag.run flow --conf {",
+        "`--conf` is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        '--conf \'{"name": "value"}\'',
+    ),
+    ("dag.test flow --conf [1]", "`--conf` is a JSON list, not an object", "--conf '{\"name\": 1}'"),
+    (
+        "dag.test flow --mode prodlocal",
+        "unknown mode `prodlocal` (did you mean `prod_local`?)",
+        "one of dev, dev_docker, prod_local, prod",
+    ),
+    ("dag.check --budget much", "`--budget` is 'much', not a number", "--budget 3.0"),
+    ("dag.graph flow --output a.png", "`--output` is `a.png`, not an SVG", "--output a.svg"),
+    ("dag.graph flow --output none/a.svg", "no folder `none` for `--output`", "mkdir -p none"),
+    (
+        "dag.replay flow load run --json --pdb",
+        "`--json` and `--pdb` both want the terminal",
+        "leave one of them out",
+    ),
+    (
+        "dag.replay flow load run --map-index x",
+        "`--map-index` is `x`, not a number from 0 up",
+        "--map-index 0",
+    ),
+    (
+        "dev.start --service mlfow",
+        "unknown service `mlfow` (did you mean `mlflow`?)",
+        "one of s3, mlflow, airflow, jupyter, model, minio, all",
+    ),
+    (
+        "dev.stop --service s3 --delete-volume",
+        "`--delete-volume` takes the data of all services",
+        "inv dev.stop --delete-volume",
+    ),
+    (
+        "dev.restart --service s3 --mode dev",
+        "`--mode` says nothing to services other than `airflow`",
+        "inv dev.restart --service airflow --mode dev",
+    ),
+    ("dev.logs --follow --json", "`--follow` and `--json` do not go together", "inv dev.logs --json"),
+    ("dev.export --format yaml", "unknown format `yaml`", "one of compose, env"),
+    (
+        "dev.export --format compsoe",
+        "unknown format `compsoe` (did you mean `compose`?)",
+        "one of compose, env",
+    ),
+    ("dev.timings --last 0", "`--last` is 0: one or more", "inv dev.timings --last 5"),
+    (
+        "prodlocal.dockerize --existing --no-cache",
+        "`--existing` builds nothing, but a flag of the build is given",
+        "inv prodlocal.dockerize",
+    ),
+    (
+        "prodlocal.start --executor kubernetes --cluster-only",
+        "`--executor` is of the stack, which `--cluster-only` leaves",
+        "inv prodlocal.start",
+    ),
+    (
+        "prodlocal.status --profile a --context b",
+        "--profile and --context exclude each other",
+        "give one of them",
+    ),
+    (
+        "secret.list --mode prod",
+        "secrets of prod are kept where production runs, not here",
+        "--mode prod_local",
+    ),
+    ("project.new other --examples maybe", "`--examples` is `maybe`, not yes or no", "--examples=no"),
+    ("project.new other", "there is no terminal to ask on", "inv project.new other --defaults"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for variable in [name for name in os.environ if name.startswith("GAIAFLOW_")]:
+        monkeypatch.delenv(variable)
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
+    return tmp_path
+
+
+def inv(words: list[str]) -> int:
+    try:
+        Program(namespace=namespace()).run(["inv", *words])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+@pytest.mark.parametrize(("typed", "message", "hint"), TYPED, ids=[case[0] for case in TYPED])
+@pytest.mark.usefixtures("folder")
+def test_a_wrong_call_is_told_once_and_leaves_two(
+    capsys: pytest.CaptureFixture[str], typed: str, message: str, hint: str
+) -> None:
+    assert inv(typed.split()) == 2
+    shown = capsys.readouterr()
+    if "--json" in typed:
+        error = {"message": message, "hint": hint, "code": 2}
+        assert (json.loads(shown.out), shown.err) == ({"schema": 1, "error": error}, "")
+    else:
+        assert (shown.out, shown.err) == ("", f"error: {message}\nhint: {hint}\n")
+
+
+def test_outside_of_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert inv(["dev.status"]) == 3
+    assert capsys.readouterr().err == (
+        f"error: no project in `{tmp_path}` or above it: no pyproject.toml with [tool.gaiaflow]\n"
+        "hint: go to your project's folder, or add an empty [tool.gaiaflow] to its pyproject.toml\n"
+    )
