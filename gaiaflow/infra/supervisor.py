@@ -115,8 +115,12 @@ class Supervisor:
         argv = [sys.executable, "-m", "supervisor.supervisord", "-c", conf.name]
         hint = f"read {self.logs / 'supervisord.log'}"
         env = {**os.environ, MARK: str(self.run)}
-        process.run(argv, env=env, cwd=self.run, timeout=30, umask=0o077, hint=hint)
-        pid = self._await_pid(socket)
+        try:
+            process.run(argv, env=env, cwd=self.run, timeout=30, umask=0o077, hint=hint)
+            pid = self._await_pid(socket)
+        except BaseException:
+            self._end_strays()  # nobody would know of it
+            raise
         privatefile.write_json(
             self._record, {"pid": pid, "started": process.started(pid), "socket": str(socket)}
         )

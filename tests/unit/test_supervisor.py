@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra import process, supervisor
 from gaiaflow.infra.stack import SOCKET_MAX, Program
 from gaiaflow.infra.supervisor import Supervisor
@@ -82,8 +83,10 @@ def test_starting_twice_keeps_the_process(running: Supervisor, tmp_path: Path) -
 def test_shutdown_ends_everything(tmp_path: Path) -> None:
     found = Supervisor(tmp_path / "home")
     found.ensure(NAMES)
-    found.start(program("one", "import time; time.sleep(60)", tmp_path, GAIAFLOW_TEST=str(tmp_path)))
-    found.shutdown()
+    try:
+        found.start(program("one", "import time; time.sleep(60)", tmp_path, GAIAFLOW_TEST=str(tmp_path)))
+    finally:
+        found.shutdown()
     assert not found.running()
     assert process.marked("GAIAFLOW_TEST", str(tmp_path)) == []
 
@@ -112,3 +115,24 @@ def test_a_deep_home_gets_its_socket_elsewhere(tmp_path: Path) -> None:
     finally:
         found.shutdown()
     assert not socket.parent.exists()
+
+
+def test_one_that_answers_nobody_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine it may come up after the patience for it has ended."""
+    found = Supervisor(tmp_path / "home")
+
+    def late(_socket: Path) -> int:
+        raise GaiaflowError("supervisord did not answer")
+
+    monkeypatch.setattr(found, "_await_pid", late)
+    with pytest.raises(GaiaflowError):
+        found.ensure(NAMES)
+    assert process.marked(supervisor.MARK, str(found.run)) == []
+
+
+def test_one_that_was_never_recorded_is_found(running: Supervisor) -> None:
+    """Its start was cut off by SIGKILL between the two."""
+    assert len(process.marked(supervisor.MARK, str(running.run))) == 1
+    (running.run / "supervisor.json").unlink()
+    running.shutdown()
+    assert process.marked(supervisor.MARK, str(running.run)) == []
