@@ -1,0 +1,167 @@
+"""The whole texts of errors: registered models, served here and in the cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from gaiaflow.infra import deployment, model, modelforward, modelregistry, modelurl, ports, privatefile
+from gaiaflow.infra.cluster import Cluster
+from gaiaflow.infra.deployment import Deployed
+from gaiaflow.infra.modelregistry import ModelRegistry, Version
+from gaiaflow.infra.target import Target
+from gaiaflow.lifecycle import model as verbs
+from gaiaflow.lifecycle import modeldeploy
+from gaiaflow.project import Project
+from tests.error_case import Case, hold, text_of
+
+VERSION = Version("co2", 3, "run", "mlflow-artifacts:/0/models/m-1/artifacts")
+WANTED = Deployed("co2", 3, "run", "p/model-co2:content-1", 1)
+CRASHED = {"state": {"waiting": {"reason": "CrashLoopBackOff"}},
+           "lastState": {"terminated": {"message": "ValueError: broken\n"}}}  # fmt: skip
+
+
+class Fake:
+    """A cluster with one Deployment that never gets ready, or without anything."""
+
+    name = "local"
+
+    def __init__(self, found: dict[str, Any] | None, statuses: list[dict[str, Any]] | None = None) -> None:
+        self.found = found
+        containers = [{"image": WANTED.image}]
+        self.pods = [{"spec": {"containers": containers}, "status": {"containerStatuses": statuses or []}}]
+
+    def find(self, *_: str) -> dict[str, Any] | None:
+        return self.found
+
+    def forward(self, *_: object) -> None: ...
+
+    def find_all(self, kind: str, *_: str) -> list[dict[str, Any]]:
+        return self.pods if kind == "Pod" else []
+
+
+def waited(cluster: Any) -> None:
+    deployment.wait(cluster, WANTED, "n", 0)
+
+
+def lost(project: Project) -> Path:
+    """The files of a model that was chosen and then removed by hand."""
+    kept = {"name": "co2", "number": 3, "run_id": "run", "place": VERSION.place}
+    privatefile.write_json(model.folder(project) / "served.json", kept)
+    return model.files(project)
+
+
+class Empty(ModelRegistry):
+    """A server that has the model and none of its files."""
+
+    def _get(self, path: str) -> bytes:
+        return b"{}"
+
+
+class Cut(ModelRegistry):
+    """A server that names a file and then is gone."""
+
+    def _get(self, path: str) -> bytes:
+        return b'{"files": [{"path": "MLmodel", "is_dir": false}]}'
+
+
+STARTING: dict[str, Any] = {"metadata": {"generation": 1}}
+NO_PODS: Any = Fake(None)
+CASES = [
+    Case(
+        modelregistry.connect, 3, "no registry of models: MLflow does not run", "inv dev.start --service mlflow"
+    ),
+    Case(
+        lambda _: modelregistry.split("models:/co2/1"),
+        2,
+        "`models:/co2/1` names no model",
+        "MODEL, MODEL@ALIAS or MODEL/VERSION, as in inv model.list",
+    ),
+    Case(
+        lambda p: Empty("http://127.0.0.1:9").download(VERSION, p.root),
+        1,
+        "model `co2/3` has no files at `mlflow-artifacts:/0/models/m-1/artifacts`",
+        "inv model.list",
+    ),
+    Case(
+        lambda p: Cut("http://127.0.0.1:9").download(VERSION, p.root),
+        1,
+        "cannot download `0/models/m-1/artifacts/MLmodel` of the model: "
+        "<urlopen error [Errno 111] Connection refused>",
+        "inv dev.status",
+    ),
+    Case(model.files, 3, "no model is served", "inv model.serve MODEL, one of inv model.list"),
+    Case(lost, 3, "the files of model `co2/3` are gone", "inv model.serve co2/3"),
+    Case(lambda p: verbs._stopped(p, VERSION), 3, "the stack was never started", "inv dev.start"),
+    Case(
+        lambda _: deployment.require_namespace(NO_PODS, "demo", "n"),
+        3,
+        "no namespace `n` in the cluster `local`",
+        "inv prodlocal.start",
+    ),
+    Case(lambda _: deployment.find(NO_PODS, "co2", "n"), 2, "no model `co2` in `n`", "inv model.deploy co2"),
+    Case(
+        lambda _: waited(Fake(None)),
+        1,
+        "somebody removed `deployment/model-co2` while it started",
+        "inv model.deploy MODEL",
+    ),
+    Case(
+        lambda _: waited(Fake(STARTING, [CRASHED])),
+        1,
+        "model `co2` does not start: CrashLoopBackOff\nValueError: broken",
+        "inv model.undeploy co2",
+    ),
+    Case(
+        lambda _: waited(Fake(STARTING)),
+        4,
+        "model `co2` is not ready after 0 s: its server starts",
+        "kubectl describe pods -n n -l app.kubernetes.io/name=model,app.kubernetes.io/instance=model-co2",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=text_of)
+def test_the_whole_text(case: Case, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
+    hold(case, Project.find(tmp_path))
+
+
+def test_a_count_of_replicas_that_cannot_be() -> None:
+    with pytest.raises(Exit) as caught:
+        modeldeploy.deploy(Context(), "co2", replicas=0)
+    assert (caught.value.message, caught.value.code) == (
+        "error: `--replicas 0` is not between 1 and 50\nhint: inv model.undeploy MODEL",
+        2,
+    )
+
+
+def test_without_a_ready_pod_a_connection_says_so_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Cluster, "connect", lambda *_: Fake(None, []))
+    monkeypatch.setattr(Fake, "find_all", lambda *_: [])
+    for name, value in (("namespace", "n"), ("selector", "a=b"), ("target", 1), ("access", (None, "c"))):
+        monkeypatch.setattr(modelforward.Connection, name, value, raising=False)
+    nobody: Any = None
+    modelforward.Connection(nobody, nobody, nobody)
+    assert capsys.readouterr().out == "no pod of `a=b` is ready\nhint: inv prodlocal.status\n"
+
+
+def test_a_port_that_goes_between_look_and_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
+    target = Target(Project.find(tmp_path), "", "nowhere", "n")
+    monkeypatch.setattr(ports, "settle", lambda *_, **__: {"model": 1_000_000})
+    hold(
+        Case(
+            lambda _: modelurl.open_port(target, "co2", 0),
+            1,
+            "nothing can listen on 127.0.0.1:1000000: OverflowError: bind(): port must be 0-65535.",
+            "inv model.url MODEL --port N",
+        ),
+        target.project,
+    )
