@@ -30,8 +30,9 @@ def hold(case: Case, project: Project) -> None:
     with pytest.raises(GaiaflowError) as caught:
         case.call(project)
     expected = [text.replace("{root}", str(project.root)) for text in (case.message, case.hint)]
-    assert [caught.value.message, caught.value.hint] == expected
-    assert caught.value.exit_code == case.code
+    told = [caught.value.message, caught.value.hint]
+    assert told == expected, f"{told} is not {expected}"
+    assert caught.value.exit_code == case.code, f"exit code {caught.value.exit_code}"
 
 
 def fail_with(error: GaiaflowError) -> NoReturn:

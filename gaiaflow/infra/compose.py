@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow.endpoints import SERVICES, Endpoints
-from gaiaflow.errors import GaiaflowError, MissingError, UsageError
+from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.infra import (
     access,
     belongings,
@@ -103,9 +103,9 @@ class Compose:
         return {**free, **fixed, **ports.settle(started, options.auto_ports)}
 
     def _extras(self, options: StartOptions) -> tuple[str, ...]:
-        unknown = set(options.extras) - {DEV_DOCKER}
-        if unknown:
-            raise UsageError(f"`--with {unknown.pop()}` is not known", f"inv dev.start --with {DEV_DOCKER}")
+        for name in set(options.extras) - {DEV_DOCKER}:
+            near = near_miss(name, [DEV_DOCKER])
+            raise UsageError(f"`--with {name}` is not known{near}", f"inv dev.start --with {DEV_DOCKER}")
         kept = self.extras() if "airflow" in self._running_services() else ()
         return tuple(sorted({*options.extras, *kept}))
 

@@ -10,8 +10,19 @@ from urllib.error import HTTPError
 
 import pytest
 
+from gaiaflow.endpoints import PORTS
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import airflow_api, backends, containers, dagreplay, dagrun, modelregistry, ports, state
+from gaiaflow.infra import (
+    airflow_api,
+    backends,
+    containers,
+    dagreplay,
+    dagrun,
+    modelregistry,
+    ports,
+    privatefile,
+    state,
+)
 from gaiaflow.infra.airflow_api import AirflowApi
 from gaiaflow.infra.backend import ServiceStatus, StartOptions
 from gaiaflow.infra.compose import Compose
@@ -25,8 +36,13 @@ PLACE = "http://127.0.0.1:9"  # the port of `discard`: nobody listens
 
 
 def began(project: Project, backend: str) -> Project:
-    state.write(project, {"backend": backend, "ports": {"mlflow": 5000}})
+    privatefile.folder(project.home)
+    state.write(project, {"backend": backend, "ports": {name: port.port for name, port in PORTS.items()}})
     return project
+
+
+def moved() -> StartOptions:
+    return StartOptions(["mlflow"], ports={"mlflow": 6})
 
 
 def instances(*indices: int) -> list[dict[str, Any]]:
@@ -40,15 +56,13 @@ def answered(status: int, detail: str, sent: bool = True) -> GaiaflowError:
 
 CASES = [
     Case(
-        lambda p: Embedded(began(p, "embedded"))._ports(
-            StartOptions(["mlflow"], ports={"mlflow": 6}), {"mlflow"}
-        ),
+        lambda p: Embedded(began(p, "embedded"))._ports(moved(), {"mlflow"}),
         2,
         "`mlflow` runs already, on port 5000",
         "inv dev.stop --service mlflow",
     ),
     Case(
-        lambda p: Compose(began(p, "docker"))._ports(StartOptions(["mlflow"], ports={"mlflow": 6})),
+        lambda p: Compose(began(p, "docker"))._ports(moved()),
         2,
         "`mlflow` runs already, on port 5000",
         "inv dev.stop --service mlflow",
@@ -111,7 +125,7 @@ CASES = [
         "in this run it has 0 to 1",
     ),
     Case(
-        lambda p: modelregistry.connect(p),
+        modelregistry.connect,
         3,
         "no registry of models: MLflow does not run",
         "inv dev.start --service mlflow",

@@ -71,7 +71,7 @@ CASES = [
     Case(
         lambda p: Compose(p)._extras(StartOptions([], extras=("dev-docker",))),
         2,
-        "`--with dev-docker` is not known",
+        "`--with dev-docker` is not known (did you mean `dev_docker`?)",
         "inv dev.start --with dev_docker",
     ),
     Case(
