@@ -210,11 +210,14 @@ def _start(c: Context, backend: Backend, options: StartOptions, verb: str) -> No
         say(f"would start {', '.join(options.services)} on the backend {backend.name}")
         return
     project, phases = Project.find(), Phases(backend.phases(options))
+    if MODEL.name in options.services:
+        model.files(project)  # refuses where no model is chosen
     cold = timings.is_cold(project, backend.name, options)
     with timed(project, verb, backend.name, cold, [phases]):
         backend.start(options, phases.phase)
     shown = set(options.services)
     rows = [[r.service, r.url, r.user, str(r.place) if r.secret else ""] for r in backend.credentials()]
+    rows.append([MODEL.name, backend.endpoints().url(MODEL.name), "", ""])
     emit_table(
         ["service", "address", "user", "password in"], [r for r in rows if r[0].partition("-")[0] in shown]
     )
