@@ -55,12 +55,6 @@ def render(path: Path, answers: Mapping[str, Any], *, name: str = "") -> list[st
     return files(path)
 
 
-def preview(path: Path, answers: Mapping[str, Any]) -> list[str]:
-    """The files that `create` would make."""
-    with tempfile.TemporaryDirectory() as folder:
-        return render(Path(folder), answers, name=path.resolve().name)
-
-
 def update(root: Path) -> list[str]:
     """Bring the newest version of the template into a project; the files that changed.
 

@@ -150,6 +150,8 @@ def _show(found: Plan) -> None:
 
 
 @lifecycle_task(
+    reads=True,
+    writes=("output",),
     help={
         "namespace": _NAMESPACE,
         "account": "namespace/name of the service account that production's Airflow runs its tasks as",

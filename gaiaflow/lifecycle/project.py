@@ -50,8 +50,7 @@ def new(
     scaffold.check_answers(answers)
     ask = not defaults and len([v for v in answers.values() if v not in ("", None)]) < len(answers)
     if c.config.run.dry:
-        say(f"would make in {folder}:")
-        sys.stdout.write("".join(f"{file}\n" for file in scaffold.preview(folder, answers)))
+        say(f"would make a project from {template or 'the template of gaiaflow'} in {folder}")
         return
     if ask and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask on", f"inv project.new {path} --defaults")
@@ -85,15 +84,15 @@ def adopt(c: Context, name: str = "", yes: bool = False) -> None:
     """Add what gaiaflow needs to the project in this folder: shows it, asks, and overwrites nothing."""
     from gaiaflow.infra import adoption
 
+    if c.config.run.dry:  # what is missing is known only when the template is rendered, and that runs git
+        say(f"would add what gaiaflow needs and {Path.cwd()} lacks")
+        return
     plan = adoption.plan(Path.cwd(), name)
     sys.stdout.write(adoption.difference(plan))
     for advice in plan.advice:
         say(advice)
     if not plan.additions:
         say("nothing to add: it is all there")
-        return
-    if c.config.run.dry:
-        say(f"would add {len(plan.additions)} files to {plan.root}")
         return
     if confirm(f"add {len(plan.additions)} files to {plan.root}?", yes):
         adoption.apply(plan)
