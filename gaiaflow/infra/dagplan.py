@@ -97,6 +97,15 @@ def refuse_foreign(found: Plan, force: bool) -> None:
         )
 
 
+def refuse_changed(found: Plan, shown: Plan | None) -> None:
+    """
+    Raises:
+        GaiaflowError: a person agreed to something else.
+    """
+    if shown is not None and found != shown:
+        raise GaiaflowError(f"{found.target} or the DAG files changed since they were shown", "inv prod.sync")
+
+
 def record_name(project: Project) -> str:
     """The file beside the DAGs that says which of them are this project's."""
     return f".gaiaflow-{project.name}.json"

@@ -22,8 +22,8 @@ class Place(Protocol):
     def plan(self) -> Plan:
         """What a synchronisation would do; the place is only read."""
 
-    def sync(self, message: str) -> Plan:
-        """Do it; what was done."""
+    def sync(self, message: str, shown: Plan | None = None) -> Plan:
+        """Do what was shown; what was done."""
 
 
 def place(project: Project, dags: str = "", path: str = "", branch: str = "") -> Place:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra import dagfiles, process
-from gaiaflow.infra.dagplan import Kept, Plan, Remote, as_record, from_record, plan, record_name
+from gaiaflow.infra.dagplan import Kept, Plan, Remote, as_record, from_record, plan, record_name, refuse_changed
 from gaiaflow.project import Project
 
 TIMEOUT = 300
@@ -63,14 +63,18 @@ class GitDags:
         with self._cloned() as clone:
             return plan(self.name, self._local(), self._remote(clone))
 
-    def sync(self, message: str) -> Plan:
+    def sync(self, message: str, shown: Plan | None = None) -> Plan:
         """Make it so, in one commit; nothing where nothing differs.
 
+        Args:
+            shown: what a person agreed to; by default whatever there is to do.
+
         Raises:
-            GaiaflowError: git refused, or somebody else pushed meanwhile.
+            GaiaflowError: git refused, or something changed since the plan was shown.
         """
         with self._cloned() as clone:
             found = plan(self.name, self._local(), self._remote(clone))
+            refuse_changed(found, shown)
             if not found.empty:
                 self._write(clone, found)
                 self._commit(clone, message)

@@ -13,7 +13,7 @@ from typing import Any
 
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra import bucket, dagfiles, process
-from gaiaflow.infra.dagplan import Kept, Plan, Remote, as_record, from_record, plan, record_name
+from gaiaflow.infra.dagplan import Kept, Plan, Remote, as_record, from_record, plan, record_name, refuse_changed
 from gaiaflow.project import Project
 
 TIMEOUT = 600
@@ -57,9 +57,17 @@ class S3Dags:
         """What would change; the store is only read."""
         return self._plan()[0]
 
-    def sync(self, _message: str) -> Plan:
-        """Make it so; nothing where nothing differs."""
+    def sync(self, _message: str = "", shown: Plan | None = None) -> Plan:
+        """Make it so; nothing where nothing differs.
+
+        Args:
+            shown: what a person agreed to; by default whatever there is to do.
+
+        Raises:
+            GaiaflowError: the store refused, or something changed since the plan was shown.
+        """
         found, remote, local = self._plan()
+        refuse_changed(found, shown)
         if found.empty:
             return found
         files = dagfiles.dag_files(self.project)

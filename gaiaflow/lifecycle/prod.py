@@ -135,7 +135,7 @@ def sync(
     writes = not (dry_run or found.empty) and confirm(f"write to {place.name}?", yes)
     if writes:
         with Phases(1).phase(f"write to {place.name}"):
-            found = place.sync(dagsync.message(project))
+            place.sync(dagsync.message(project), found)
     if json:
         emit_json({**found.as_dict(), "written": writes})
 
@@ -157,7 +157,7 @@ def _show(found: Plan) -> None:
         "account": "namespace/name of the service account that production's Airflow runs its tasks as",
         "output": "a folder to write one file for each object into; by default all go to stdout",
         "json": "print the objects as one JSON object",
-    }
+    },
 )
 def manifests(c: Context, namespace: str = "", account: str = "", output: str = "", json: bool = False) -> None:
     """Print what the owner of production's cluster applies: namespace, account, least role, policy, quota."""

@@ -162,6 +162,14 @@ class TestGit:
         write_as_somebody_else(bare, tmp_path / "w1", {"sample/one.py": "one = 'by hand'\n"})
         assert place.plan().changed == ["one.py"]
 
+    def test_what_was_not_shown_is_not_done(self, project: Project, bare: str) -> None:
+        place = GitDags.make(project, bare, "", "main")
+        shown = place.plan()
+        (project.dags / "later.py").write_text("")
+        with pytest.raises(GaiaflowError, match="changed since they were shown"):
+            place.sync("x", shown)
+        assert git(bare, "branch") == ""
+
     def test_a_file_in_the_way_is_told(self, project: Project, bare: str, tmp_path: Path) -> None:
         write_as_somebody_else(bare, tmp_path / "w1", {"sample/one.py": "theirs"})
         assert GitDags.make(project, bare, "", "main").plan().foreign == ["one.py"]
