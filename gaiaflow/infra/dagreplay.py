@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ class Recalled:
         state: how the task ended there.
         value: what it returned there; None unless it ended well.
         environment, python, folder: where it is run again.
+        changed: the DAG file gives other arguments by now; the call has those of the run.
     """
 
     dag: str
@@ -46,6 +48,7 @@ class Recalled:
     environment: dict[str, str]
     python: Path
     folder: str | None
+    changed: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,8 @@ def recall(
     run_id = str(run["dag_run_id"])
     every = api.instances(dag, run_id)
     instance = find_instance(every, task, map_index)
-    kept = kept_arguments(instance)
-    values = {} if kept else upstream_values(api, dag, run_id, every, task)
     request = {"dag": dag, "task": task, "map_index": instance["map_index"], "conf": run.get("conf") or {}}
+    kept, values = kept_arguments(instance), upstream_values(api, dag, run_id, every, task)
     found = inspector.ask("recall", **request, arguments=kept, values=values)
     part = api.part(dag, run_id, instance)
     return Recalled(
@@ -83,6 +85,7 @@ def recall(
         found["environment"],
         Path(found["python"]),
         found["folder"],
+        found["changed"],
     )
 
 
@@ -142,7 +145,7 @@ def replay(recalled: Recalled, inspector: Inspector, pdb: bool = False) -> Repla
     folder = privatefile.folder(test_home(inspector.project) / "output")
     with TemporaryDirectory(dir=folder) as temporary:
         call, result = Path(temporary, "call.json"), Path(temporary, "result.json")
-        privatefile.write_json(call, recalled.call)
+        privatefile.write(call, json.dumps(recalled.call))  # in this order: a dict has one
         variables = {runner.CALL_FILE: str(call), runner.RESULT_FILE: str(result)}
         code, said = _run(recalled, {**recalled.environment, **variables}, pdb)
         if code == 0 and result.is_file():
@@ -164,6 +167,9 @@ def _run(recalled: Recalled, env: Mapping[str, str], pdb: bool) -> tuple[int, st
         errors="replace",
     )
     said = ""
+    before = signal.getsignal(signal.SIGINT)
+    if pdb:  # Ctrl-C is the debugger's
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         for line in process.stderr or ():
             sys.stderr.write(line)
@@ -173,6 +179,8 @@ def _run(recalled: Recalled, env: Mapping[str, str], pdb: bool) -> tuple[int, st
         process.terminate()
         process.wait()
         raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def equal(recalled: Recalled, replayed: Replayed) -> bool | None:
@@ -190,6 +198,7 @@ def outcome(recalled: Recalled, replayed: Replayed) -> dict[str, Any]:
         "task": recalled.task,
         "run": recalled.run,
         **index,
+        "changed": recalled.changed,
         "function": recalled.call["function"],
         "recorded": {"state": recalled.state, "value": recalled.value},
         "replayed": {"value": replayed.value, "error": replayed.error},

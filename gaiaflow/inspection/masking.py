@@ -10,13 +10,15 @@ from typing import Any
 MASK = "***"
 _NAME = re.compile(r"key|secret|token|passw|credential|private|_pwd", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?<=://)[^\s/@]+:[^\s/@]+(?=@)")
+# What a pod's own fields are called; they name a key or a secret and hold none.
+_FIELDS = {"key", "topologyKey", "secretName"}
 # A short value, hidden wherever it occurs, would eat into words.
 SHORTEST = 4
 
 
 def is_secret(name: str) -> bool:
     """Whether a name says that its value is nobody's business."""
-    return bool(_NAME.search(name))
+    return name not in _FIELDS and bool(_NAME.search(name))
 
 
 def mask(value: Any, known: Collection[str] = ()) -> Any:

@@ -12,6 +12,7 @@ from gaiaflow.inspection import concrete, structure
 from gaiaflow.inspection.explain import find_task
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
+from gaiaflow.testing.compare import same
 from gaiaflow.testing.render import PastRun
 from gaiaflow.testing.run import in_mode, load_dag
 
@@ -22,25 +23,27 @@ if TYPE_CHECKING:
 def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
     """The call as the runner takes it, the interpreter, the environment and the folder.
 
-    The request has ``dag``, ``task``, ``map_index``, ``conf``, and either ``arguments``, as Airflow kept them,
-    or ``values``, what the tasks before it returned.
+    The request has ``dag``, ``task``, ``map_index``, ``conf``, ``values``, what the tasks before it returned,
+    and ``arguments``, as Airflow kept them, or null. Airflow sorts the keys of dicts, so the arguments are
+    rebuilt from the values; where the DAG file gives others by now (``changed``), those that were kept count.
     """
     from gaiaflow.operators.environment import local_environment, working_folder
 
     with in_mode(Mode.DEV.value):
         dag = load_dag(project, request["dag"])
         task = find_task(dag, request["task"])
-        call = _call(dag, task, request)
+        call, changed = _call(dag, task, request)
     secrets = structure.argument(task, "secrets") or structure.argument(task, "secret_names") or []
     return {
         "call": call,
+        "changed": changed,
         "python": os.environ["GAIAFLOW_PYTHON"],
         "environment": local_environment(list(secrets)),
         "folder": working_folder(),
     }
 
 
-def _call(dag: DAG, task: Any, request: Mapping[str, Any]) -> dict[str, Any]:
+def _call(dag: DAG, task: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
     if structure.argument(task, "func_path") is None:
         kind = structure.kind_of(task)
         raise UsageError(
@@ -48,22 +51,26 @@ def _call(dag: DAG, task: Any, request: Mapping[str, Any]) -> dict[str, Any]:
         )
     ti = _Past(dag, task, request.get("values") or {}, request["map_index"])
     context = {"dag": dag, "task": task, "ti": ti, "run_id": ti.run_id}
-    operator = concrete.plain(task, _element(task, context, request))
-    if kept := request.get("arguments"):
-        operator.func_args, operator.func_kwargs = kept["func_args"], kept["func_kwargs"]
-    else:
-        operator.func_args = _resolved(operator.func_args, context)
-        operator.func_kwargs = _resolved(operator.func_kwargs, context)
+    kept, operator = request.get("arguments"), concrete.plain(task, concrete.example(task))
+    try:
+        rebuilt = _rebuilt(task, context)
+    except Exception:
+        if not kept:
+            raise
+        rebuilt = None
+    changed = bool(kept) and not same(kept, rebuilt)
+    used = kept if kept and changed else rebuilt or {}
+    operator.func_args, operator.func_kwargs = used["func_args"], used["func_kwargs"]
     made = operator.encode_call(context | {"params": _params(dag, task, request["conf"])})
-    return dict(json.loads(made))
+    return dict(json.loads(made)), changed
 
 
-def _element(task: Any, context: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
-    """What fills the axes of a mapped task; with kept arguments they hold it already."""
-    if request.get("arguments"):
-        return concrete.example(task)
+def _rebuilt(task: Any, context: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that the DAG file and the values of the run give."""
     lists = {name: _resolve(given, context) for name, given in concrete.axes(task).items()}
-    return concrete.pick(lists, request["map_index"]) if lists else {}
+    element = concrete.pick(lists, context["ti"].map_index) if lists else {}
+    operator = concrete.plain(task, element)
+    return {name: _resolved(getattr(operator, name), context) for name in ("func_args", "func_kwargs")}
 
 
 def _resolved(arguments: Any, context: Mapping[str, Any]) -> Any:

@@ -48,7 +48,7 @@ def as_yaml(explained: dict[str, Any]) -> str:
     """An explained DAG as a person reads it."""
     from yaml import safe_dump
 
-    return str(safe_dump(explained, sort_keys=False, allow_unicode=True, width=200))
+    return str(safe_dump(explained, sort_keys=False, allow_unicode=True, width=sys.maxsize))
 
 
 def difference(first: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -42,6 +42,8 @@ def replay(
     asked = inspector(project, *dagtest.environments(project))
     recalled = dagreplay.recall(asked, api, name, task, dagstate.find_run(api, name, run), index)
     say(f"{recalled.call['function']}, as in run {recalled.run}")
+    if recalled.changed:
+        say("the DAG file gives other arguments now: those of the run are taken")
     replayed = dagreplay.replay(recalled, asked, pdb)
     found = dagreplay.outcome(recalled, replayed)
     if json:

@@ -194,18 +194,32 @@ def test_a_dag_that_differs_at_each_look_is_told_with_the_place(flow: Project) -
     assert said.startswith('2 looks gave 2 versions: dag.description: "read at ')
 
 
-def recalled(flow: Project, **request: Any) -> dict[str, Any]:
+def answered(flow: Project, **request: Any) -> dict[str, Any]:
     known = {"dag": "flow", "map_index": -1, "conf": {"scale": 7}}
-    call: dict[str, Any] = recall.answer(flow, {**known, **request})["call"]
+    return recall.answer(flow, {**known, **request})
+
+
+def recalled(flow: Project, **request: Any) -> dict[str, Any]:
+    call: dict[str, Any] = answered(flow, **request)["call"]
     return call
 
 
-def test_kept_arguments_are_taken_as_they_are(flow: Project) -> None:
+def test_kept_arguments_count_where_the_dag_file_gives_others_now(flow: Project) -> None:
     kept = {"func_args": [], "func_kwargs": {"factor": 3, "tile": 9, "side": "right", "text": "t"}}
-    call = recalled(flow, task="work.one", map_index=3, arguments=kept)
-    assert call["function"] == "pk.f:one"
-    assert call["kwargs"] == kept["func_kwargs"]
-    assert call["params"] == {"scale": 7}
+    for values in ({}, {"tiles": [9, 9], "load": {"text": "t"}}):
+        found = answered(flow, task="work.one", map_index=1, arguments=kept, values=values)
+        assert found["changed"] is True
+        assert found["call"]["function"] == "pk.f:one"
+        assert found["call"]["kwargs"] == kept["func_kwargs"]
+        assert found["call"]["params"] == {"scale": 7}
+
+
+def test_the_keys_of_a_dict_stay_in_their_order(flow: Project) -> None:
+    kept = {"func_args": [{"all": [{"a": 1, "b": 2}]}], "func_kwargs": {}}
+    values = {"work.one": [{"b": 2, "a": 1}]}
+    found = answered(flow, task="work.inner.total", arguments=kept, values=values)
+    assert found["changed"] is False
+    assert list(found["call"]["args"][0]["all"][0]) == ["b", "a"]
 
 
 def test_arguments_are_rebuilt_from_what_other_tasks_returned(flow: Project) -> None:

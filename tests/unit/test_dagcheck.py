@@ -134,6 +134,11 @@ def test_secrets_are_hidden_by_name() -> None:
     assert mask(["API_TOKEN=abc", "A=b=c"]) == [f"API_TOKEN={MASK}", "A=b=c"]
 
 
+def test_the_fields_of_a_pod_stay_readable() -> None:
+    spec = {"tolerations": [{"key": "nvidia.com/gpu"}], "secret": {"secretName": "certificates"}}
+    assert mask(spec) == spec
+
+
 def test_secrets_are_hidden_by_value_and_in_addresses() -> None:
     assert mask("it is hunter22, or a", {"hunter22", "a"}) == f"it is {MASK}, or a"
     assert mask("postgresql://me:pass@host/db") == f"postgresql://{MASK}@host/db"

@@ -57,6 +57,7 @@ def test_the_value_is_held_against_the_recorded_one(inspector: Inspector, tmp_pa
         "dag": "flow",
         "task": "one",
         "run": "manual__1",
+        "changed": False,
         "function": "sample:double",
         "recorded": {"state": "success", "value": {"twice": 10}},
         "replayed": {"value": {"twice": 10}, "error": None},
