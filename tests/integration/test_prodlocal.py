@@ -17,20 +17,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from example_model import NAME, assert_plausible, predict
 from example_results import SCORES, assert_all_there, assert_tagged, mlflow, value
 from example_stack import SERVICES, Running, copy_example
 
-from gaiaflow.infra import environment
+from gaiaflow.infra import dagrun, environment
 from gaiaflow.infra.target import Target
 
 pytestmark = [pytest.mark.stack, pytest.mark.cluster]
 SHARED = os.environ.get("GAIAFLOW_TEST_PROFILE", "")
 PROFILE = SHARED or "gaiaflow-test"
 RUNNER = "/opt/gaiaflow/runner.py"
-PODS = 30
+PODS = int(os.environ.get("GAIAFLOW_TEST_PODS", "30"))
 PATIENCE = 120
 TOKEN = "from-outside-§$'\"\\"
 
@@ -73,6 +74,28 @@ with DAG("fan_out", schedule=None):
 with DAG("survivor", schedule=None):
     create_task("survive", f"{{MODULE}}:survive", secrets=["outside"], retries=2,
                 retry_delay=timedelta(seconds=1))
+'''
+# A plain operator of the user's, a function in a pod of its own, and one in the worker's environment.
+MIXED = '''"""Both kinds of tasks, for the KubernetesExecutor."""
+
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import DAG
+from gaiaflow.tasks import FromTask, create_task
+
+
+def plain(doubled):
+    import os
+
+    print("said in a worker pod")
+    return {"doubled": doubled, "where": os.uname().nodename}
+
+
+with DAG("mixed", schedule=None):
+    first = create_task("pod", "co2_forecast.pods:square", func_kwargs={"number": 3})
+    then = PythonOperator(task_id="plain", python_callable=plain, op_args=[first.output])
+    last = create_task("worker", "co2_forecast.pods:total",
+                       func_kwargs={"squares": [1, FromTask("pod", key="square")]}, mode="dev")
+    first >> then >> last
 '''
 
 
@@ -158,7 +181,7 @@ def started(bed: Bed) -> Iterator[Bed]:
     """The project with more DAGs, its stack in prod_local, and its image in the cluster."""
     root = bed.stack.root
     chosen = f"GAIAFLOW_PROFILE={PROFILE}\nGAIAFLOW_NAMESPACE={bed.namespace}\n"
-    added = {"co2_forecast/pods.py": FUNCTIONS, "dags/pods.py": DAGS, ".env": chosen}
+    added = {"co2_forecast/pods.py": FUNCTIONS, "dags/pods.py": DAGS, "dags/mixed.py": MIXED, ".env": chosen}
     for name, text in added.items():
         (root / name).write_text(text)
     bed.inv("dev.stop")
@@ -266,6 +289,30 @@ def test_a_killed_pod_is_tried_again_with_its_secret(bed: Bed, tmp_path: Path) -
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
     assert value(run, "survive") == {"attempt": 2, "token": digest}
     assert bed.inv("secret.delete", "outside", "--yes") == ""
+
+
+def test_on_the_kubernetes_executor_every_task_runs_in_a_worker_pod(bed: Bed) -> None:
+    bed.inv("prodlocal.start", "--executor", "kubernetes", "--wait", "400")
+    run = bed.run("mixed")
+    assert run["state"] == "success", run
+    pod, plain = value(run, "pod"), value(run, "plain")
+    assert pod["square"] == plain["doubled"]["square"] == 9
+    assert plain["where"].startswith("mixed-plain-")
+    assert plain["where"] != pod["where"]
+    assert value(run, "worker") == 10
+    assert "said in a worker pod" in log(bed, "mixed", "plain")
+    assert "gaiaflow: co2_forecast.pods:square" not in log(bed, "mixed", "pod")
+    assert bed.left() == []
+    bed.inv("prodlocal.start", "--executor", "local", "--wait", "400")
+    assert value(bed.run("mixed"), "worker") == 10
+
+
+def log(bed: Bed, dag: str, task: str) -> str:
+    """The log of a task's last run, as Airflow's UI shows it."""
+    api = dagrun.connect(bed.stack.project)
+    runs = api.request("GET", f"dags/{dag}/dagRuns", order_by="-run_after", limit=1)["dag_runs"]
+    place = f"dags/{dag}/dagRuns/{quote(runs[0]['dag_run_id'], safe='')}/taskInstances/{task}/logs/1"
+    return json.dumps(api.request("GET", place, full_content="true"))
 
 
 def test_it_all_outlasts_a_stop_and_a_start(bed: Bed, first: dict[str, Any]) -> None:
