@@ -9,7 +9,7 @@ with DAG(
     schedule=None,
     tags=["example"],
     params={
-        "experiment": Param("co2-forecast", type="string", description="MLflow experiment"),
+        "experiment": Param("co2-forecast", type="string", description="of MLflow"),
         "horizon_months": Param(24, type="integer", minimum=12, maximum=120, description="months held back"),
         "harmonics": Param(2, type="integer", minimum=1, maximum=4, description="waves in the yearly cycle"),
     },

@@ -23,5 +23,6 @@ def test_every_task_can_be_tried_again(dagbag: Any) -> None:
 
 
 def test_the_pipeline_is_in_order(dagbag: Any) -> None:
-    order = [task.task_id for task in dagbag.dags["co2_forecast"].topological_sort()]
+    dag = dagbag.dags["co2_forecast"]
+    order = [task.task_id for task in dag.topological_sort()]
     assert order == ["preprocess", "modelling.train", "modelling.evaluate"]

@@ -42,7 +42,7 @@ def register(model: SeasonalTrend, name: str) -> ModelInfo:
 
 
 def forecast(model_uri: str, months: pd.DatetimeIndex) -> pd.Series:
-    """What a registered model, e.g. ``models:/co2-forecast/1``, says about the months."""
+    """What a registered model, ``models:/co2-forecast/1``, says of the months."""
     loaded = mlflow.pyfunc.load_model(model_uri)
     answer = loaded.predict(pd.DataFrame({"month": months.strftime("%Y-%m")}))
     return pd.Series(answer["co2"].to_numpy(), index=months, name="co2")
