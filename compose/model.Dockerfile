@@ -4,7 +4,8 @@ ARG GAIAFLOW_IMAGE
 FROM ${GAIAFLOW_IMAGE}
 USER 0
 COPY model /opt/model
-ENV __pyfunc_model_path__=/opt/model HOME=/tmp USER=gaiaflow LOGNAME=gaiaflow
+ENV __pyfunc_model_path__=/opt/model DO_NOT_TRACK=1 MLFLOW_DISABLE_TELEMETRY=true \
+    HOME=/tmp USER=gaiaflow LOGNAME=gaiaflow
 ARG GAIAFLOW_UID=10001
 USER ${GAIAFLOW_UID}:0
 # An image that cannot load its model is not made.
