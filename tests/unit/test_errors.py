@@ -42,7 +42,9 @@ def _text(node: ast.Constant | ast.JoinedStr) -> str:
 def is_told(error: Error) -> bool:
     """Whether a test holds the whole message, alone or as `inv` prints it."""
     parts = error.message.split(HOLE)
-    whole = re.compile(f"(?:error: )?{'.*?'.join(map(re.escape, parts))}(?:\nhint: .*)?", re.DOTALL)
+    whole = re.compile(
+        f"(?:error: |task `.*?`: )?{'.*?'.join(map(re.escape, parts))}(?:\nhint: .*)?", re.DOTALL
+    )
     longest = max(parts, key=len)
     return any(longest in text and whole.fullmatch(text) for text in told())
 
