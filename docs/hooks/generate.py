@@ -1,4 +1,7 @@
-"""MkDocs hook: a line `<!-- generated: NAME -->` in a page becomes what the code says at build time."""
+"""MkDocs hook: a line `<!-- generated: NAME -->` in a page becomes what the code says at build time.
+
+A page that would fetch something from elsewhere ends the build: who reads here is nobody else's business.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,11 @@ PARTS = {
 MARK = re.compile(r"^<!-- generated: ([a-z_ ]+) -->$", re.MULTILINE)
 
 
+FETCHED = re.compile(
+    r'<(?:script|img|iframe|source|video)[^>]+src="(?:https?:)?//|<link[^>]+href="(?:https?:)?//'
+)
+
+
 def fill(markdown: str) -> str:
     """The page with its generated parts.
 
@@ -47,3 +55,16 @@ def fill(markdown: str) -> str:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """MkDocs calls this for each page."""
     return fill(markdown)
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """MkDocs calls this with each page's HTML.
+
+    Raises:
+        PluginError: it fetches something from the network.
+    """
+    from mkdocs.exceptions import PluginError
+
+    if found := FETCHED.search(output):
+        raise PluginError(f"{page.file.src_uri} would fetch from the network: {found[0]}")
+    return output
