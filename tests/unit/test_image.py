@@ -134,8 +134,11 @@ def test_failed_build_ends_with_its_last_lines(tmp_path: Path, monkeypatch: pyte
     docker.write_text("#!/bin/sh\necho first\necho 'no such wheel' >&2\nexit 9\n")
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", str(docker.parent))
-    with pytest.raises(GaiaflowError, match=r"ended with 9:\nfirst\nno such wheel"):
+    with pytest.raises(GaiaflowError, match=r"ended with 9:\nfirst\nno such wheel") as failed:
         image.run_build("image `x`", tmp_path, tmp_path / "Dockerfile", ["x:1"], {}, {})
+    whole = "cannot build image `x`: `docker build` ended with 9:\nfirst\nno such wheel"
+    assert failed.value.message == whole
+    assert failed.value.hint.startswith("the whole output: ")
 
 
 @pytest.mark.parametrize(
