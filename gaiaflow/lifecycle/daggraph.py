@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
@@ -13,8 +14,13 @@ from gaiaflow.lifecycle.terminal import emit_json, lifecycle_task, say
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from gaiaflow.graph.terminal import Line
+
 _COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "blue"}
-LONGEST_DEPTH = 4
+WIDEST_MODE = len("dev_docker")
 
 
 @lifecycle_task(
@@ -94,30 +100,33 @@ def _tasks(drawn: Graph, structure: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _print(drawn: Graph) -> None:
     """One line a task on stdout: rails, name, mode, state."""
-    import sys
-
     from rich.console import Console
-    from rich.text import Text
 
     from gaiaflow.graph.terminal import lines
 
-    console = Console(width=None if sys.stdout.isatty() else 240, highlight=False, soft_wrap=True)
     found = list(lines(drawn))
     rails = max((len(line.rails) for line in found), default=0)
-    names = max(
-        (len("  " * line.depth + line.task.label + line.task.times) for line in found if line.task), default=0
-    )
+    names = max((len(_name(line)) for line in found), default=0)
+    console = Console(width=None if sys.stdout.isatty() else 240, highlight=False, soft_wrap=True)
     head = f"{drawn.dag}  run {drawn.run}: {drawn.state}" if drawn.run else drawn.dag
-    console.print(Text(head, style="bold"))
+    console.print(head, style="bold", markup=False)
     for line in found:
-        text = Text(line.rails.ljust(rails))
-        if line.group:
-            text.append(f"  {'  ' * line.depth}{line.group}", style="dim")
-        if line.task:
-            task = line.task
-            name = "  " * line.depth + task.label + task.times
-            text.append(f"  {name.ljust(names)}")
-            text.append(f"  {task.where.ljust(10)}", style="cyan")
-            seconds = f" {task.seconds:.1f} s" if task.seconds else ""
-            text.append(f"  {(task.state or '') + seconds}", style=_COLOURS.get(task.state or "", ""))
-        console.print(text.__class__(text.plain.rstrip()) if not text.spans else text)
+        console.print(_text(line, rails, names))
+
+
+def _name(line: Line) -> str:
+    shown = line.task.label + line.task.times if line.task else f"▾ {line.group}" if line.group else ""
+    return "  " * line.depth + shown
+
+
+def _text(line: Line, rails: int, names: int) -> Text:
+    from rich.text import Text
+
+    text = Text(f"{line.rails.ljust(rails)}  ")
+    text.append(_name(line).ljust(names), style="" if line.task else "dim")
+    if task := line.task:
+        text.append(f"  {task.where.ljust(WIDEST_MODE)}  ", style="cyan")
+        seconds = f" {task.seconds:.1f} s" if task.seconds else ""
+        text.append(f"{task.state or ''}{seconds}", style=_COLOURS.get(task.state or "", ""))
+    text.rstrip()
+    return text
