@@ -5,6 +5,7 @@ The store is a static Go binary, which no preloaded library reaches; so nothing 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from evidence import Evidence
 from small_project import SmallProject
 
 pytestmark = pytest.mark.stack
+# Where Debian puts it; the variable names another place.
 LIBRARIES = (
+    Path(os.environ.get("GAIAFLOW_FAKETIME") or "/nowhere"),
     Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"),
     Path("/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"),
 )

@@ -305,6 +305,36 @@ def test_an_id_of_a_dag_is_one_word_or_refused(name: str) -> None:
     assert len(found) <= 250
 
 
+@given(text, text, text, st.none() | st.integers(-1, 1000))
+def test_a_container_has_a_name_that_docker_takes(dag: str, task: str, run: str, index: int | None) -> None:
+    from gaiaflow.operators.container_name import container_name
+
+    assume(_encodes(dag + task + run))
+    name = container_name("project", dag, task, run, index)
+    assert re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9-]*", name)
+    assert name != container_name("project", dag, f"{task}x", run, index)
+
+
+@given(text, text)
+def test_a_pod_has_a_name_and_labels_that_kubernetes_takes(dag: str, task: str) -> None:
+    pytest.importorskip("kubernetes")
+    from gaiaflow.operators.pod_spec import label_value, pod_name
+
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,52}[a-z0-9])?", pod_name(dag, task))
+    assert re.fullmatch(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", label_value(dag))
+
+
+@given(st.dictionaries(st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True), plain_text, max_size=4))
+def test_kubernetes_expands_nothing_in_a_variable(values: dict[str, str]) -> None:
+    """``$(NAME)`` would be replaced by another variable, a secret's too; ``$$`` is how it is said."""
+    pytest.importorskip("kubernetes")
+    from gaiaflow.operators.pod_spec import environment
+
+    for variable in environment(values):
+        assert "$" not in variable.value.replace("$$", "")
+        assert variable.value.replace("$$", "$") == values[variable.name]
+
+
 # What is rendered
 
 
