@@ -100,12 +100,14 @@ def emit_json(value: Mapping[str, Any]) -> None:
 
 
 def emit_table(columns: list[str], rows: list[list[str]]) -> None:
-    """A table on stdout; complete lines where stdout is no terminal."""
+    """A table on stdout; complete lines where stdout is no terminal, folded ones on a narrow one: none is cut."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))  # what stands in brackets is no markup of ours
     width = None if sys.stdout.isatty() else 240

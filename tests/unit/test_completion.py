@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-_LINE = re.compile(r"^(.*--print-completion-script=.*?)  # (\w+)$", re.MULTILINE)
+_LINE = re.compile(r"^(.*--print-completion-script .*?)  # (\w+)$", re.MULTILINE)
 SCRIPT = {shell: line for line, shell in _LINE.findall(README)}
 QUIET = {"bash": ["--norc", "--noprofile", "-i"], "zsh": ["-f", "-i"]}
 
@@ -88,6 +88,8 @@ def needs(shell: str) -> str:
 
 def test_every_shell_has_one_line() -> None:
     assert sorted(SCRIPT) == ["bash", "fish", "zsh"]
+    page = (ROOT / "docs" / "how-to" / "terminal.md").read_text(encoding="utf-8")
+    assert [line for line in SCRIPT.values() if f"    {line}\n" not in page] == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

@@ -189,7 +189,8 @@ def test_a_build_tells_its_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     docker = tmp_path / "bin" / "docker"
     docker.parent.mkdir()
     docker.write_text(
-        "#!/bin/sh\ncat >&2 <<'END'\n#1 [internal] load build definition\n#7 [airflow 2/5] RUN uv pip install x\n"
+        "#!/bin/sh\ncat >&2 <<'END'\n#1 [internal] load build definition\n"
+        "#7 [airflow 2/5] RUN uv pip install x\n"
         "#7 0.312 Resolved 7 packages\n#7 DONE 1.2s\n#8 [airflow 3/5] COPY . /opt\n#8 CACHED\nEND\n"
     )
     docker.chmod(0o755)
