@@ -64,5 +64,6 @@ def began(project: Project, airflow_runs: bool) -> float:
 
 
 def kept_began(project: Project) -> float:
-    """When Airflow was last started; 0 where nobody knows."""
-    return float(state.read(project).get("began", 0))
+    """When Airflow was last started; 0 where nobody knows, and where a clock that was ahead said it."""
+    began = float(state.read(project).get("began", 0))
+    return began if began <= time.time() else 0

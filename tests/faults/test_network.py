@@ -47,7 +47,7 @@ def test_a_registry_that_stalls(fresh: SmallProject, evidence: Evidence) -> None
         index = f"http://127.0.0.1:{port}/simple"
         quick = {"UV_HTTP_RETRIES": "0", "UV_HTTP_TIMEOUT": "1"}
         _fails(fresh, UV_DEFAULT_INDEX=index, UV_INDEX_URL=index, **quick)
-    fresh.inv(*START, UV_CACHE_DIR="")
+    SmallProject(fresh.root).inv(*START)
     fresh.inv("dev.stop")
     fresh.assert_nothing_left()
     evidence.add(

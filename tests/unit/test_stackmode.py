@@ -88,3 +88,10 @@ def test_airflow_is_told_the_mode_and_the_image_that_dockerize_makes(project: Pr
         assert program.env["GAIAFLOW_IMAGE"] == "demo/demo:1.2"
     assert "GAIAFLOW_MODE='prod_local'" in inside
     assert "GAIAFLOW_IMAGE='demo/demo:1.2'" in inside
+
+
+def test_a_start_in_the_future_says_nothing(project: Project) -> None:
+    """The clock was ahead then; nothing that Airflow reads now would be late enough for it."""
+    privatefile.folder(project.home)
+    privatefile.write_json(project.home / STATE, {"began": time.time() + 7200})
+    assert stackmode.kept_began(project) == 0
