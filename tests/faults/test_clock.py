@@ -1,8 +1,8 @@
 """The clock was ahead when the stack started and was put right: what is dated in the future blocks nothing.
 
 The clock itself is not moved: under libfaketime Python's own sleep fails (EINVAL), and the S3 store is a static
-program that no preloaded library reaches. So the traces of such a jump are made: the remembered start, the DAG file
-and the stack's state all lie two hours ahead.
+program that no preloaded library reaches. So the traces of such a jump are made: the remembered start and the DAG
+file lie two hours ahead.
 """
 
 from __future__ import annotations
@@ -31,6 +31,6 @@ def test_a_run_after_the_clock_was_put_back(small: SmallProject, evidence: Evide
     small.assert_nothing_left()
     evidence.add(
         "fault",
-        "the clock was two hours ahead at the start and is put right (its traces are made, the clock is not moved)",
+        "the clock was two hours ahead at the start and is put right (its traces are made)",
         "the next `dag.run` succeeds; stop leaves nothing",
     )
