@@ -39,7 +39,10 @@ def create(path: Path, answers: Mapping[str, Any], *, ask: bool = False, templat
     check_folder(path)
     given = check_answers(answers)
     source, ref = (template, None) if template else (templatestore.address(), templatestore.publish())
-    _copy(source, path, given, {} if template else suggestions(path, given), ref=ref, ask=ask)
+    suggested = suggestions(path, given)
+    if ask:
+        del suggested["package"]  # it goes by the name that will be given
+    _copy(source, path, given, {} if template else suggested, ref=ref, ask=ask)
     return files(path)
 
 
