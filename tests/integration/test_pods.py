@@ -17,7 +17,11 @@ from airflow_run import Outcomes, RunTasks
 from parity import specials
 from parity.calls import FAILURES, PARAMS, VALUES, tasks
 
-from gaiaflow.infra.manifests import manifests
+from gaiaflow.infra import prodcheck, prodmanifests
+from gaiaflow.infra.cluster import METADATA
+from gaiaflow.infra.cluster import Cluster as ClusterApi
+from gaiaflow.infra.prodcheck import Aim, Facts
+from gaiaflow.project import Project
 
 pytestmark = pytest.mark.cluster
 NAMESPACE = "gaiaflow-tests"
@@ -100,10 +104,24 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def cluster(profile: str) -> Iterator[Cluster]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    root = tmp_path_factory.mktemp("project")
+    (root / "pyproject.toml").write_text('[tool.gaiaflow]\nname = "gaiaflow-tests"\n')
+    return Project.find(root)
+
+
+@pytest.fixture(scope="module")
+def handed_over(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that `inv prod.manifests` writes for the owner of a cluster."""
+    folder = tmp_path_factory.mktemp("manifests")
+    prodmanifests.write(prodmanifests.manifests(project, NAMESPACE, "airflow/worker"), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster(profile: str, handed_over: Path) -> Iterator[Cluster]:
     found = Cluster(profile)
-    everything = {"apiVersion": "v1", "kind": "List", "items": manifests("gaiaflow-tests", NAMESPACE)}
-    found.run("apply", "-f", "-", given=json.dumps(everything))
+    found.run("apply", "-f", str(handed_over))
     values = {k: base64.b64encode(v.encode()).decode() for k, v in specials.SECRET.items()}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "data": values}
     found.run("-n", NAMESPACE, "apply", "-f", "-", given=json.dumps(secret))
@@ -252,6 +270,31 @@ def test_production_gets_secrets_and_nothing_local(
 ) -> None:
     outcomes = run_tasks(specials.tasks(image, SECRET)[:1], **prod)
     assert outcomes["variables"].value == specials.SEEN | {"FROM_STACK": None}
+
+
+def test_the_account_of_productions_airflow_may_run_pods_and_read_no_secret(cluster: Cluster) -> None:
+    asked = [*cluster.kubectl, "-n", NAMESPACE, "--as", "system:serviceaccount:airflow:worker", "auth", "can-i"]
+
+    def may(*what: str) -> str:
+        return subprocess.run([*asked, *what], capture_output=True, text=True, check=False).stdout.strip()
+
+    assert [may("create", "pods"), may("get", "secrets"), may("create", "roles")] == ["yes", "no", "no"]
+
+
+def test_the_check_for_production_asks_for_secrets_by_name_only(cluster: Cluster) -> None:
+    tasks = [{"task": "t", "secrets": [SECRET]}]
+    aim = Aim("image", NAMESPACE, context=cluster.profile)
+    there = Facts([{"dag": "d", "tasks": tasks}], {})
+    assert prodcheck.check_secrets(there, aim).state == prodcheck.OK
+    tasks[0]["secrets"] = [SECRET, "nowhere"]
+    found = prodcheck.check_secrets(there, aim)
+    assert (found.state, found.why) == (
+        prodcheck.FAILED,
+        f"`nowhere` of `t` of DAG `d` is not in `{NAMESPACE}`",
+    )
+    api = ClusterApi.connect(None, cluster.profile)
+    path = f"/api/v1/namespaces/{NAMESPACE}/secrets/{SECRET}"
+    assert "data" not in api.request("GET", path, accept=METADATA)[1]
 
 
 def test_no_pod_is_left(cluster: Cluster, parity: Outcomes, special: Outcomes) -> None:
