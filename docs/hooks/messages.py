@@ -12,7 +12,10 @@ from pathlib import Path
 from gaiaflow import errors
 
 PACKAGE = Path(errors.__file__).parent
-CODES = {c.__name__: c.exit_code for c in (errors.GaiaflowError, *errors.GaiaflowError.__subclasses__())}
+ERRORS: list[type[errors.GaiaflowError]] = [
+    child for child in vars(errors).values() if isinstance(child, type) and issubclass(child, Exception)
+]
+CODES = {child.__name__: child.exit_code for child in ERRORS}
 SKIPPED = {"template", "example"}
 PARTS = {
     "tasks": "In a DAG file",

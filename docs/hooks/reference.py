@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from messages import ERRORS
 from pydantic import BaseModel
 
-from gaiaflow import errors, tasks
+from gaiaflow import tasks
 from gaiaflow.endpoints import PORTS, Endpoints, Vantage
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.modes import Mode
@@ -56,7 +57,7 @@ def verbs() -> list[Verb]:
 
 def _verb(name: str, task: Task[Any]) -> Verb:
     arguments = task.get_arguments()
-    positional = tuple(a.name for a in arguments if a.positional)
+    positional = tuple(str(a.name) for a in arguments if a.positional)
     options = (_option(a) for a in arguments if not a.positional)
     return Verb(name, " ".join((task.__doc__ or "").split()), positional, tuple(options))
 
@@ -203,7 +204,6 @@ def mode_table() -> str:
 
 def exit_codes() -> str:
     """Every code that an error of gaiaflow ends a verb with."""
-    children = [child for child in vars(errors).values() if isinstance(child, type)]
-    ordered = sorted(children, key=lambda child: child.exit_code)
+    ordered = sorted(ERRORS, key=lambda child: child.exit_code)
     rows = [[f"`{c.exit_code}`", f"`{c.__name__}`", (inspect.getdoc(c) or "").split("\n")[0]] for c in ordered]
     return table(["exit code", "error", "meaning"], [["`0`", "", "Done."], *rows])
