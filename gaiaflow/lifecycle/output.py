@@ -100,7 +100,7 @@ def emit_json(value: Mapping[str, Any]) -> None:
 
 
 def emit_table(columns: list[str], rows: list[list[str]]) -> None:
-    """A table on stdout; complete lines where stdout is no terminal, folded ones on a narrow one: none is cut."""
+    """A table on stdout; no cell is cut: a narrow terminal folds it, what is no terminal gets whole lines."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

@@ -44,7 +44,8 @@ class Phases:
 
         What it yields takes the step that the phase is at, for the terminal's line.
         """
-        now = Phase(f"[{len(self.seen) + 1}/{self.total}] {text}", text)
+        number = len(self.seen) + 1
+        now = Phase(f"[{number}/{max(number, self.total)}] {text}", text)  # one may come that nobody foresaw
         self.seen.append(now)
         begun = time.monotonic()
 

@@ -38,8 +38,8 @@ def push(c: Context, image: str = "", registry: str = "", json: bool = False) ->
     if c.config.run.dry:
         say(f"would push `{name}` to `{repository}`")
         return
-    with Phases(1).phase(f"push {name} to {repository}"):
-        pushed = pushing.push(project, place, image, lambda layer, state: say(f"  {layer} {state}"))
+    with Phases(1).phase(f"push {name} to {repository}") as tell:
+        pushed = pushing.push(project, place, image, lambda layer, state: tell(f"{layer} {state}"))
     if json:
         emit_json(pushed.as_dict())
     else:
