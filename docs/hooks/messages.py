@@ -13,7 +13,9 @@ from gaiaflow import errors
 
 PACKAGE = Path(errors.__file__).parent
 ERRORS: list[type[errors.GaiaflowError]] = [
-    child for child in vars(errors).values() if isinstance(child, type) and issubclass(child, Exception)
+    child
+    for child in vars(errors).values()
+    if isinstance(child, type) and issubclass(child, errors.GaiaflowError)
 ]
 CODES = {child.__name__: child.exit_code for child in ERRORS}
 SKIPPED = {"template", "example"}
