@@ -1,14 +1,17 @@
-"""The doctor's checks of the machine, of clocks and of proxies: each when it is well and when it is not."""
+"""The doctor's checks of the machine, of clocks, proxies and ports: each when it is well and when it is not."""
 
 from __future__ import annotations
 
+import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gaiaflow.infra.doctor import clock, machine, proxy
+from gaiaflow.infra import process
+from gaiaflow.infra.doctor import clock, machine, port, proxy
 from gaiaflow.infra.doctor.check import Check
 from gaiaflow.infra.doctor.place import Place
 from gaiaflow.project import Project
@@ -135,12 +138,17 @@ def test_the_machine(judge: Any, changes: dict[str, Any], expected: tuple[str, s
     assert told(judge(replace(GOOD, **changes))) == expected
 
 
-def test_this_machine_is_read(tmp_path: Path) -> None:
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
     (tmp_path / "pyproject.toml").write_text("[tool.gaiaflow]\n")
-    facts = machine.read(Place(Project.find(tmp_path)))
+    return Place(Project.find(tmp_path))
+
+
+def test_this_machine_is_read(place: Place) -> None:
+    facts = machine.read(place)
     assert facts.cpus >= 1
     assert facts.disk > 0
-    assert facts.folder == tmp_path
+    assert facts.folder == place.project.root
 
 
 @pytest.mark.parametrize(("name", "word"), [("x86_64", "amd64"), ("aarch64", "arm64"), ("arm64", "arm64")])
@@ -225,3 +233,26 @@ def test_proxies_of_this_machine(environment: dict[str, str], expected: tuple[st
 )
 def test_proxies_of_containers(default: dict[str, str], expected: tuple[str, str, str]) -> None:
     assert told(proxy.containers(proxy.gather({}, {"proxies": {"default": default}}))) == expected
+
+
+def test_free_and_own_ports_are_fine() -> None:
+    free = [port.Port("s3", 9000, ""), port.Port("mlflow", 5000, "")]
+    assert told(port.free(free)) == ("ok", "ports 9000, 5000: free", "")
+    own = [replace(free[0], owner="ours"), free[1]]
+    assert told(port.free(own)) == ("ok", "ports 9000, 5000: the stack listens", "")
+
+
+def test_a_taken_port_is_named_with_who_holds_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        number = listener.getsockname()[1]
+        monkeypatch.setenv("GAIAFLOW_MLFLOW_PORT", str(number))
+        found = [entry for entry in port.read(place) if entry.service == "mlflow"]
+    check = port.free(found)
+    name = process.name_of(os.getpid())
+    assert told(check) == (
+        "failed",
+        f"taken ports: {number} of `mlflow` by `{name}` (pid {os.getpid()})",
+        "inv dev.start --auto-ports",
+    )

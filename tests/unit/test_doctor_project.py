@@ -1,10 +1,9 @@
-"""The doctor's checks of the project: .env, Python, ports, keys, what is left and what is open."""
+"""The doctor's checks of the project: .env, Python, keys, what is left and what is open."""
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from gaiaflow.infra import privatefile, process
-from gaiaflow.infra.doctor import dotenv, key, leftover, port, python
+from gaiaflow.infra.doctor import dotenv, key, leftover, python
 from gaiaflow.infra.doctor.check import Check
 from gaiaflow.infra.doctor.place import Place
 from gaiaflow.infra.stack import MARK
@@ -179,32 +178,6 @@ def test_this_python_is_read(place: Place) -> None:
 )
 def test_requires_python(wanted: str, good: bool) -> None:
     assert python.fits("3.12.1", wanted) is good
-
-
-# Ports
-
-
-def test_free_and_own_ports_are_fine() -> None:
-    free = [port.Port("s3", 9000, ""), port.Port("mlflow", 5000, "")]
-    assert told(port.free(free)) == ("ok", "ports 9000, 5000: free", "")
-    own = [replace(free[0], owner="ours"), free[1]]
-    assert told(port.free(own)) == ("ok", "ports 9000, 5000: the stack listens", "")
-
-
-def test_a_taken_port_is_named_with_who_holds_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        number = listener.getsockname()[1]
-        monkeypatch.setenv("GAIAFLOW_MLFLOW_PORT", str(number))
-        found = [entry for entry in port.read(place) if entry.service == "mlflow"]
-    check = port.free(found)
-    name = process.name_of(os.getpid())
-    assert told(check) == (
-        "failed",
-        f"taken ports: {number} of `mlflow` by `{name}` (pid {os.getpid()})",
-        "inv dev.start --auto-ports",
-    )
 
 
 # Keys
