@@ -91,6 +91,8 @@ def plan(root: Path, name: str = "") -> Plan:
     advice: list[str] = []
     _plan_table(root, name, known, additions, advice)
     advice += _plan_others(root, additions)
+    if _NOTEBOOK in additions:
+        advice += _plan_notebook(known)
     return Plan(root, additions, advice)
 
 
@@ -142,6 +144,14 @@ def _plan_others(root: Path, additions: Mapping[str, bytes]) -> list[str]:
         if absent := [line for line in _IGNORED if line.strip("/") not in lines]:
             advice.append(f".gitignore is yours; it should have:\n{_indented(chr(10).join(absent))}")
     return advice
+
+
+def _plan_notebook(known: Mapping[str, Any]) -> list[str]:
+    """What the notebook imports, where pyproject does not name it."""
+    named = " ".join(map(str, known.get("project", {}).get("dependencies", [])))
+    absent = [package for package in ("mlflow-skinny", "boto3") if package.partition("-")[0] not in named]
+    listed = "\n".join(f'"{package}",' for package in absent)
+    return [f"{_NOTEBOOK} needs among the project's dependencies:\n{_indented(listed)}"] if absent else []
 
 
 def difference(found: Plan) -> str:

@@ -43,6 +43,7 @@ def create(path: Path, answers: Mapping[str, Any], *, ask: bool = False, templat
     if ask:
         del suggested["package"]  # it goes by the name that will be given
     _copy(source, path, given, {} if template else suggested, ref=ref, ask=ask)
+    (path / ".env").chmod(0o600)  # it is for secrets
     return files(path)
 
 

@@ -126,6 +126,21 @@ def test_update_brings_the_installed_template_and_leaves_the_projects_own(
     assert scaffold.update(project) == []
 
 
+def test_a_project_from_a_repository_is_updated_from_there(template: Path, tmp_path: Path) -> None:
+    keep(template)
+    git(template, "tag", "v0.1.0")
+    project = tmp_path / "sea"
+    scaffold.create(project, {"examples": False}, template=str(template))
+    keep(project)
+    change(project)
+    keep(project)
+    next_version(template)
+    keep(template)
+    git(template, "tag", "v0.2.0")
+    assert sorted(scaffold.update(project)) == [scaffold.ANSWERS, ".env.example", "sea/added.py"]
+    check_updated(project)
+
+
 def test_a_change_in_the_same_place_is_marked_as_a_conflict(template: Path, tmp_path: Path) -> None:
     project = tmp_path / "sea"
     make(project)

@@ -76,6 +76,7 @@ def test_what_only_a_person_can_change_is_said_ready_to_paste(project: Path) -> 
     done = inv(project, "project.adopt", "--yes")
     assert "    from gaiaflow.lifecycle.namespace import namespace" in done.stderr
     assert "    .env\n    .gaiaflow/" in done.stderr
+    assert 'dependencies:\n    "mlflow-skinny",\n    "boto3",\n' in done.stderr
 
 
 def test_dry_writes_nothing(project: Path) -> None:

@@ -39,6 +39,30 @@ def test_defaults_asks_nothing_and_says_what_comes_next(tmp_path: Path) -> None:
     assert (answers["name"], answers["package"], answers["author"]) == ("sea-ice", "sea_ice", "Me")
 
 
+def test_update_finds_the_project_from_a_folder_in_it_and_has_nothing_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tmp_path / "sea"
+    assert inv("project.new", made, "--defaults", "--examples=no").returncode == 0
+    assert (made / ".env").stat().st_mode & 0o777 == 0o600
+    who = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    for argv in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "made")):
+        subprocess.run(["git", *who, *argv], cwd=made, check=True, timeout=60)
+    monkeypatch.chdir(made / "dags")
+    done = inv("project.update")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "nothing to do" in done.stderr
+
+
+def test_update_of_what_was_not_made_from_the_template_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = inv("project.update")
+    assert done.returncode == 3
+    assert "hint: inv project.adopt" in done.stderr
+
+
 def test_dry_says_what_it_would_do_and_makes_nothing(tmp_path: Path) -> None:
     done = inv("--dry", "project.new", tmp_path / "sea", "--defaults", "--examples=no")
     assert done.returncode == 0, done.stderr
