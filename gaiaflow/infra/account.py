@@ -61,9 +61,13 @@ def write_task_environment(target: Target, endpoints: Endpoints, gateway: str, k
     return write_variables(target.task_environment, {**seen.task_environment(Vantage.POD), **keys})
 
 
-def forwarded_ports(endpoints: Endpoints) -> list[int]:
-    """The ports that pods ask the gateway for."""
-    return [endpoints.ports[name] for name in SERVICES]
+def forwarded_ports(endpoints: Endpoints, workers: bool = False) -> list[int]:
+    """The ports that pods ask the gateway for.
+
+    Args:
+        workers: Airflow's own tasks run in pods, which report to its API server.
+    """
+    return [endpoints.ports[name] for name in (*SERVICES, *(("airflow",) if workers else ()))]
 
 
 def _is_loopback(host: str) -> bool:

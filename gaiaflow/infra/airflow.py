@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from gaiaflow.endpoints import LOOPBACK, Endpoints
+from gaiaflow.infra import executor, privatefile, process, sqlitefile, target
 from gaiaflow.infra import keys as keyring
-from gaiaflow.infra import privatefile, process, sqlitefile, target
 from gaiaflow.infra.image import image_name
 from gaiaflow.infra.keys import USER, Keys
 from gaiaflow.infra.stack import MARK, Program, Stack, unsteered
@@ -89,10 +89,11 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
         "usage_data_collection.enabled": "False",
         "dag_factory.enable_telemetry": "False",
     }
-    return {"AIRFLOW_HOME": str(home), **{_variable(name): value for name, value in options.items()}}
+    return {"AIRFLOW_HOME": str(home), **{variable(name): value for name, value in options.items()}}
 
 
-def _variable(option: str) -> str:
+def variable(option: str) -> str:
+    """The variable that sets ``section.option`` of Airflow's configuration."""
     section, _, name = option.partition(".")
     return f"AIRFLOW__{section}__{name}".upper()
 
@@ -124,11 +125,12 @@ def _environment(stack: Stack) -> dict[str, str]:
         "api.base_url": base,
         "api.workers": "1",
         "core.execution_api_server_url": f"{base}/execution/",
+        **executor.options(stack.project, stack.executor, stack.project.home / target.FOLDER / "config"),
     }
     return {
         **airflow_environment(stack.project, home, stack.endpoints),
         VARIABLE: stack.mode,
-        **{_variable(name): value for name, value in served.items()},
+        **{variable(name): value for name, value in served.items()},
         MARK: stack.mark("airflow"),
         "PYTHONUNBUFFERED": "1",
         "SPT_NOENV": "1",  # or Airflow's titles for its processes write over the mark

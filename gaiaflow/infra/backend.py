@@ -37,6 +37,7 @@ class StartOptions:
         cache: let that build take layers from earlier ones.
         force_new: make the containers anew although they are there.
         mode: where tasks run that name no mode themselves; empty where nobody asked for one.
+        executor: Airflow's, of executor.EXECUTORS; empty where nobody asked for one.
     """
 
     services: list[str]
@@ -48,6 +49,7 @@ class StartOptions:
     cache: bool = False
     force_new: bool = False
     mode: str = ""
+    executor: str = ""
 
 
 @dataclass(frozen=True)

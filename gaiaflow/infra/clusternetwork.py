@@ -8,8 +8,8 @@ from gaiaflow.infra.docker import PROJECT_LABEL, connect
 from gaiaflow.project import Project
 
 _SERVICE = "com.docker.compose.service"
-# Those that start pods and follow them.
-_CALLERS = ("airflow-scheduler", "airflow-triggerer")
+# Those that start pods and follow them, or show the log of a running one.
+_CALLERS = ("airflow-scheduler", "airflow-triggerer", "airflow-api-server")
 
 
 def join(project: Project, network: str) -> list[str]:

@@ -10,7 +10,19 @@ from pathlib import Path
 from gaiaflow.commit import tree_commit
 from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK, MODEL, PORTS, Endpoints, Vantage
 from gaiaflow.errors import UsageError, near_miss
-from gaiaflow.infra import airflow, keys, mlflow, model, privatefile, process, s3, stackimage, target, taskenv
+from gaiaflow.infra import (
+    airflow,
+    executor,
+    keys,
+    mlflow,
+    model,
+    privatefile,
+    process,
+    s3,
+    stackimage,
+    target,
+    taskenv,
+)
 from gaiaflow.infra.docker import engine_address
 from gaiaflow.infra.handover import hand_over, owner, write_env_file
 from gaiaflow.infra.keys import USER
@@ -52,12 +64,14 @@ class Composition:
         ports: the host's port of each entry of endpoints.PORTS.
         extras: overlays that were asked for, of which there is ``dev_docker``.
         mode: where Airflow's tasks run that name no mode themselves.
+        executor: Airflow's; see the module executor.
     """
 
     project: Project
     ports: dict[str, int]
     extras: tuple[str, ...] = ()
     mode: str = Mode.DEV.value
+    executor: str = ""
 
     @property
     def home(self) -> Path:
@@ -231,9 +245,13 @@ class Composition:
             "api__base_url": self.endpoints.url("airflow"),
             "api__workers": "1",
         }
+        pods = executor.options(
+            self.project, self.executor, self.project.home / target.FOLDER / "config-container"
+        )
         return {
             **airflow.settings(self.project, _AIRFLOW_HOME, made),
             **{f"AIRFLOW__{name.upper()}": value for name, value in options.items()},
+            **{airflow.variable(name): value for name, value in pods.items()},
             "POSTGRES_PASSWORD": made.postgres_password,
             **self._contract(),
             **self.task_environment(),

@@ -16,6 +16,8 @@ from gaiaflow.infra import (
     access,
     airflow,
     environment,
+    executor,
+    gateway,
     health,
     jupyter,
     keys,
@@ -85,12 +87,14 @@ class Embedded:
         for name in environments_of(options.services):
             with phase(f"environment {name}"):
                 environment.ensure_environment(self.project, name)
+        starts_s3 = "s3" in options.services and "s3" not in self._running_services()
         try:
-            pids = self._launch_all(stack, options.services, phase)
-            deadline = time.monotonic() + options.wait
-            for service in options.services:
-                with phase(f"{service} answers") as tell:
-                    self._await(stack, service, pids, deadline, tell)
+            with gateway.aside(self.project) if starts_s3 else nullcontext():
+                pids = self._launch_all(stack, options.services, phase)
+                deadline = time.monotonic() + options.wait
+                for service in options.services:
+                    with phase(f"{service} answers") as tell:
+                        self._await(stack, service, pids, deadline, tell)
         except StillStartingError:
             raise
         except (GaiaflowError, OSError, KeyboardInterrupt):
@@ -105,10 +109,11 @@ class Embedded:
             self._sweep(list(EVERY))
         mode = stackmode.settle(self.project, options.mode, "airflow" in up)
         began = stackmode.began(self.project, "airflow" in up)
+        runs_on = executor.settle(self.project, options.executor, "airflow" in up)
         settled, inner = self._ports(options, up)
         kept = {"backend": self.name, "ports": settled, "inner": inner, "mode": mode, "began": began}
-        state.write(self.project, kept)
-        return Stack(self.project, settled, inner, keys.load(self.project), mode)
+        state.write(self.project, {**kept, "executor": runs_on})
+        return Stack(self.project, settled, inner, keys.load(self.project), mode, runs_on)
 
     def _ports(self, options: StartOptions, up: set[str]) -> tuple[dict[str, int], list[int]]:
         kept = state.read(self.project)

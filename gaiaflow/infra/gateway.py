@@ -11,6 +11,8 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection
@@ -21,6 +23,7 @@ from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra import forward, privatefile, process
 from gaiaflow.infra.target import Target
+from gaiaflow.project import Project
 
 # What pods ask for.
 SERVICES = ("s3", "mlflow")
@@ -134,6 +137,21 @@ def current(target: Target) -> Forwarder | None:
     if not kept or process.started(kept["pid"]) != kept["started"]:
         return None
     return Forwarder(**kept)
+
+
+@contextmanager
+def aside(project: Project) -> Iterator[None]:
+    """The forwarding ends for a while: the S3 store starts only where its port is free on every address."""
+    target = Target(project, "", "", "")  # whatever cluster it is for, the record lies in one place
+    running = current(target)
+    if running is None:
+        yield
+        return
+    close(target)
+    try:
+        yield
+    finally:
+        open_ports(target, running.address, running.ports)
 
 
 def _record(target: Target) -> Path:

@@ -14,28 +14,38 @@ from gaiaflow.infra.shipped import shipped
 ACCOUNT = "gaiaflow"
 # What comes first must be there for the next; removal goes from the end.
 ORDER = ("namespace", "service-account", "role", "role-binding", "network-policy", "resource-quota")
+# Only while Airflow runs on the KubernetesExecutor.
+EXECUTOR = ("executor-role", "executor-role-binding")
 
 
-def manifests(project: str, namespace: str) -> list[dict[str, Any]]:
+def manifests(project: str, namespace: str, names: tuple[str, ...] = ORDER) -> list[dict[str, Any]]:
     """The objects in the order of their creation, with the project's namespace and labels."""
     folder = shipped("minikube")
-    return [_fit(yaml.safe_load((folder / f"{name}.yaml").read_text()), project, namespace) for name in ORDER]
+    return [_fit(yaml.safe_load((folder / f"{name}.yaml").read_text()), project, namespace) for name in names]
 
 
-def apply(cluster: Cluster, project: str, namespace: str) -> dict[str, str]:
+def apply(cluster: Cluster, project: str, namespace: str, executor: bool = False) -> dict[str, str]:
     """Make all of them so; what became of each, by ``kind/name``.
+
+    Args:
+        executor: with the role of the KubernetesExecutor, which is taken away otherwise.
 
     Raises:
         GaiaflowError: the namespace is there and not this project's, or the cluster refused.
     """
     refuse_foreign(cluster, project, namespace)
-    return {_label(thing): cluster.apply(thing) for thing in manifests(project, namespace)}
+    names = (*ORDER, *EXECUTOR) if executor else ORDER
+    made = {_label(thing): cluster.apply(thing) for thing in manifests(project, namespace, names)}
+    if not executor:
+        for thing in reversed(manifests(project, namespace, EXECUTOR)):
+            cluster.delete(thing["kind"], namespace, thing["metadata"]["name"])
+    return made
 
 
 def delete(cluster: Cluster, project: str, namespace: str) -> Iterator[str]:
     """Remove them in the reversed order; the ``kind/name`` of each that was there."""
     refuse_foreign(cluster, project, namespace)
-    for thing in reversed(manifests(project, namespace)):
+    for thing in reversed(manifests(project, namespace, (*ORDER, *EXECUTOR))):
         metadata = thing["metadata"]
         if cluster.delete(thing["kind"], metadata.get("namespace", ""), metadata["name"]):
             yield _label(thing)

@@ -66,6 +66,7 @@ class Stack:
         ports: the host's port of each entry of endpoints.PORTS.
         inner: ports that only the S3 store itself uses.
         mode: where Airflow's tasks run that name no mode themselves.
+        executor: Airflow's; see the module executor.
     """
 
     project: Project
@@ -73,6 +74,7 @@ class Stack:
     inner: list[int]
     keys: Keys
     mode: str = Mode.DEV.value
+    executor: str = ""
 
     @property
     def endpoints(self) -> Endpoints:

@@ -16,6 +16,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "inner": list,
     "extras": list,
     "mode": str,
+    "executor": str,
     "made": str,
     "began": (int, float),
 }

@@ -15,6 +15,7 @@ from gaiaflow.project import Project, slug
 FOLDER, _OWN_FOLDER = "prodlocal", "cluster"
 _CONFIG, _CONTAINER_CONFIG, _TASK_ENVIRONMENT = "config", "config-container", "task.env"
 _ADMIN, _STATE = "admin", "cluster.json"
+WORKER = "worker.yaml"
 
 
 def namespace_of(project: Project) -> str:
@@ -102,6 +103,11 @@ class Target:
         return self.airflow_folder / _TASK_ENVIRONMENT
 
     @property
+    def worker_template(self) -> Path:
+        """What worker pods of the KubernetesExecutor are made of."""
+        return self.airflow_folder / WORKER
+
+    @property
     def minikube(self) -> Minikube:
         """
         Raises:
@@ -122,7 +128,8 @@ class Target:
     def forget(self) -> None:
         """Remove what is kept of the cluster."""
         mine = (self.folder / name for name in (_STATE, _ADMIN))
-        for file in (*mine, self.config, self.container_config, self.task_environment):
+        theirs = (self.config, self.container_config, self.task_environment, self.worker_template)
+        for file in (*mine, *theirs):
             file.unlink(missing_ok=True)
 
     def connect(self) -> Cluster:

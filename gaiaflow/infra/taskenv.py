@@ -11,7 +11,12 @@ from gaiaflow.infra import privatefile
 def write_variables(file: Path, values: Mapping[str, str]) -> Path:
     """Replace the file; its folder becomes 0700."""
     privatefile.folder(file.parent)
-    return privatefile.write(file, "".join(f"{key}={_quoted(value)}\n" for key, value in values.items()))
+    return privatefile.write(file, text_of(values))
+
+
+def text_of(values: Mapping[str, str]) -> str:
+    """Variables in dotenv format."""
+    return "".join(f"{key}={_quoted(value)}\n" for key, value in values.items())
 
 
 def _quoted(value: str) -> str:

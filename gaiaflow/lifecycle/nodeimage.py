@@ -5,12 +5,13 @@ from __future__ import annotations
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
+from gaiaflow.infra import backends, executor, nodeimage, worker
 from gaiaflow.infra import image as build
-from gaiaflow.infra import nodeimage
 from gaiaflow.infra.backend import Tell
 from gaiaflow.infra.target import Target
 from gaiaflow.lifecycle.prodlocal import WHICH
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
+from gaiaflow.lifecycle.timing import timed
 from gaiaflow.project import Project
 
 
@@ -45,11 +46,18 @@ def dockerize(
         say(f"would {'bring' if existing else 'build'} `{name}` into `{target.name}`")
         return
     target.connect()
-    with Phases(1).phase(f"{'bring' if existing else 'build'} {name}") as tell:
+    phases, cold = Phases(1), no_cache or nodeimage.find(target, name) is None
+    with (
+        timed(target.project, "prodlocal.dockerize", target.name, cold, [phases]),
+        phases.phase(f"{'bring' if existing else 'build'} {name}") as tell,
+    ):
         if existing:
             there, way = nodeimage.load(target, name)
         else:
             there, way = _build(target, name, dockerfile, no_cache, tell)
+    if executor.kept(target.project) == executor.KUBERNETES and (stack := backends.current(target.project)):
+        with Phases(1).phase("image of the worker pods") as tell:
+            worker.refresh(target, stack.endpoints(), tell)
     if json:
         emit_json({"image": there.name, "id": there.id, "size": there.size, "way": way})
     else:

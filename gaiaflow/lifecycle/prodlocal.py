@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from invoke.context import Context
 
 from gaiaflow.endpoints import service_names, with_needs
-from gaiaflow.infra import account, backends, clusternetwork, gateway, manifests, modelurl, preflight, stackmode
+from gaiaflow.errors import UsageError
+from gaiaflow.infra import (
+    account,
+    backends,
+    clusternetwork,
+    gateway,
+    manifests,
+    modelurl,
+    preflight,
+    stackmode,
+    worker,
+)
+from gaiaflow.infra import executor as executors
 from gaiaflow.infra.backend import Backend, StartOptions
 from gaiaflow.infra.cluster import Cluster
 from gaiaflow.infra.docker import engine_answers
@@ -29,6 +43,7 @@ _START_HELP = {
     "driver": "minikube's driver for a new node, as docker or kvm2",
     "kubernetes-version": "Kubernetes of a new node, as v1.33.1",
     "cluster-only": "leave the stack of services as it is",
+    "executor": "kubernetes: each task of Airflow in a worker pod; local: beside the scheduler, as by default",
     "backend": "of the stack, when it is down: auto, embedded or docker",
     "auto-ports": "when the stack is down: take the next free port where one is taken",
     "wait": "when the stack is down: seconds until a service that does not answer is called still starting",
@@ -45,6 +60,7 @@ def start(
     driver: str = "",
     kubernetes_version: str = "",
     cluster_only: bool = False,
+    executor: str = "",
     backend: str = backends.AUTO,
     auto_ports: bool = False,
     wait: int = 180,
@@ -52,6 +68,8 @@ def start(
     """Start the cluster, fit it to the project, and the stack too when that is down, in mode prod_local."""
     target = Target.choose(Project.find(), profile, context)
     wanted = Wanted.parse(cpus, memory, driver, kubernetes_version)
+    if executors.checked(executor) and cluster_only:
+        raise UsageError("`--executor` is of the stack, which `--cluster-only` leaves", "inv prodlocal.start")
     if c.config.run.dry:
         say(f"would start the cluster `{target.name}` with the namespace `{target.namespace}`")
         return
@@ -59,10 +77,11 @@ def start(
     cold = not target.context and target.minikube.state().word == "absent"
     with timed(target.project, "prodlocal.start", target.name, cold, shown):
         _start_cluster(target, wanted, phases)
-        cluster = _fit(target, phases)
+        cluster = _fit(target, phases, executor or executors.kept(target.project))
         if not cluster_only:
-            _start_stack(target.project, backend, auto_ports, wait, shown)
+            _start_stack(target.project, StackWish(backend, auto_ports, wait, executor), shown)
         _open_addresses(target, phases)
+        _bring_worker(target, shown)
     say(f"the cluster `{cluster.name}` is ready; next: inv prodlocal.dockerize")
     if not cluster_only and (mode := stackmode.kept(target.project)) != Mode.PROD_LOCAL.value:
         say(f"Airflow runs in mode {mode}: inv dev.restart --service airflow --mode {Mode.PROD_LOCAL}")
@@ -153,19 +172,31 @@ def _start_cluster(target: Target, wanted: Wanted, phases: Phases) -> None:
         target.connect().wait_ready()
 
 
-def _fit(target: Target, phases: Phases) -> Cluster:
+def _fit(target: Target, phases: Phases, executor: str) -> Cluster:
     with phases.phase(f"namespace, service account, role in {target.namespace}"):
         cluster = target.connect()
-        manifests.apply(cluster, target.project.name, target.namespace)
+        manifests.apply(cluster, target.project.name, target.namespace, executor == executors.KUBERNETES)
     with phases.phase("kubeconfig of the service account"):
         account.write_config(target, cluster)
         target.keep()
     return cluster
 
 
-def _start_stack(project: Project, wanted: str, auto_ports: bool, wait: int, shown: list[Phases]) -> None:
-    """The stack of services, when something that pods or Airflow need is down."""
-    backend, _ = backends.choose(project, wanted, engine_answers)
+@dataclass(frozen=True)
+class StackWish:
+    """What `prodlocal.start` was told about the stack."""
+
+    backend: str
+    auto_ports: bool
+    wait: int
+    executor: str
+
+
+def _start_stack(project: Project, wish: StackWish, shown: list[Phases]) -> None:
+    """The stack of services, when something that pods or Airflow need is down or on the other executor."""
+    backend, _ = backends.choose(project, wish.backend, engine_answers)
+    if wish.executor and wish.executor != executors.kept(project) and "airflow" in backend.stop(["airflow"]):
+        say(f"Airflow starts again on the executor {wish.executor}")
     states = {row.service: row.state for row in backend.status()}
     needed = with_needs(["airflow"])
     if all(states.get(name) == "running" for name in needed):
@@ -174,8 +205,10 @@ def _start_stack(project: Project, wanted: str, auto_ports: bool, wait: int, sho
     # A running Airflow keeps its mode; one that starts for the cluster is for pods, unless a variable differs.
     mode = "" if states.get("airflow") == "running" else stackmode.asked(project, "") or Mode.PROD_LOCAL.value
     services = service_names([]) if down else needed
-    options = StartOptions(services, auto_ports=auto_ports, wait=wait, mode=mode)
-    say(f"the stack is down: inv dev.start on the backend {backend.name}")
+    options = StartOptions(
+        services, auto_ports=wish.auto_ports, wait=wish.wait, mode=mode, executor=wish.executor
+    )
+    say(f"inv dev.start of what is down, on the backend {backend.name}")
     shown.append(Phases(backend.phases(options)))
     backend.start(options, shown[-1].phase)
 
@@ -189,11 +222,21 @@ def _open_addresses(target: Target, phases: Phases) -> None:
         found = gateway.find(target)
         endpoints = backend.endpoints()
         if found.address:
-            gateway.open_ports(target, found.address, account.forwarded_ports(endpoints))
+            workers = executors.kept(target.project) == executors.KUBERNETES
+            gateway.open_ports(target, found.address, account.forwarded_ports(endpoints, workers))
         account.write_task_environment(target, endpoints, found.name, _s3_keys(backend))
         if target.profile and backend.name == "docker":
             clusternetwork.join(target.project, target.profile)
         gateway.refuse_unknown_host(found.name, endpoints.ports["mlflow"])
+
+
+def _bring_worker(target: Target, shown: list[Phases]) -> None:
+    """The image of worker pods, where Airflow runs its tasks in them."""
+    backend = backends.current(target.project)
+    if backend and executors.kept(target.project) == executors.KUBERNETES:
+        shown.append(Phases(1))
+        with shown[-1].phase("image of the worker pods") as tell:
+            worker.refresh(target, backend.endpoints(), tell)
 
 
 def _s3_keys(backend: Backend) -> dict[str, str]:

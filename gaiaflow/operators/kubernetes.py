@@ -39,6 +39,8 @@ from gaiaflow.operators.pod_start import WatchfulPodManager, image_error, timeou
 from gaiaflow.operators.resources import chosen, parse
 from gaiaflow.tasks import TaskSpec
 
+# What GAIAFLOW_KUBECONFIG says in a worker pod of the local cluster.
+IN_CLUSTER = "in-cluster"
 _RESULT = "leave it out: the function's value is the result"
 RESERVED = {
     "image": 'image="my-project/my_package:0.1.0"',
@@ -129,7 +131,9 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
         return self._handed_over(super().trigger_reentry(context, event))
 
     def _require_cluster(self) -> None:
-        if self.mode == Mode.PROD_LOCAL.value and not (self.config_file and Path(self.config_file).is_file()):
+        if self.mode != Mode.PROD_LOCAL.value or self.in_cluster:
+            return
+        if not (self.config_file and Path(self.config_file).is_file()):
             named = (
                 f"no kubeconfig `{self.config_file}`"
                 if self.config_file
@@ -249,8 +253,11 @@ def _place(mode: str) -> dict[str, Any]:
     if mode == Mode.PROD.value:
         return {"in_cluster": True, **namespace}
     # Images of the local cluster exist only on its node.
-    policy = {"in_cluster": False, "image_pull_policy": "IfNotPresent"}
-    return {"config_file": os.environ.get("GAIAFLOW_KUBECONFIG") or None, **policy, **namespace}
+    policy = {"image_pull_policy": "IfNotPresent"}
+    config = os.environ.get("GAIAFLOW_KUBECONFIG") or None
+    if config == IN_CLUSTER:
+        return {"in_cluster": True, **policy, **namespace}
+    return {"in_cluster": False, "config_file": config, **policy, **namespace}
 
 
 def _labels() -> dict[str, str]:

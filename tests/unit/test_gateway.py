@@ -166,3 +166,19 @@ def test_pods_get_the_gateways_name_and_the_ports_of_the_stack(target: Target) -
         'AWS_ACCESS_KEY_ID="k"',
     ]
     assert account.forwarded_ports(endpoints) == [9009, 5005]
+
+
+def test_the_forwarding_stands_aside_while_the_store_starts(target: Target, service: int) -> None:
+    first = gateway.open_ports(target, GATEWAY, [service])
+    with gateway.aside(target.project):
+        socket.create_server((GATEWAY, service)).close()
+    again = gateway.current(target)
+    assert again is not None
+    assert (again.address, again.ports) == (first.address, first.ports)
+    assert again.pid != first.pid
+
+
+def test_without_a_forwarding_nothing_is_opened(target: Target) -> None:
+    with gateway.aside(target.project):
+        pass
+    assert gateway.current(target) is None

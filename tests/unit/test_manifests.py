@@ -12,6 +12,9 @@ from gaiaflow.infra.cluster import PATHS
 
 KINDS = ["Namespace", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "ResourceQuota"]
 
+# Its role is there only while Airflow runs on the KubernetesExecutor.
+EXECUTOR_GOES = [("delete", "RoleBinding"), ("delete", "Role")]
+
 
 class Cluster:
     """Remembers what is applied and deleted."""
@@ -41,7 +44,7 @@ def of(kind: str) -> dict[str, Any]:
 def test_what_is_needed_comes_first() -> None:
     cluster = Cluster()
     became = manifests.apply(cluster, "p", "gaiaflow-p")  # type: ignore[arg-type]
-    assert cluster.done == [("apply", kind) for kind in KINDS]
+    assert cluster.done == [("apply", kind) for kind in KINDS] + EXECUTOR_GOES
     assert list(became) == ["namespace/gaiaflow-p", *(f"{kind.lower()}/gaiaflow" for kind in KINDS[1:])]
     assert set(KINDS) <= set(PATHS)
 
@@ -49,8 +52,12 @@ def test_what_is_needed_comes_first() -> None:
 def test_removal_goes_from_the_end_and_names_what_was_there() -> None:
     cluster = Cluster()
     removed = list(manifests.delete(cluster, "p", "gaiaflow-p"))  # type: ignore[arg-type]
-    assert cluster.done == [("delete", kind) for kind in reversed(KINDS)]
-    assert removed[0] == "networkpolicy/gaiaflow"
+    assert cluster.done == EXECUTOR_GOES + [("delete", kind) for kind in reversed(KINDS)]
+    assert removed[:3] == [
+        "rolebinding/gaiaflow-executor",
+        "role/gaiaflow-executor",
+        "networkpolicy/gaiaflow",
+    ]
     assert removed[-1] == "namespace/gaiaflow-p"
 
 
@@ -97,3 +104,12 @@ def test_a_namespace_of_somebody_else_is_left_alone(action: Any, marks: dict[str
     with pytest.raises(GaiaflowError, match="the namespace `n` of the cluster `local` is not this project's"):
         action(cluster, "p", "n")
     assert cluster.done == []
+
+
+def test_the_executor_watches_pods_and_nothing_more() -> None:
+    cluster = Cluster()
+    became = manifests.apply(cluster, "p", "gaiaflow-p", executor=True)  # type: ignore[arg-type]
+    assert list(became)[-2:] == ["role/gaiaflow-executor", "rolebinding/gaiaflow-executor"]
+    assert not [what for what, _ in cluster.done if what == "delete"]
+    role = next(iter(manifests.manifests("p", "gaiaflow-p", manifests.EXECUTOR)))
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["watch"]}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra import account, backends, clusternetwork, gateway, nodeimage, target
+from gaiaflow.infra import account, backends, clusternetwork, executor, gateway, nodeimage, target
 from gaiaflow.infra.cluster import Cluster
 from gaiaflow.infra.doctor.check import Check, Fix, absent, failed, of_error, ok, unknown, warning
 from gaiaflow.infra.doctor.place import Place
@@ -122,7 +122,8 @@ def _forwards(chosen: Target, trouble: dict[str, GaiaflowError]) -> bool | None:
         trouble["gateway"] = error
         return None
     forwarder = gateway.current(chosen)
-    return forwarder is not None and forwarder.ports == account.forwarded_ports(backend.endpoints())
+    workers = executor.kept(chosen.project) == executor.KUBERNETES
+    return forwarder is not None and forwarder.ports == account.forwarded_ports(backend.endpoints(), workers)
 
 
 def _outside(place: Place, chosen: Target, trouble: dict[str, GaiaflowError]) -> list[str]:
