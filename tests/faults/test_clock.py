@@ -1,7 +1,7 @@
 """The clock was ahead when the stack started and was put right: what is dated in the future blocks nothing.
 
 The clock itself is not moved: under libfaketime Python's own sleep fails (EINVAL), and the S3 store is a static
-program that no preloaded library reaches. The traces of a jump are made instead: the remembered start and the DAG
+program that no preloaded library reaches. The traces of a jump are made instead: remembered start and DAG
 file lie two hours ahead.
 """
 
