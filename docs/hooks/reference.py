@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from gaiaflow import tasks
 from gaiaflow.endpoints import PORTS, Endpoints, Vantage
+from gaiaflow.inspection.inert import inert
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.modes import Mode
 from gaiaflow.settings import Prod, Settings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # Every verb has them; the page says so once.
 COMMON = {"--quiet", "--debug"}
+GIVEN = ("image", "env_vars", "secrets", "resources.limits", "resources.requests", "docker", "kubernetes")
 OPERATORS = {
     Mode.DEV: ("the project's own environment", "ExternalPythonOperator", "nothing"),
     Mode.DEV_DOCKER: ("the project's image, on the stack's network", "DockerOperator", "a Docker engine"),
@@ -200,6 +202,24 @@ def mode_table() -> str:
         [f"`{mode}`", where, f"`{operator}`", needs] for mode, (where, operator, needs) in OPERATORS.items()
     ]
     return table(["mode", "the function runs in", "operator", "needs"], rows)
+
+
+def inert_table() -> str:
+    """Which argument counts in which mode, as `inv dag.explain` knows it."""
+    idle = {mode: _inert(mode) for mode in Mode}
+    rows = [
+        [f"`{name}`", *("inert" if {name, name.partition(".")[0]} & idle[mode] else "used" for mode in Mode)]
+        for name in GIVEN
+    ]
+    return table(["argument", *(f"`{mode}`" for mode in Mode)], rows)
+
+
+def _inert(mode: Mode) -> set[str]:
+    resources = {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}
+    given: dict[str, Any] = {"image": "a", "secrets": ["a"], "env_vars": {"A": "a"}, "resources": resources}
+    rest: dict[str, Any] = {"func_args": [], "func_kwargs": {}, "map_over": {}, "dag": None}
+    spec = tasks.TaskSpec("a", "a:a", mode=mode, docker={"a": 1}, kubernetes={"a": 1}, **given, **rest)
+    return {each["argument"] for each in inert(spec)}
 
 
 def exit_codes() -> str:

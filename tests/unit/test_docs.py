@@ -197,6 +197,13 @@ def test_every_argument_is_described(function: object) -> None:
     assert not [name for name, text, _ in rows if not text]
 
 
+def test_the_page_of_modes_says_what_is_inert() -> None:
+    page = filled()["docs/modes.md"]
+    assert "| `env_vars` | inert | used | used | used |" in page
+    assert "| `resources.requests` | inert | inert | used | used |" in page
+    assert "| `kubernetes` | inert | inert | used | used |" in page
+
+
 def test_every_argument_in_an_example_exists() -> None:
     known = set(inspect.signature(tasks.create_task).parameters) | {"do_xcom_push"}
     older = set(inspect.signature(tasks.task_factory).parameters)
