@@ -98,6 +98,7 @@ def test_signals_to_start_and_stop(composed: SmallProject, full: bool, evidence:
     )
 
 
+@pytest.mark.full
 def test_signals_to_dockerize(composed: SmallProject, full: bool, evidence: Evidence) -> None:
     moments = _some(BUILDS, full)
     for moment in moments:

@@ -151,6 +151,7 @@ def test_a_half_written_environment_is_made_again(small: SmallProject, evidence:
     evidence.add("fault", "an environment half written", "made again by the next start")
 
 
+@pytest.mark.full
 def test_a_migration_that_was_cut_off_is_begun_again(small: SmallProject, evidence: Evidence) -> None:
     """What Airflow leaves of its first migration when it is killed is a database that it cannot migrate."""
     small.start()

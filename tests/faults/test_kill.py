@@ -29,9 +29,9 @@ STARTS = [
     Moment(PAIR, "environment services", 0.0, KILL),
     Moment(PAIR, "environment services", 0.15, KILL),
     Moment(PAIR, "processes", 0.0, INT),
-    Moment(PAIR, "processes", 0.4, TERM, group=True),
+    Moment(PAIR, "processes", 0.4, INT, group=True),
     Moment(PAIR, "s3 answers", 0.0, KILL),
-    Moment(PAIR, "s3 answers", 0.5, INT, group=True),
+    Moment(PAIR, "s3 answers", 0.5, TERM, group=True),
     Moment(ALL, "environment airflow", 0.0, TERM),
     Moment(ALL, "processes", 1.0, KILL),
 ]
@@ -79,7 +79,7 @@ def _dag_runs(small: SmallProject) -> set[str]:
 
 def _some(moments: list[Moment], full: bool) -> list[Moment]:
     """All, or as many as CI has time for."""
-    return moments if full else moments[::2]
+    return moments if full else moments[1::3]
 
 
 def test_a_start_that_is_cut_off_leaves_nothing(
@@ -101,17 +101,13 @@ def test_a_start_that_is_cut_off_leaves_nothing(
     assert slowest < LONGEST_STOP or busy
 
 
-def test_a_stop_that_is_cut_off_can_be_repeated(
-    small: SmallProject, kept: Callable[[], None], full: bool, evidence: Evidence
-) -> None:
+def test_a_stop_that_is_cut_off_can_be_repeated(small: SmallProject, full: bool, evidence: Evidence) -> None:
     moments = _some(STOPS, full)
     for moment in moments:
         small.start("--service", "s3")
         assert_told_to_end(moment, *interrupt(small, moment))
         small.stop()
         small.assert_nothing_left()
-    small.start()
-    kept()
     evidence.add(
         "kill",
         f"the same at {len(moments)} moments of `dev.stop`, embedded",

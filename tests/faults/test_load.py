@@ -148,6 +148,7 @@ def test_clients(loaded: SmallProject, full: bool, evidence: Evidence) -> None:
     )
 
 
+@pytest.mark.full
 def test_artifacts(loaded: SmallProject, full: bool, evidence: Evidence) -> None:
     megabytes = 1024 if full else 64
     _, seconds, most = _during(loaded, lambda: _artifacts(loaded, megabytes))

@@ -32,6 +32,7 @@ def _programs(small: SmallProject) -> dict[str, int]:
     return {name: found.pid for name, found in Supervisor(small.home).states().items()}
 
 
+@pytest.mark.full
 def test_each_service_may_be_killed(small: SmallProject, evidence: Evidence) -> None:
     small.start()
     made = small.clients("make", "killed")
