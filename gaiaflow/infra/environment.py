@@ -22,6 +22,7 @@ from gaiaflow.project import Project
 NAMES = ("airflow", "services", "project")
 LOCKS = Path(__file__).parent / "locks"
 TIMEOUT = 1800
+_PLUGIN = re.compile(r"^\[airflow\.plugins\][^\[]*", re.MULTILINE)
 _LAYOUT = "1"  # raise it when what is put into an environment changes while the locks do not
 
 
@@ -127,10 +128,20 @@ def _link(project: Project, name: str, folder: Path) -> None:
         if not link.is_symlink() or link.readlink() != target:
             link.unlink(missing_ok=True)
             link.symlink_to(target)
+        _unplug(packages)
     if name == "project":
         live, paths = packages / "gaiaflow-project.pth", "".join(f"{path}\n" for path in project.code_paths)
         if not live.exists() or live.read_text(encoding="utf-8") != paths:
             privatefile.write(live, paths)
+
+
+def _unplug(packages: Path) -> None:
+    """Take dag-factory's plugin out: it only tells its makers of runs, and every task would load it."""
+    for file in packages.glob("dag_factory-*.dist-info/entry_points.txt"):
+        text = file.read_text(encoding="utf-8")
+        if _PLUGIN.search(text):
+            file.unlink()  # it may be a hard link into uv's cache
+            file.write_text(_PLUGIN.sub("", text), encoding="utf-8")
 
 
 def _uv(project: Project, *argv: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,31 @@ def test_uv_is_the_same_in_both_locks() -> None:
     pins = [re.findall(r"^uv==\S+", text, re.MULTILINE) for text in locks]
     assert len(pins[0]) == 1
     assert pins[0] == pins[1]
+
+
+PLUGIN = "[airflow.plugins]\ndagfactory = dagfactory.plugin:DagFactoryPlugin\n"
+SCRIPTS = "[console_scripts]\ndagfactory = dagfactory.__main__:app\n"
+
+
+@pytest.mark.parametrize("text", [f"{SCRIPTS}\n{PLUGIN}", f"{PLUGIN}\n{SCRIPTS}"])
+def test_dag_factorys_plugin_is_taken_out_and_not_of_uvs_cache(
+    project: Project, record: list[list[str]], tmp_path: Path, text: str
+) -> None:
+    environment.ensure_environment(project, "airflow")
+    packages = next((project.home / "envs" / "airflow" / "lib").glob("python3.*/site-packages"))
+    cached, info = tmp_path / "cached", packages / "dag_factory-1.1.0.dist-info"
+    cached.write_text(text)
+    info.mkdir()
+    (info / "entry_points.txt").hardlink_to(cached)
+    environment.ensure_environment(project, "airflow")
+    assert (info / "entry_points.txt").read_text().strip() == SCRIPTS.strip()
+    assert cached.read_text() == text
+
+
+@pytest.mark.parametrize("text", [f"{SCRIPTS}\n{PLUGIN}", f"{PLUGIN}\n{SCRIPTS}"])
+def test_the_image_takes_it_out_too(tmp_path: Path, text: str) -> None:
+    dockerfile = (Path(__file__).parents[2] / "compose" / "Dockerfile").read_text()
+    (expression,) = re.findall(r"sed -i '([^']+)' \S+dag_factory", dockerfile)
+    (tmp_path / "entry_points.txt").write_text(text)
+    subprocess.run(["sed", "-i", expression, str(tmp_path / "entry_points.txt")], check=True)
+    assert (tmp_path / "entry_points.txt").read_text().strip() == SCRIPTS.strip()
