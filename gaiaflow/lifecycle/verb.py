@@ -15,6 +15,7 @@ from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit, Failure, ParseError
+from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
 from gaiaflow.errors import GaiaflowError
@@ -29,6 +30,23 @@ COMMON = {
 # What the system refuses and a person can mend; every other OSError is a bug of ours.
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EISDIR, errno.ENOTDIR}
 _REPORT = "inv doctor --bundle, and send its zip with the lines above to those who keep gaiaflow"
+
+
+class Verb(Task):  # type: ignore[type-arg]
+    """A task of Invoke that keeps its help: asking for its arguments twice finds them described twice.
+
+    Attributes:
+        reads: it changes nothing.
+    """
+
+    reads = False
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:
+        described = dict(self.help)
+        try:
+            return super().get_arguments(ignore_unknown_help)
+        finally:
+            self.help = described
 
 
 def lifecycle_task(
@@ -60,7 +78,7 @@ def lifecycle_task(
 
         run.__signature__ = _with_common(body)  # type: ignore[attr-defined]
         named = {**COMMON, **options.pop("help", {})}
-        made: Any = invoke_task(run, **{"positional": [], "help": named, **options})
+        made: Any = invoke_task(run, klass=Verb, **{"positional": [], "help": named, **options})
         made.reads = reads
         return made
 

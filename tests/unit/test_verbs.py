@@ -208,3 +208,9 @@ def test_help_behind_a_verb_is_help(helped: dict[str, dict[str, Any]], name: str
     assert helped[name]["did"] == []
     assert helped[name]["code"] == 0, helped[name]["stderr"]
     assert helped[name]["stdout"].startswith(f"Usage: inv [--core-opts] {name} ")
+
+
+def test_help_is_there_the_second_time_too() -> None:
+    for _ in range(2):
+        arguments = namespace()["dev.start"].get_arguments()
+        assert [argument.name for argument in arguments if not argument.help] == []
