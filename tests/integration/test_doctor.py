@@ -140,3 +140,27 @@ def test_the_zip_of_the_running_stack_has_its_logs_and_none_of_its_keys(stack: R
     assert {f"logs/{name}.log" for name in SERVICES} <= set(texts)
     keys = json.loads((stack.root / ".gaiaflow" / "keys.json").read_text())
     assert [(name, key) for name, text in texts.items() for key, value in keys.items() if value in text] == []
+
+
+@pytest.mark.stack
+def test_repairs_are_made_and_looked_at_again(stack: Running) -> None:
+    keys, example, env = (
+        stack.root / ".gaiaflow" / "keys.json",
+        stack.root / ".env.example",
+        stack.root / ".env",
+    )
+    kept = {file: file.read_text() if file.exists() else None for file in (example, env)}
+    env.unlink(missing_ok=True)
+    example.write_text("WEATHER=fine\n")
+    keys.chmod(0o644)
+    try:
+        told = json.loads(stack.inv("doctor", "--mode", "dev", "--fix", "--yes", "--json"))
+        states = {check["name"]: check["state"] for check in told["checks"]}
+        assert (states["private files"], states["keys of .env"]) == ("ok", "ok")
+        assert env.read_text() == "WEATHER=fine\n"
+        assert [file.stat().st_mode & 0o777 for file in (keys, env)] == [0o600, 0o600]
+    finally:
+        for file, text in kept.items():
+            file.unlink(missing_ok=True)
+            if text is not None:
+                file.write_text(text)
