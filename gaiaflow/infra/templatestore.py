@@ -6,6 +6,7 @@ so that a later one can tell what it changed from what the project's people chan
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -58,8 +59,13 @@ def publish() -> str:
         MissingError: git or the template is not there.
     """
     store = Path(address()).expanduser()
+    with (privatefile.folder(store.parent) / "template.lock").open("w", encoding="utf-8") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        return _publish(store)
+
+
+def _publish(store: Path) -> str:
     if not (store / ".git").is_dir():
-        privatefile.folder(store.parent)
         _git(store.parent, "init", "--quiet", "--initial-branch=main", str(store))
     copy(shipped_template(), store)
     _git(store, "add", "--all", "--force", ".")

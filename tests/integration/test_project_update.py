@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,13 @@ def test_the_versions_of_one_content_are_one(template: Path) -> None:
     second = templatestore.publish()
     assert sorted(templatestore.tags()) == sorted([first, second])
     assert [tag.partition("+")[0] for tag in (first, second)] == ["v0.1.0", "v0.1.0.post1"]
+
+
+def test_two_at_once_keep_one_version(template: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        told = set(pool.map(lambda _: templatestore.publish(), range(4)))
+    assert told == set(templatestore.tags())
+    assert len(told) == 1
 
 
 def test_the_versions_have_the_same_address_in_every_home(
