@@ -23,7 +23,7 @@ class Receipt:
     Attributes:
         commit: of the project, ``-dirty`` behind it where a file was edited; empty without git.
         dags: the hash of all DAG files.
-        images: what the pods ran, by name: the digest by which the engine knows it, or nothing.
+        images: what the pods ran, by name: the digest by which its engine knows it, or nothing.
         at: when, in UTC.
     """
 

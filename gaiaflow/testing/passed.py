@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gaiaflow.errors import MissingError
-from gaiaflow.infra import receipt
+from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.infra import nodeimage, receipt
 from gaiaflow.infra.docker import connect
 from gaiaflow.infra.receipt import Receipt
+from gaiaflow.infra.target import Target
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.testing.run import in_mode, load_dags
@@ -24,7 +25,7 @@ def before(project: Project) -> Receipt:
         dags, _ = load_dags(project)
     tasks = [task for dag in dags.values() for task in dag.tasks]
     images = {_image(task) for task in tasks} - {""}
-    return receipt.take(project, {name: _digest(name) for name in sorted(images)})
+    return receipt.take(project, {name: _digest(project, name) for name in sorted(images)})
 
 
 def record(project: Project, cells: Sequence[Cell], begun: Receipt) -> bool:
@@ -42,7 +43,17 @@ def _image(task: object) -> str:
     return image if isinstance(image, str) else ""
 
 
-def _digest(image: str) -> str:
+def _digest(project: Project, image: str) -> str:
+    """By what the cluster knows the image that its pods run; where it does not tell, this machine's engine."""
+    try:
+        target = Target.choose(project)
+        there = nodeimage.find(target, image) if target.profile else None
+    except GaiaflowError:
+        there = None
+    return f"sha256:{there.id.removeprefix('sha256:')}" if there and there.id else _digest_here(image)
+
+
+def _digest_here(image: str) -> str:
     """By what the engine of this machine knows an image; a digest in its name says it, too."""
     from docker.errors import DockerException
 
