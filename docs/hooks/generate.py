@@ -41,7 +41,8 @@ MARK = re.compile(r"^<!-- generated: ([a-z_ ]+) -->$", re.MULTILINE)
 
 
 FETCHED = re.compile(
-    r'<(?:script|img|iframe|source|video)[^>]+src="(?:https?:)?//|<link[^>]+href="(?:https?:)?//'
+    r'<(?:script|img|iframe|source|video)[^>]+src="(?:https?:)?//'
+    r'|<link rel="(?:stylesheet|preconnect|preload|icon)"[^>]+href="(?:https?:)?//'
 )
 
 
