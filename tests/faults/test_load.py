@@ -9,6 +9,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,9 @@ def _memory(small: SmallProject) -> int:
     """What the stack's processes hold, shared pages counted once for each."""
     total = 0
     for pid in small.processes():
-        file = Path(f"/proc/{pid}/smaps_rollup")
-        if file.exists():
-            rows = [line.split() for line in file.read_text().splitlines() if line.startswith("Pss:")]
-            total += sum(int(row[1]) * 1024 for row in rows)
+        with suppress(OSError):  # it has ended meanwhile
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
     return total
 
 

@@ -26,7 +26,7 @@ def _fails(fresh: SmallProject, **environ: str) -> None:
     assert told.splitlines()[-1].startswith("hint: ")
     assert not (fresh.home / "envs" / "services").exists()
     fresh.inv("dev.stop")
-    fresh.assert_nothing_left()
+    assert fresh.processes() == {}  # its ports may be another project's: it never got to take them
 
 
 def test_no_network(fresh: SmallProject, evidence: Evidence) -> None:
@@ -49,7 +49,7 @@ def test_a_registry_that_stalls(fresh: SmallProject, evidence: Evidence) -> None
         _fails(fresh, UV_DEFAULT_INDEX=index, UV_INDEX_URL=index, **quick)
     SmallProject(fresh.root).inv(*START)
     fresh.inv("dev.stop")
-    fresh.assert_nothing_left()
+    assert fresh.processes() == {}
     evidence.add(
         "fault",
         "a registry that accepts and says nothing (uv's time-out cut from 30 s to 1 s, its retries to none)",
