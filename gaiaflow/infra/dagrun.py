@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError, near_miss
+from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
 from gaiaflow.infra import backends, dagid, stackmode
 from gaiaflow.infra.airflow_api import FINISHED, AirflowApi, NotFoundError
 from gaiaflow.project import Project
@@ -107,18 +107,21 @@ def follow(api: AirflowApi, dag: str, run: str, wait: float, progress: Progress)
 
     Raises:
         StillStartingError: it did not end in time; it goes on.
+        MissingError: Airflow answers no more; a pause on a busy machine is waited out.
     """
     deadline = time.monotonic() + wait
+    silent_until = time.monotonic() + PATIENCE
     seen: dict[str, str] = {}
     while True:
-        state = api.run_state(dag, run)
-        for ti in api.instances(dag, run):
-            name = ti["task_id"] if ti["map_index"] < 0 else f"{ti['task_id']}[{ti['map_index']}]"
-            if ti["state"] and seen.get(name) != ti["state"]:
-                seen[name] = ti["state"]
-                progress(
-                    name, ti["state"], f"{ti['duration']:.1f} s" if ti["end_date"] and ti["duration"] else ""
-                )
+        try:
+            state, instances = api.run_state(dag, run), api.instances(dag, run)
+        except MissingError:
+            if time.monotonic() > silent_until:
+                raise
+            state, instances = "", []
+        else:
+            silent_until = time.monotonic() + PATIENCE
+        _tell(instances, seen, progress)
         if state in FINISHED:
             return state
         if time.monotonic() > deadline:
@@ -126,6 +129,15 @@ def follow(api: AirflowApi, dag: str, run: str, wait: float, progress: Progress)
                 f"run `{run}` of `{dag}` has not ended after {wait:.0f} s; it goes on", api.url
             )
         time.sleep(POLL)
+
+
+def _tell(instances: list[dict[str, Any]], seen: dict[str, str], progress: Progress) -> None:
+    """What has changed since the last look."""
+    for ti in instances:
+        name = ti["task_id"] if ti["map_index"] < 0 else f"{ti['task_id']}[{ti['map_index']}]"
+        if ti["state"] and seen.get(name) != ti["state"]:
+            seen[name] = ti["state"]
+            progress(name, ti["state"], f"{ti['duration']:.1f} s" if ti["end_date"] and ti["duration"] else "")
 
 
 def collect(api: AirflowApi, dag: str, run: str, state: str) -> RunResult:

@@ -238,3 +238,33 @@ def test_conf_is_an_object() -> None:
     for text in ("{", "[1]", "3", "{'a': 1}"):
         with pytest.raises(UsageError, match="`--conf`"):
             read_conf(text)
+
+
+class Pausing:
+    """An Airflow that does not answer for some questions, as on a machine that is busy."""
+
+    url = "http://127.0.0.1:8080"
+
+    def __init__(self, silent: int) -> None:
+        self.silent = silent
+
+    def run_state(self, _dag: str, _run: str) -> str:
+        self.silent -= 1
+        if self.silent >= 0:
+            raise MissingError("Airflow does not answer: timed out")
+        return "success"
+
+    def instances(self, _dag: str, _run: str) -> list[dict[str, Any]]:
+        return []
+
+
+def test_a_pause_of_airflow_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dagrun, "POLL", 0.001)
+    assert dagrun.follow(Pausing(3), "flow", "run", 60, lambda *_: None) == "success"  # type: ignore[arg-type]
+
+
+def test_an_airflow_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dagrun, "POLL", 0.001)
+    monkeypatch.setattr(dagrun, "PATIENCE", 0)
+    with pytest.raises(MissingError, match="does not answer"):
+        dagrun.follow(Pausing(10**9), "flow", "run", 60, lambda *_: None)  # type: ignore[arg-type]
