@@ -13,7 +13,6 @@ def programs(stack: Stack) -> list[Program]:
     argv = [stack.python("project"), "-m", "jupyterlab", "--no-browser"]
     argv += [f"--ServerApp.ip={LOOPBACK}", f"--ServerApp.port={stack.ports['jupyter']}"]
     argv += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={stack.project.source}"]
-    argv += ["--ServerApp.no_browser_open_file=True"]  # it would hold the token, readable for all
     argv += ["--ServerApp.allow_remote_access=False", "--LabApp.news_url=None"]
     argv += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     if os.geteuid() == 0:
