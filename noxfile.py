@@ -165,6 +165,11 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Figures as ratios in one run; prints its table."""
+    """Figures as ratios in one run: `nox -s bench -- scale --json FILE`; `-- plot` draws the curves."""
     install(session, "airflow")
+    if session.posargs == ["plot"]:
+        session.install("--quiet", "--require-hashes", "-r", str(ROOT / "bench" / "requirements.txt"))
+        kept, images = ROOT / "docs" / "benchmarks.json", ROOT / "docs" / "images"
+        session.run("python", str(ROOT / "bench" / "plot.py"), str(kept), str(images))
+        return
     session.run("python", str(ROOT / "bench" / "run.py"), *session.posargs)

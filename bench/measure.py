@@ -39,6 +39,19 @@ class Figure:
         return {**asdict(self), "met": self.met}
 
 
+@dataclass(frozen=True)
+class Curve:
+    """What grows with a count; for a plot.
+
+    Attributes:
+        seconds: the best of a few, for each count.
+    """
+
+    name: str
+    counts: list[int]
+    seconds: list[float]
+
+
 def paired(
     name: str, goal: float, ours: Callable[[], float], theirs: Callable[[], float], rounds: int, unit: str = "s"
 ) -> Figure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from benchmarks import figure_table, machines
 from messages import catalogue
 from reference import (
     addresses,
@@ -28,6 +29,8 @@ PARTS = {
     "create_task": arguments,
     "errors": catalogue,
     "exit codes": exit_codes,
+    "figures": figure_table,
+    "machines": machines,
     "inert": inert_table,
     "modes": mode_table,
     "ports": ports,

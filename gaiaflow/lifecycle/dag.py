@@ -90,7 +90,7 @@ def run(c: Context, name: str, conf: str = "", wait: int = LONGEST_WAIT, json: b
     result = dagrun.collect(api, name, run_id, state)
     if address := dagrun.mlflow_address(project, result):
         say(f"MLflow run: {address}")
-    _end(result.as_dict(), json)
+    _end({"run_id": run_id, **result.as_dict()}, json)
 
 
 def _say_progress(task: str, state: str, detail: str) -> None:
