@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from gaiaflow.endpoints import Endpoints
+from gaiaflow.infra.ports import PortLostError
 from gaiaflow.project import Project
 
 # In the project's home: the backend, its ports, what runs.
@@ -146,3 +147,16 @@ class Backend(Protocol):
 
     def remove(self, holdings: list[Holding]) -> None:
         """Remove what `volumes` or `holdings` named, after the stack has stopped."""
+
+
+def start_with_ports(
+    start: Callable[[StartOptions, Phase], Endpoints], options: StartOptions, phase: Phase
+) -> Endpoints:
+    """Start; a port that was lost after the look at it is chosen again, once, where that was asked for."""
+    try:
+        return start(options, phase)
+    except PortLostError:
+        if not options.auto_ports:
+            raise
+    with phase("a port was taken meanwhile: once more"):
+        return start(options, lambda _: nullcontext(silent))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow.endpoints import SERVICES, Endpoints
@@ -24,7 +23,15 @@ from gaiaflow.infra import (
     stackmode,
     state,
 )
-from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions, Tell
+from gaiaflow.infra.backend import (
+    Credential,
+    Holding,
+    Phase,
+    ServiceStatus,
+    StartOptions,
+    Tell,
+    start_with_ports,
+)
 from gaiaflow.infra.composition import DEV_DOCKER, Composition
 from gaiaflow.infra.containers import ONCE, PARTS, Container
 from gaiaflow.project import Project
@@ -50,13 +57,7 @@ class Compose:
         return 3 + bool(_NEEDS_ENVIRONMENT & set(options.services)) + len(options.services)
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
-        try:
-            return self._start(options, phase)
-        except ports.PortLostError:
-            if not options.auto_ports:
-                raise
-        with phase("a port was taken meanwhile: once more"):
-            return self._start(options, lambda _: nullcontext(lambda _: None))
+        return start_with_ports(self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with phase("ports and keys"):

@@ -31,7 +31,15 @@ from gaiaflow.infra import (
     stackmode,
     state,
 )
-from gaiaflow.infra.backend import Credential, Holding, Phase, ServiceStatus, StartOptions, Tell
+from gaiaflow.infra.backend import (
+    Credential,
+    Holding,
+    Phase,
+    ServiceStatus,
+    StartOptions,
+    Tell,
+    start_with_ports,
+)
 from gaiaflow.infra.logfile import follow_files, last_lines
 from gaiaflow.infra.stack import MARK, Stack
 from gaiaflow.infra.supervisor import ProcessState, Supervisor
@@ -73,13 +81,7 @@ class Embedded:
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with self._alone():
-            try:
-                return self._start(options, phase)
-            except ports.PortLostError:
-                if not options.auto_ports:
-                    raise
-            with phase("a port was taken meanwhile: once more"):
-                return self._start(options, lambda _: nullcontext(lambda _: None))
+            return start_with_ports(self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with phase("ports and keys"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -86,14 +85,6 @@ CASES = [
         "inv project.adopt",
     ),
 ]
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    for variable in [name for name in os.environ if name.startswith("GAIAFLOW_")]:
-        monkeypatch.delenv(variable)
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
-    return Project.find(tmp_path)
 
 
 @pytest.mark.parametrize("case", CASES, ids=text_of)

@@ -1,0 +1,18 @@
+"""What the unit tests share: a project of its own, whatever the shell says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gaiaflow.project import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    for variable in [name for name in os.environ if name.startswith("GAIAFLOW_")]:
+        monkeypatch.delenv(variable)
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
+    return Project.find(tmp_path)
