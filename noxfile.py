@@ -35,8 +35,10 @@ def install(session: nox.Session, *locks: str, tests: str = "requirements") -> N
     session.env["PYTHONPATH"] = str(ROOT)
 
 
-def pytest(session: nox.Session, *folders: str) -> None:
-    session.run("python", "-m", "pytest", *(session.posargs or folders))
+def pytest(session: nox.Session, *folders: str, parallel: bool = False) -> None:
+    """Each file in one process; parallel is for files that share nothing."""
+    together = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile") if parallel else ()
+    session.run("python", "-m", "pytest", *(session.posargs or (*together, *folders)))
 
 
 def airflow_python(session: nox.Session) -> str:
@@ -74,14 +76,14 @@ def workflows(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Unit tests: offline, no Airflow."""
     install(session, "tools")
-    pytest(session, "tests/unit")
+    pytest(session, "tests/unit", parallel=True)
 
 
 @nox.session
 def tests_airflow(session: nox.Session) -> None:
     """The factory and its operators inside Airflow's environment."""
     install(session, "airflow")
-    pytest(session, "tests/airflow")
+    pytest(session, "tests/airflow", parallel=True)
 
 
 @nox.session
