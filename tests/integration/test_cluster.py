@@ -403,7 +403,7 @@ def test_a_secret_reaches_pods_and_no_process_list(bed: Bed, tmp_path: Path) -> 
     assert [run.returncode for run in done] == [0, 0, 0, 0], [run.stderr for run in done]
     assert not [run for run in done if value in run.stdout + run.stderr]
     assert [json.loads(run.stdout)["became"] for run in done[1:3]] == ["changed", "unchanged"]
-    assert json.loads(done[3].stdout) == [{"secret": "keys", "keys": ["OTHER", "TOKEN"]}]
+    assert json.loads(done[3].stdout)["secrets"] == [{"secret": "keys", "keys": ["OTHER", "TOKEN"]}]
     digest = "hashlib.sha256(os.environ['TOKEN'].encode()).hexdigest()"
     code = f"import os, hashlib; print({digest}, os.environ.get('GONE'))"
     printed = run_pod(bed, code, envFrom=[{"secretRef": {"name": "keys"}}])

@@ -24,7 +24,7 @@ from gaiaflow.tasks import create_task
 task = create_task("t", "parity.functions:echo", image="IMAGE", mode="dev_docker")
 ti = SimpleNamespace(dag_id="leftover", task_id="t", run_id="r", map_index=-1)
 for _ in range(2):
-    print(task._create({"ti": ti}, {})["Id"])
+    print(task.create_container({"ti": ti}, {})["Id"])
 """
 
 
