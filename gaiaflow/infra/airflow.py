@@ -19,6 +19,7 @@ BUNDLE = "dags"
 PARALLELISM = 4
 # How soon an edited DAG file shows.
 REFRESH = 5
+LOCK_SECONDS = 60
 # What the operators read and a person may set in the project's .env or in the shell.
 _PASSED_ON = (
     VARIABLE,
@@ -74,7 +75,8 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
         "core.fernet_key": keys.airflow_fernet,
         "core.simple_auth_manager_users": f"{USER}:admin",
         "core.simple_auth_manager_passwords_file": str(home / "passwords.json"),
-        "database.sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}",
+        # SQLite gives up a lock after 5 s by default, and a busy machine keeps one for longer.
+        "database.sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}?timeout={LOCK_SECONDS}",
         "logging.base_log_folder": str(home / "logs"),
         "logging.dag_processor_child_process_log_directory": str(home / "logs" / "dag_processor"),
         "dag_processor.dag_bundle_config_list": json.dumps([bundle]),
