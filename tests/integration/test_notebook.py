@@ -45,13 +45,22 @@ def cells_of(notebook: Path) -> list[str]:
     return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
 
+def assert_shows_objects(started: Running, text: str, made: str) -> None:
+    """The last cell shows the first few objects, and what the notebook logged is in the store, through MLflow."""
+    keys = started.s3("print(*(o['Key'] for o in c.list_objects_v2(Bucket='mlflow')['Contents']), sep='\\n')")
+    shown = [line.partition(" ")[2] for line in text.strip().splitlines()]
+    assert shown
+    assert set(shown) <= set(keys.splitlines())
+    assert any(key.endswith(made) for key in keys.splitlines())
+
+
 def test_the_introduction_runs_and_finds_mlflow_and_s3(started: Running) -> None:
     cells = cells_of(started.root / NOTEBOOK)
     told = run(started, cells)
     assert [cell["error"] for cell in told] == [""] * len(cells)
     assert started.credentials()["mlflow"]["url"] in told[0]["text"]
     assert "harmonics" in told[2]["text"]
-    assert "backtest.png" in told[-1]["text"]  # in the S3 store, through MLflow
+    assert_shows_objects(started, told[-1]["text"], "backtest.png")
 
 
 def test_the_introduction_of_a_project_without_examples_does_too(started: Running, tmp_path: Path) -> None:
@@ -61,7 +70,7 @@ def test_the_introduction_of_a_project_without_examples_does_too(started: Runnin
     assert [cell["error"] for cell in told] == [""] * len(cells)
     assert "CO2" in told[0]["text"]  # its package stands for the other
     assert "rate 0.2" in told[3]["text"]
-    assert "notes.txt" in told[-1]["text"]
+    assert_shows_objects(started, told[-1]["text"], "notes.txt")
 
 
 def test_a_kernel_imports_the_projects_package_as_it_is_now(started: Running) -> None:
