@@ -46,7 +46,7 @@ def cells_of(notebook: Path) -> list[str]:
 
 
 def assert_shows_objects(started: Running, text: str, made: str) -> None:
-    """The last cell shows the first few objects, and what the notebook logged is in the store, through MLflow."""
+    """The last cell shows the first few objects; what the notebook logged is in the store, through MLflow."""
     keys = started.s3("print(*(o['Key'] for o in c.list_objects_v2(Bucket='mlflow')['Contents']), sep='\\n')")
     shown = [line.partition(" ")[2] for line in text.strip().splitlines()]
     assert shown
