@@ -1,0 +1,84 @@
+"""An S3 store of somebody else's under the composed MLflow: the embedded stack's, by the bridge's address."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from example_stack import Running, opener
+
+from gaiaflow.infra import docker as engine
+from gaiaflow.infra import gateway
+from gaiaflow.infra.target import Target
+from gaiaflow.project import Project
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.stack,
+    pytest.mark.skipif(not engine.engine_answers(), reason="no Docker engine answers"),
+]
+PYPROJECT = '[project]\nname = "external-store"\nversion = "0.1"\n[tool.gaiaflow]\n'
+
+
+def bridge() -> str:
+    """This machine as containers see it."""
+    client: Any = engine.connect()
+    try:
+        return str(client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"])
+    finally:
+        client.close()
+
+
+@pytest.fixture
+def store(stack: Running, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Its address for containers, and its keys."""
+    stack.start("--auto-ports", "--wait", "400", "--service", "s3")
+    s3 = stack.credentials()["s3"]
+    port = int(s3["url"].rpartition(":")[2])
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    door = Target(Project.find(tmp_path), "", "", "")
+    gateway.open_ports(door, bridge(), [port])
+    yield {"url": f"http://{bridge()}:{port}", "user": s3["user"], "secret": s3["secret"]}
+    gateway.close(door)
+
+
+@pytest.fixture
+def composed(store: dict[str, str], tmp_path: Path) -> Iterator[Running]:
+    root = tmp_path / "composed"
+    root.mkdir()
+    root.chmod(0o755)
+    (root / "pyproject.toml").write_text(PYPROJECT)
+    (root / "tasks.py").write_text("from gaiaflow.lifecycle.namespace import namespace\n\nns = namespace()\n")
+    (root / ".env").write_text(
+        f"GAIAFLOW_S3_PROVIDER=external\nGAIAFLOW_S3_ENDPOINT={store['url']}\n"
+        f"AWS_ACCESS_KEY_ID={store['user']}\nAWS_SECRET_ACCESS_KEY={store['secret']}\n"
+    )
+    running = Running(root)
+    try:
+        options = ("--backend", "docker", "--service", "mlflow", "--auto-ports", "--wait", "400")
+        running.inv("dev.start", *options)
+        yield running
+    finally:
+        running.inv("dev.cleanup", "--yes")
+
+
+def test_mlflows_artifacts_lie_in_an_external_store(stack: Running, composed: Running) -> None:
+    names = {c.labels["com.docker.compose.service"] for c in containers(composed)}
+    assert "mlflow" in names
+    assert "s3" not in names
+    url = f"{composed.credentials()['mlflow']['url']}/api/2.0/mlflow-artifacts/artifacts/outside/note.txt"
+    with opener.open(urllib.request.Request(url, b"kept", method="PUT"), timeout=60) as answer:
+        assert answer.status == 200
+    keys = stack.s3("print(*(o['Key'] for o in c.list_objects_v2(Bucket='mlflow')['Contents']), sep='\\n')")
+    assert [key for key in keys.splitlines() if key.endswith("outside/note.txt")]
+
+
+def containers(composed: Running) -> list[Any]:
+    client: Any = engine.connect()
+    try:
+        return list(client.containers.list(filters={"label": f"{engine.PROJECT_LABEL}={composed.project.id}"}))
+    finally:
+        client.close()
