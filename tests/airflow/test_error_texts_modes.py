@@ -1,11 +1,9 @@
-"""The whole texts of errors of the modes: a container, a pod, a test run, and DAGs from YAML."""
+"""The whole texts of errors of the modes: a container, a pod, and what comes from another task."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,24 +17,13 @@ import pytest
 from airflow.sdk import DAG
 from docker.errors import APIError
 
-from gaiaflow.dagfactory import Task, load_yaml_dags
+from gaiaflow.dagfactory import Task
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.operators.container import checked_overrides, failure
 from gaiaflow.operators.docker import DevDockerOperator
-from gaiaflow.project import Project
 from gaiaflow.tasks import FromTask, create_task
-from gaiaflow.testing import place, run_dag
-from gaiaflow.testing.render import check_rendered
-from gaiaflow.testing.result import RunResult, TaskResult
 
 ECHO = "parity.functions:echo"
-FLOW = """
-from airflow.sdk import DAG, Param
-from gaiaflow.tasks import create_task
-
-with DAG("flow", schedule=None, params={"scale": Param(2, type="integer")}):
-    create_task("one", "pk.f:one")
-"""
 RETURNS = """
 from typing import TypedDict
 
@@ -46,7 +33,6 @@ class Found(TypedDict):
 def found() -> Found: ...
 def number() -> int: ...
 """
-Make = Callable[..., Path]
 
 
 class Case(NamedTuple):
@@ -257,73 +243,3 @@ def test_a_cluster_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Monk
         "the cluster does not answer: Failed to establish a new connection: [Errno 111] Connection refused"
     )
     assert caught.value.hint == "inv prodlocal.start"
-
-
-def test_no_dag_factory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "dagfactory", None)
-    told = Case(
-        lambda: load_yaml_dags({}, "."), "dag-factory is not in this environment", "pip install dag-factory"
-    )
-    hold(told)
-
-
-def test_a_yaml_file_that_makes_no_dag(tmp_path: Path) -> None:
-    (tmp_path / "flow.yml").write_text("flow:\n  tasks:\n    - {task_id: a, operator: nowhere.Tusk}\n")
-    told = Case(
-        lambda: load_yaml_dags({}, tmp_path),
-        "`flow.yml` makes no DAG: No module named 'nowhere'",
-        "see dag-factory's keys",
-    )
-    hold(told)
-
-
-def test_a_task_that_makes_no_pod() -> None:
-    with DAG("flow", schedule=None) as dag:
-        create_task("t", ECHO)
-    ran = RunResult("flow", "success", {"t": TaskResult("success", None, 0)}, {})
-    found = check_rendered(dag, ran, dag)
-    assert found == {"t": ["task `t` is a DevOperator, which makes no pod"]}
-
-
-def test_another_home_of_airflow(project: Make, tmp_path: Path) -> None:
-    found = Project.find(project(FLOW))
-    told = Case(
-        lambda: place.enter(found, tmp_path / "home"),
-        "Airflow is imported already, with another home: this process cannot be pointed at the test home",
-        "import airflow inside of tests and fixtures, not at the top of the file",
-    )
-    hold(told)
-
-
-@pytest.mark.parametrize(
-    ("text", "conf", "message", "hint"),
-    [
-        (
-            FLOW,
-            {"scale": "five"},
-            "`scale` of `--conf` does not fit DAG `flow`: 'five' is not of type 'integer'",
-            "",
-        ),
-        (
-            FLOW.replace("pk.f:one", "pk.f.one"),
-            {},
-            "no DAG `flow`, and `file.py` does not import: gaiaflow.errors.UsageError: task `one` of DAG "
-            "`flow`: func_path `pk.f.one` is not `package.module:function` (did you mean `pk.f:one`?)",
-            "mend the file and repeat",
-        ),
-        (
-            FLOW.replace('Param(2, type="integer")', 'Param(type="integer")'),
-            {},
-            "DAG `flow` does not start: ParamValidationError: Invalid input for param scale: No value passed",
-            "",
-        ),
-    ],
-)
-def test_a_dag_that_does_not_run(
-    project: Make, airflow_home: Path, text: str, conf: dict[str, Any], message: str, hint: str
-) -> None:
-    found = Project.find(project(text, "def one(): ...\n"))
-    assert os.environ["AIRFLOW_HOME"] == str(airflow_home)
-    with pytest.raises(GaiaflowError) as caught:
-        run_dag("flow", "dev", conf, project=found, home=airflow_home)
-    assert [caught.value.message, caught.value.hint] == [message, hint]

@@ -1,0 +1,99 @@
+"""The whole texts of errors of runs in one process, of what is rendered, and of DAGs from YAML."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from gaiaflow.dagfactory import load_yaml_dags
+from gaiaflow.errors import GaiaflowError
+from gaiaflow.project import Project
+from gaiaflow.tasks import create_task
+from gaiaflow.testing import place, run_dag
+from gaiaflow.testing.render import check_rendered
+from gaiaflow.testing.result import RunResult, TaskResult
+
+FLOW = """
+from airflow.sdk import DAG, Param
+from gaiaflow.tasks import create_task
+
+with DAG("flow", schedule=None, params={"scale": Param(2, type="integer")}):
+    create_task("one", "pk.f:one")
+"""
+Make = Callable[..., Path]
+
+
+def told(caught: pytest.ExceptionInfo[GaiaflowError]) -> list[str]:
+    return [caught.value.message, caught.value.hint]
+
+
+def test_no_dag_factory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dagfactory", None)
+    with pytest.raises(GaiaflowError) as caught:
+        load_yaml_dags({}, ".")
+    assert told(caught) == ["dag-factory is not in this environment", "pip install dag-factory"]
+
+
+def test_a_yaml_file_that_makes_no_dag(tmp_path: Path) -> None:
+    (tmp_path / "flow.yml").write_text("flow:\n  tasks:\n    - {task_id: a, operator: nowhere.Tusk}\n")
+    with pytest.raises(GaiaflowError) as caught:
+        load_yaml_dags({}, tmp_path)
+    assert told(caught) == ["`flow.yml` makes no DAG: No module named 'nowhere'", "see dag-factory's keys"]
+
+
+def test_a_task_that_makes_no_pod() -> None:
+    with DAG("flow", schedule=None) as dag:
+        create_task("t", "parity.functions:echo")
+    ran = RunResult("flow", "success", {"t": TaskResult("success", None, 0)}, {})
+    found = check_rendered(dag, ran, dag)
+    assert found == {"t": ["task `t` is a DevOperator, which makes no pod"]}
+
+
+def test_another_home_of_airflow(project: Make, tmp_path: Path) -> None:
+    found = Project.find(project(FLOW))
+    with pytest.raises(GaiaflowError) as caught:
+        place.enter(found, tmp_path / "home")
+    assert told(caught) == [
+        "Airflow is imported already, with another home: this process cannot be pointed at the test home",
+        "import airflow inside of tests and fixtures, not at the top of the file",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "conf", "message", "hint"),
+    [
+        (
+            FLOW,
+            {"scale": "five"},
+            "`scale` of `--conf` does not fit DAG `flow`: 'five' is not of type 'integer'",
+            "",
+        ),
+        (
+            FLOW.replace("pk.f:one", "pk.f.one"),
+            {},
+            "no DAG `flow`, and `file.py` does not import: gaiaflow.errors.UsageError: task `one` of DAG "
+            "`flow`: func_path `pk.f.one` is not `package.module:function` (did you mean `pk.f:one`?)",
+            "mend the file and repeat",
+        ),
+        (
+            FLOW.replace('Param(2, type="integer")', 'Param(type="integer")'),
+            {},
+            "DAG `flow` does not start: ParamValidationError: Invalid input for param scale: No value passed",
+            "",
+        ),
+    ],
+)
+def test_a_dag_that_does_not_run(
+    project: Make, airflow_home: Path, text: str, conf: dict[str, Any], message: str, hint: str
+) -> None:
+    found = Project.find(project(text, "def one(): ...\n"))
+    assert os.environ["AIRFLOW_HOME"] == str(airflow_home)
+    with pytest.raises(GaiaflowError) as caught:
+        run_dag("flow", "dev", conf, project=found, home=airflow_home)
+    assert told(caught) == [message, hint]
