@@ -61,7 +61,8 @@ def test_stop_takes_the_children_along(running: Supervisor, tmp_path: Path) -> N
     running.start(program("one", code, tmp_path, GAIAFLOW_TEST=str(tmp_path)))
     until(lambda: len(process.marked("GAIAFLOW_TEST", str(tmp_path))) == 2)
     running.stop(["one"])
-    until(lambda: process.marked("GAIAFLOW_TEST", str(tmp_path)) == [])  # the system may take a moment to end it
+    # The system may take a moment to end it.
+    until(lambda: process.marked("GAIAFLOW_TEST", str(tmp_path)) == [])
 
 
 def test_stop_leaves_the_others(running: Supervisor, tmp_path: Path) -> None:
