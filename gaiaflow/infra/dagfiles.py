@@ -26,8 +26,10 @@ def dag_files(project: Project) -> dict[str, Path]:
         raise MissingError(f"no folder `{folder}`", f"mkdir {folder}")
     found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
     files = {name.as_posix(): path for name, path in found.items() if _is_source(name)}
+    # The folder of the DAGs may lie beside the source.
+    inside = (project.source.resolve(), folder.resolve())
     for path in files.values():
-        if not path.resolve().is_relative_to(project.source.resolve()):
+        if not any(path.resolve().is_relative_to(place) for place in inside):
             raise UsageError(f"`{path}` is a link out of the project", "put the file itself there")
     return files
 
