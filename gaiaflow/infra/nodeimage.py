@@ -39,10 +39,11 @@ def full_name(image: str) -> str:
     first, slash, _ = image.partition("/")
     if not slash or not ("." in first or ":" in first or first == "localhost"):
         image = f"docker.io/{image}" if slash else f"docker.io/library/{image}"
-    return _tagged(image)
+    return tagged(image)
 
 
-def _tagged(image: str) -> str:
+def tagged(image: str) -> str:
+    """The name with the tag that an engine would add."""
     return image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
 
 
@@ -128,7 +129,7 @@ def _stream(image: str, variables: dict[str, str]) -> None:
     """From engine to engine without a file between."""
     node = _node_client(variables)
     try:
-        node.images.load(_local(image).save(named=_tagged(image)))
+        node.images.load(_local(image).save(named=tagged(image)))
     finally:
         node.close()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import process
+from gaiaflow.infra import nodeimage, process
 from gaiaflow.infra.composition import Composition
 from gaiaflow.infra.docker import connect
 from gaiaflow.infra.doctor.check import Check, absent, ok, unknown, warning
@@ -59,9 +59,11 @@ def read(place: Place) -> Facts:
     except GaiaflowError:
         return Facts(False, (), name, False)
     with ThreadPoolExecutor(4) as pool:
-        where = list(pool.map(lambda image: HERE if _tagged(image) in known else ask(image), wanted.values()))
+        where = list(
+            pool.map(lambda image: HERE if nodeimage.tagged(image) in known else ask(image), wanted.values())
+        )
     rows = (Pinned(*row) for row in zip(wanted, wanted.values(), where, strict=True))
-    return Facts(True, tuple(rows), name, _tagged(name) in known)
+    return Facts(True, tuple(rows), name, nodeimage.tagged(name) in known)
 
 
 def pinned(project: Project) -> dict[str, str]:
@@ -87,10 +89,6 @@ def ask(image: str) -> str:
     if not done.code:
         return REACHABLE
     return REFUSED if any(word in done.stderr.lower() for word in _ANSWERS) else UNREACHABLE
-
-
-def _tagged(image: str) -> str:
-    return image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
 
 
 def stack(facts: Facts) -> Check:
