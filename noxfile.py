@@ -38,7 +38,7 @@ def install(session: nox.Session, *locks: str, tests: str = "requirements") -> N
 def pytest(session: nox.Session, *folders: str, parallel: bool = False) -> None:
     """Each file in one process; parallel is for files that share nothing."""
     together = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile") if parallel else ()
-    session.run("python", "-m", "pytest", *(session.posargs or (*together, *folders)))
+    session.run("python", "-m", "pytest", "--durations=10", *(session.posargs or (*together, *folders)))
 
 
 def airflow_python(session: nox.Session) -> str:

@@ -102,13 +102,17 @@ class Endpoints:
     Attributes:
         ports: the host's port of each entry of PORTS, and of the model once one is served.
         gateway: the name or address under which pods of the local cluster reach the host.
+        store: the address of an S3 store of somebody else's, for everyone the same; empty for the stack's own.
     """
 
     ports: Mapping[str, int]
     gateway: str = GATEWAY
+    store: str = ""
 
     def url(self, name: str, vantage: Vantage = Vantage.HOST) -> str:
         """``http://host:port`` of a service as the vantage point sees it."""
+        if name == "s3" and self.store:
+            return self.store
         entry = _ADDRESSES[name]
         outer = self.ports[name] if name in PORTS else self.ports.get(name, entry.port)
         host, port = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gaiaflow.endpoints import Endpoints
-from gaiaflow.infra import keys, ports, state
+from gaiaflow.infra import keys, ports, state, store
 from gaiaflow.infra.backend import Credential
 from gaiaflow.project import Project
 
@@ -11,17 +11,16 @@ from gaiaflow.project import Project
 def endpoints(project: Project) -> Endpoints:
     """The addresses of the stack, running or as it last ran; before its first start those it would take."""
     kept: dict[str, int] = state.read(project).get("ports", {})
-    return Endpoints(kept or ports.wanted(project, {}))
+    return Endpoints(kept or ports.wanted(project, {}), store=store.outside(project))
 
 
 def credentials(project: Project) -> list[Credential]:
     """Address, user and password of each service."""
     made, place, where = keys.load(project), keys.place(project), endpoints(project)
     rows = [
-        ("s3", made.s3_access_key, made.s3_secret_key),
-        ("s3-console", keys.USER, made.s3_console_password),
         ("mlflow", "", ""),
         ("airflow", keys.USER, made.airflow_password),
         ("jupyter", "", made.jupyter_token),
     ]
-    return [Credential(name, where.url(name), user, secret, place) for name, user, secret in rows]
+    others = [Credential(name, where.url(name), user, secret, place) for name, user, secret in rows]
+    return [*store.credentials(project, where.url("s3"), where.url("s3-console"), place), *others]

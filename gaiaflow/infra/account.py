@@ -67,7 +67,8 @@ def forwarded_ports(endpoints: Endpoints, workers: bool = False) -> list[int]:
     Args:
         workers: Airflow's own tasks run in pods, which report to its API server.
     """
-    return [endpoints.ports[name] for name in (*SERVICES, *(("airflow",) if workers else ()))]
+    names = (*SERVICES, *(("airflow",) if workers else ()))
+    return [endpoints.ports[name] for name in names if name != "s3" or not endpoints.store]
 
 
 def _is_loopback(host: str) -> bool:

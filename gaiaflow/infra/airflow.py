@@ -6,8 +6,8 @@ import json
 import os
 from pathlib import Path
 
-from gaiaflow.endpoints import LOOPBACK, Endpoints
-from gaiaflow.infra import executor, privatefile, process, sqlitefile, target
+from gaiaflow.endpoints import LOOPBACK, Endpoints, Vantage
+from gaiaflow.infra import executor, hostnetwork, privatefile, process, sqlitefile, store, target
 from gaiaflow.infra import keys as keyring
 from gaiaflow.infra.image import image_name
 from gaiaflow.infra.keys import USER, Keys
@@ -113,7 +113,7 @@ def airflow_environment(
     keys = keyring.load(project)
     reached: dict[str, str] = {}
     if endpoints:
-        reached = Stack(project, dict(endpoints.ports), [], keys).task_environment()
+        reached = endpoints.task_environment(Vantage.HOST) | store.variables(project, bool(endpoints.store))
         reached["GAIAFLOW_MLFLOW_URL"] = endpoints.url("mlflow")
     return {**unsteered(), **contract(project), **settings(project, place, keys), **reached}
 
@@ -130,6 +130,7 @@ def _environment(stack: Stack) -> dict[str, str]:
         **executor.options(stack.project, stack.executor, stack.project.home / target.FOLDER / "config"),
     }
     return {
+        **hostnetwork.contract(stack.project),
         **airflow_environment(stack.project, home, stack.endpoints),
         VARIABLE: stack.mode,
         **{variable(name): value for name, value in served.items()},
@@ -144,6 +145,7 @@ def prepare(stack: Stack) -> None:
     """Write the password file and bring the database to this version; quick when nothing is to be done."""
     home = stack.folder("airflow")
     stack.project.dags.mkdir(parents=True, exist_ok=True)
+    hostnetwork.write(stack)
     privatefile.write_json(home / "passwords.json", {USER: stack.keys.airflow_password})
     stamp = stack.project.home / "envs" / "airflow" / "stamp"
     migrated = home / "migrated"

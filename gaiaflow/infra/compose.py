@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 UP_SECONDS = 900
+_REFUSED = "password authentication failed"
 _NEEDS_ENVIRONMENT = {"airflow", "jupyter", "model"}
 
 
@@ -171,6 +172,12 @@ class Compose:
         if failed is None:
             return error
         tail = "\n".join(containers.tail(self.project, failed.part, process.TAIL))
+        if _REFUSED in tail:
+            return GaiaflowError(
+                "the database's volume is of an earlier clone at this place: it has another password; "
+                "what this start began is stopped",
+                "put that clone's .gaiaflow/keys.json back, or remove its data: inv dev.cleanup",
+            )
         return GaiaflowError(
             f"`{failed.part}` {failed.detail}; what this start began is stopped. Its last lines:\n{tail}",
             f"docker logs {failed.name}",

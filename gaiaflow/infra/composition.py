@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gaiaflow.commit import tree_commit
 from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK, MODEL, PORTS, Endpoints, Vantage
-from gaiaflow.errors import UsageError, near_miss
+from gaiaflow.errors import UsageError
 from gaiaflow.infra import (
     airflow,
     executor,
@@ -20,6 +20,7 @@ from gaiaflow.infra import (
     process,
     s3,
     stackimage,
+    store,
     target,
     taskenv,
 )
@@ -27,11 +28,10 @@ from gaiaflow.infra.docker import engine_address
 from gaiaflow.infra.handover import hand_over, owner, write_env_file
 from gaiaflow.infra.keys import USER
 from gaiaflow.infra.shipped import shipped
-from gaiaflow.infra.stack import BUCKET, REGION, unsteered
+from gaiaflow.infra.stack import BUCKET, unsteered
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 
-PROVIDERS = ("seaweedfs", "minio", "external")
 DEV_DOCKER = "dev_docker"
 _AIRFLOW_HOME = Path("/opt/airflow")
 _KEYS = Path("/opt/gaiaflow/keys")
@@ -80,18 +80,12 @@ class Composition:
     @property
     def provider(self) -> str:
         """Which S3 store: seaweedfs, minio, or external."""
-        name = self.project.setting("GAIAFLOW_S3_PROVIDER", PROVIDERS[0])
-        if name not in PROVIDERS:
-            raise UsageError(
-                f"`GAIAFLOW_S3_PROVIDER` is `{name}`{near_miss(name, PROVIDERS)}",
-                f"one of {', '.join(PROVIDERS)}",
-            )
-        return name
+        return store.provider(self.project)
 
     @property
     def files(self) -> list[Path]:
         """compose.yml and its overlays."""
-        overlays = [] if self.provider == "external" else [f"s3-{self.provider}.yml"]
+        overlays = [] if self.provider == store.EXTERNAL else [f"s3-{self.provider}.yml"]
         return [
             shipped("compose") / name for name in ("compose.yml", *overlays, *(f"{e}.yml" for e in self.extras))
         ]
@@ -200,35 +194,16 @@ class Composition:
 
     @property
     def endpoints(self) -> Endpoints:
-        return Endpoints(self.ports, self.project.setting(GATEWAY_VARIABLE, GATEWAY))
+        gateway = self.project.setting(GATEWAY_VARIABLE, GATEWAY)
+        return Endpoints(self.ports, gateway, store.address(self.project))
 
     def s3_keys(self) -> dict[str, str]:
-        """The S3 keys as boto3 and MLflow read them; an external store's come from the project's .env."""
-        if self.provider == "external":
-            names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
-            return {"AWS_DEFAULT_REGION": REGION, **{n: v for n in names if (v := self.project.setting(n, ""))}}
-        made = keys.load(self.project)
-        return {
-            "AWS_ACCESS_KEY_ID": made.s3_access_key,
-            "AWS_SECRET_ACCESS_KEY": made.s3_secret_key,
-            "AWS_DEFAULT_REGION": REGION,
-        }
-
-    def _s3_url(self) -> str:
-        if self.provider != "external":
-            return self.endpoints.url("s3", Vantage.CONTAINER)
-        if url := self.project.setting("GAIAFLOW_S3_ENDPOINT", ""):
-            return url
-        raise UsageError(
-            "`GAIAFLOW_S3_PROVIDER` is `external`, but nothing says where it is",
-            "GAIAFLOW_S3_ENDPOINT=https://… in .env",
-        )
+        """The S3 keys as boto3 and MLflow read them."""
+        return store.variables(self.project, self.provider == store.EXTERNAL)
 
     def task_environment(self) -> dict[str, str]:
         """Addresses and keys for code in a container of the stack's network."""
-        url = self._s3_url()
-        found = {**self.endpoints.task_environment(Vantage.CONTAINER), **self.s3_keys()}
-        return {**found, "AWS_ENDPOINT_URL_S3": url, "MLFLOW_S3_ENDPOINT_URL": url}
+        return {**self.endpoints.task_environment(Vantage.CONTAINER), **self.s3_keys()}
 
     def _airflow(self) -> dict[str, str]:
         made = keys.load(self.project)
@@ -281,8 +256,8 @@ class Composition:
             "MLFLOW_BACKEND_STORE_URI": f"postgresql+psycopg2://gaiaflow:{password}@postgres/mlflow",
             "MLFLOW_SERVER_ALLOWED_HOSTS": mlflow.allowed_hosts(self.endpoints),
             "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": f"http://{LOOPBACK}:{port},http://localhost:{port}",
-            "MLFLOW_S3_ENDPOINT_URL": self._s3_url(),
-            "AWS_ENDPOINT_URL_S3": self._s3_url(),
+            "MLFLOW_S3_ENDPOINT_URL": self.endpoints.url("s3", Vantage.CONTAINER),
+            "AWS_ENDPOINT_URL_S3": self.endpoints.url("s3", Vantage.CONTAINER),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "GAIAFLOW_BUCKET": BUCKET,
@@ -291,7 +266,7 @@ class Composition:
     def _s3(self) -> dict[str, str]:
         made = keys.load(self.project)
         minio = {"MINIO_ROOT_USER": made.s3_access_key, "MINIO_ROOT_PASSWORD": made.s3_secret_key}
-        return minio if self.provider == "minio" else self.s3_keys()
+        return minio if self.provider == store.MINIO else self.s3_keys()
 
     def _jupyter(self) -> dict[str, str]:
         folders = {

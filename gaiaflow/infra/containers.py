@@ -102,6 +102,9 @@ def _container(found: Any) -> Container:
 def status(service: str, found: Mapping[str, Container], endpoints: Endpoints) -> ServiceStatus:
     """One service now, from its containers and its own answer."""
     url = endpoints.url(service)
+    if service == "s3" and endpoints.store:
+        up = health.answers(service, url)
+        return ServiceStatus(service, "running" if up else "failed", url, "external" if up else "no answer")
     own = [found[part] for part in PARTS[service] if part in found]
     running = {c.part for c in own if c.state == "running"}
     broken = [c for c in own if c.state in ("restarting", "dead") or (c.part in ONCE and c.failed)]

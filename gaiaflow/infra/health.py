@@ -24,9 +24,17 @@ def lacking(service: str, url: str, timeout: float = 3) -> list[str]:
     try:
         with _opener.open(url + EVERY[service].health, timeout=timeout) as response:
             body = response.read(65536)
+    except urllib.error.HTTPError as error:
+        # Other stores than SeaweedFS take the path for a bucket, and refuse whoever does not sign.
+        refused = service == "s3" and error.code < 500
+        return [] if refused else _absent(service)
     except (OSError, ValueError, urllib.error.URLError):
-        return ["airflow api-server"] if service == "airflow" else [service]
+        return _absent(service)
     return [f"airflow {part.replace('_', '-')}" for part in unhealthy(body)] if service == "airflow" else []
+
+
+def _absent(service: str) -> list[str]:
+    return ["airflow api-server"] if service == "airflow" else [service]
 
 
 def waiting(parts: Sequence[str]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gaiaflow.endpoints import Vantage
 from gaiaflow.errors import MissingError
+from gaiaflow.infra import store
 from gaiaflow.infra.backend import Backend
-from gaiaflow.infra.stack import REGION
 from gaiaflow.project import Project
 
 
@@ -18,12 +18,9 @@ def shell_environment(project: Project, backend: Backend | None) -> dict[str, st
     if backend is None:
         raise MissingError("the stack of this project was never started", "inv dev.start")
     endpoints = backend.endpoints()
-    found = {c.service: c for c in backend.credentials()}
     return {
         **endpoints.task_environment(Vantage.HOST),
-        "AWS_ACCESS_KEY_ID": found["s3"].user,
-        "AWS_SECRET_ACCESS_KEY": found["s3"].secret,
-        "AWS_DEFAULT_REGION": REGION,
+        **store.variables(project, bool(endpoints.store)),
         "AIRFLOW_URL": endpoints.url("airflow"),
         "JUPYTER_URL": endpoints.url("jupyter"),
         "GAIAFLOW_PROJECT": str(project.root),

@@ -17,15 +17,15 @@ from gaiaflow.infra import (
     modelurl,
     preflight,
     stackmode,
+    store,
     worker,
 )
 from gaiaflow.infra import executor as executors
-from gaiaflow.infra.backend import Backend, StartOptions
+from gaiaflow.infra.backend import StartOptions
 from gaiaflow.infra.cluster import Cluster
 from gaiaflow.infra.docker import engine_answers
 from gaiaflow.infra.health import waiting
 from gaiaflow.infra.preflight import Wanted
-from gaiaflow.infra.stack import REGION
 from gaiaflow.infra.target import Target
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.lifecycle.timing import timed
@@ -224,7 +224,8 @@ def _open_addresses(target: Target, phases: Phases) -> None:
         if found.address:
             workers = executors.kept(target.project) == executors.KUBERNETES
             gateway.open_ports(target, found.address, account.forwarded_ports(endpoints, workers))
-        account.write_task_environment(target, endpoints, found.name, _s3_keys(backend))
+        keys = store.variables(target.project, bool(endpoints.store))
+        account.write_task_environment(target, endpoints, found.name, keys)
         if target.profile and backend.name == "docker":
             clusternetwork.join(target.project, target.profile)
         gateway.refuse_unknown_host(found.name, endpoints.ports["mlflow"])
@@ -237,14 +238,6 @@ def _bring_worker(target: Target, shown: list[Phases]) -> None:
         shown.append(Phases(1))
         with shown[-1].phase("image of the worker pods") as tell:
             worker.refresh(target, backend.endpoints(), tell)
-
-
-def _s3_keys(backend: Backend) -> dict[str, str]:
-    keys = next((row for row in backend.credentials() if row.service == "s3"), None)
-    if keys is None:
-        return {}
-    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
-    return dict(zip(names, (keys.user, keys.secret, REGION), strict=True))
 
 
 def _remove(target: Target) -> None:

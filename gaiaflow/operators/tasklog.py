@@ -7,6 +7,7 @@ hands artifacts on to the S3 store, so that a worker needs no key for its log.
 from __future__ import annotations
 
 import os
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -20,6 +21,7 @@ __all__ = ["LOGGING", "REMOTE_TASK_LOG", "ArtifactLog"]
 
 FOLDER = "airflow-logs"
 TIMEOUT = 30
+PAUSE = 1.0
 ONLY_IN = "GAIAFLOW_WORKER"
 
 
@@ -43,12 +45,23 @@ class ArtifactLog:
     def read(self, relative_path: str, ti: Any) -> tuple[list[str], list[str] | None]:  # noqa: ARG002
         """Where the log was found, and its text; nothing where there is none or MLflow does not answer."""
         try:
-            with _request("GET", relative_path) as answer:
-                text = answer.read().decode("utf-8", "replace")
+            text = _read(relative_path)
         except OSError as error:
             missing = isinstance(error, urllib.error.HTTPError) and error.code < 500
             return ([] if missing else [f"MLflow does not hand the log out: {error}"]), None
         return [f"{FOLDER}/{relative_path} in MLflow"], [text]
+
+
+def _read(path: str, tries: int = 3) -> str:
+    """A worker tells its state before it sends its log, and MLflow answers 500 for what is not there."""
+    try:
+        with _request("GET", path) as answer:
+            return str(answer.read().decode("utf-8", "replace"))
+    except urllib.error.HTTPError as error:
+        if error.code < 500 or tries == 1:
+            raise
+    time.sleep(PAUSE)
+    return _read(path, tries - 1)
 
 
 def _request(method: str, path: str, data: bytes | None = None) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import backends, privatefile
+from gaiaflow.infra import backends, hostnetwork, privatefile
 from gaiaflow.infra.airflow import airflow_environment
 from gaiaflow.infra.backend import Backend
 from gaiaflow.infra.composition import host_contract
@@ -69,6 +69,8 @@ def environment(
     variables = airflow_environment(project, place, stack.endpoints() if stack else None)
     if stack is not None and stack.name == "docker":
         variables |= host_contract(project)
+    if stack is not None and stack.name == "embedded":
+        variables = {**hostnetwork.contract(project), **variables}
     if stack is None:
         variables["MLFLOW_TRACKING_URI"] = f"sqlite:///{place / 'mlflow.db'}"
         # By no other variable does MLflow keep artifacts out of ./mlruns, which is the project's tree.

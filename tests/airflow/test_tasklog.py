@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ PATH = "dag_id=d/run_id=manual__2026-11-21T12:00:00+00:00/task_id=t/attempt=1.lo
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
     """What the server holds, by the path it was asked for."""
-    held: dict[str, bytes] = {}
+    held: dict[str, Any] = {}
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
@@ -26,7 +27,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
             self.end_headers()
 
         def do_GET(self) -> None:
-            self.send_response(200 if self.path in held else 404)
+            self.send_response(held.pop("next", 200 if self.path in held else 404))
             self.end_headers()
             self.wfile.write(held.get(self.path, b""))
 
@@ -73,6 +74,16 @@ def test_elsewhere_the_log_stays_where_it_is(
 def test_a_log_that_is_not_there_is_no_error(kept: dict[str, bytes]) -> None:
     assert tasklog.REMOTE_TASK_LOG.read(PATH, None) == ([], None)
     assert kept == {}
+
+
+def test_a_log_that_comes_a_moment_later_is_read(
+    kept: dict[str, Any], written: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(tasklog.ONLY_IN, "1")
+    monkeypatch.setattr(tasklog, "PAUSE", 0.01)
+    tasklog.REMOTE_TASK_LOG.upload(PATH)
+    kept["next"] = 500
+    assert tasklog.REMOTE_TASK_LOG.read(PATH, None)[1] == [written.decode()]
 
 
 def test_a_store_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

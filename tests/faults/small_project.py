@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -77,6 +78,12 @@ print(json.dumps({
 """
 
 
+def _heed_signals() -> None:
+    """Under nohup, and in the background of a script, signals are ignored, and children inherit that."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class SmallProject:
     """A project folder, and what is done to it from the command line.
@@ -121,6 +128,7 @@ class SmallProject:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=_heed_signals,  # noqa: PLW1509 - no threads here
         )
 
     def call(self, *argv: str, timeout: float = 500, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,23 +32,23 @@ def bridge() -> str:
         client.close()
 
 
-@pytest.fixture
-def store(stack: Running, tmp_path: Path) -> Iterator[dict[str, str]]:
+@pytest.fixture(scope="module")
+def store(stack: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Its address for containers, and its keys."""
     stack.start("--auto-ports", "--wait", "400", "--service", "s3")
     s3 = stack.credentials()["s3"]
     port = int(s3["url"].rpartition(":")[2])
-    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
-    door = Target(Project.find(tmp_path), "", "", "")
+    folder = tmp_path_factory.mktemp("door")
+    (folder / "pyproject.toml").write_text(PYPROJECT)
+    door = Target(Project.find(folder), "", "", "")
     gateway.open_ports(door, bridge(), [port])
     yield {"url": f"http://{bridge()}:{port}", "user": s3["user"], "secret": s3["secret"]}
     gateway.close(door)
 
 
-@pytest.fixture
-def composed(store: dict[str, str], tmp_path: Path) -> Iterator[Running]:
-    root = tmp_path / "composed"
-    root.mkdir()
+@pytest.fixture(scope="module")
+def composed(store: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    root = tmp_path_factory.mktemp("composed")
     root.chmod(0o755)
     (root / "pyproject.toml").write_text(PYPROJECT)
     (root / "tasks.py").write_text("from gaiaflow.lifecycle.namespace import namespace\n\nns = namespace()\n")
@@ -74,6 +74,15 @@ def test_mlflows_artifacts_lie_in_an_external_store(stack: Running, composed: Ru
         assert answer.status == 200
     keys = stack.s3("print(*(o['Key'] for o in c.list_objects_v2(Bucket='mlflow')['Contents']), sep='\\n')")
     assert [key for key in keys.splitlines() if key.endswith("outside/note.txt")]
+
+
+def test_everybody_is_shown_the_external_store(composed: Running, store: dict[str, str]) -> None:
+    assert composed.states()["s3"] == "running"
+    found = composed.credentials()
+    assert {name: found["s3"][name] for name in ("url", "user", "secret")} == store
+    assert "s3-console" not in found
+    told = json.loads(composed.inv("dev.export", "--format", "env", "--json"))["environment"]
+    assert (told["AWS_ENDPOINT_URL_S3"], told["AWS_ACCESS_KEY_ID"]) == (store["url"], store["user"])
 
 
 def containers(composed: Running) -> list[Any]:

@@ -300,7 +300,10 @@ def test_on_the_kubernetes_executor_every_task_runs_in_a_worker_pod(bed: Bed) ->
     assert plain["where"].startswith("mixed-plain-")
     assert plain["where"] != pod["where"]
     assert value(run, "worker") == 10
-    assert "said in a worker pod" in log(bed, "mixed", "plain")
+    patience = time.monotonic() + 60  # a worker sends its log after it has told its state
+    while "said in a worker pod" not in (told := log(bed, "mixed", "plain")) and time.monotonic() < patience:
+        time.sleep(1)
+    assert "said in a worker pod" in told
     assert "gaiaflow: co2_forecast.pods:square" not in log(bed, "mixed", "pod")
     assert bed.left() == []
     bed.inv("prodlocal.start", "--executor", "local", "--wait", "400")

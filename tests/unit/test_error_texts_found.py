@@ -83,7 +83,7 @@ CASES = [
         "inv dev.stop, then inv dev.start; no data is lost",
     ),
     Case(
-        lambda p: Composition(p, PORTS)._s3_url(),
+        lambda p: Composition(p, PORTS).endpoints,
         2,
         "`GAIAFLOW_S3_PROVIDER` is `external`, but nothing says where it is",
         "GAIAFLOW_S3_ENDPOINT=https://… in .env",

@@ -76,8 +76,8 @@ class Engine:
 
 
 def asked(project: Project, error: Exception | None) -> object:
-    model = SimpleNamespace(image=SimpleNamespace(id="sha256:1"))
-    return container._run(Engine(error, b"no JSON"), Place(project), model, [])
+    way = container._Way("sha256:1", "host", project.root / "task.env")
+    return container._run(Engine(error, b"no JSON"), Place(project), way, [])
 
 
 def refused() -> Exception:

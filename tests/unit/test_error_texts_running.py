@@ -32,6 +32,10 @@ from gaiaflow.infra.modelregistry import ModelRegistry, Version
 from gaiaflow.project import Project
 from tests.error_case import Case, fail_with, hold, text_of
 
+LAST_LINES = {
+    "mlflow": "no space left",
+    "databases": 'password authentication failed for "gaiaflow"',
+}
 PLACE = "http://127.0.0.1:9"  # the port of `discard`: nobody listens
 
 
@@ -78,6 +82,13 @@ CASES = [
         1,
         "`mlflow` ended with 3; what this start began is stopped. Its last lines:\nno space left",
         "docker logs demo-mlflow-1",
+    ),
+    Case(
+        lambda p: fail_with(Compose(p)._explained(GaiaflowError("no"), ["databases"])),
+        1,
+        "the database's volume is of an earlier clone at this place: it has another password; "
+        "what this start began is stopped",
+        "put that clone's .gaiaflow/keys.json back, or remove its data: inv dev.cleanup",
     ),
     Case(
         lambda _: ports.inner("demo", 3),
@@ -162,11 +173,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     for variable in [name for name in os.environ if name.startswith("GAIAFLOW_")]:
         monkeypatch.delenv(variable)
     running = [ServiceStatus("mlflow", "running", PLACE)]
-    died = Container("mlflow", "demo-mlflow-1", "exited", "", 3, 0)
+    died = [Container(part, f"demo-{part}-1", "exited", "", 3, 0) for part in LAST_LINES]
     monkeypatch.setattr(Embedded, "status", lambda _: running)
     monkeypatch.setattr(Compose, "_running_services", lambda _: {"mlflow"})
-    monkeypatch.setattr(Compose, "_containers", lambda _: [died])
-    monkeypatch.setattr(containers, "tail", lambda *_: ["no space left"])
+    monkeypatch.setattr(Compose, "_containers", lambda _: died)
+    monkeypatch.setattr(containers, "tail", lambda _, part, lines: [LAST_LINES[part]])
     monkeypatch.setattr(ports, "is_free", lambda _: False)
     monkeypatch.setattr(ports, "owner", lambda _: "somebody")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')

@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +38,10 @@ def test_it_cleans_up_and_says_so(tmp_path: Path, number: signal.Signals, code: 
     (tmp_path / "tasks.py").write_text(TASKS)
     argv = [sys.executable, "-m", "invoke", "work"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(argv, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as child:
+    options: dict[str, Any] = {"cwd": tmp_path, "env": env, "stderr": subprocess.PIPE, "text": True}
+    # Under nohup, and in the background of a script, signals are ignored, and children inherit that.
+    heard = partial(signal.signal, number, signal.SIG_DFL)
+    with subprocess.Popen(argv, **options, preexec_fn=heard) as child:  # noqa: PLW1509 - no threads here
         assert child.stderr is not None
         assert child.stderr.readline() == "at work\n"
         child.send_signal(number)
