@@ -35,10 +35,13 @@ def install(session: nox.Session, *locks: str, tests: str = "requirements") -> N
     session.env["PYTHONPATH"] = str(ROOT)
 
 
-def pytest(session: nox.Session, *folders: str, parallel: bool = False) -> None:
-    """Each file in one process; parallel is for files that share nothing."""
-    together = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile") if parallel else ()
-    session.run("python", "-m", "pytest", "--durations=10", *(session.posargs or (*together, *folders)))
+FILES = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+# Two that wait more than they work; conftest.py says what has to be tested by one worker.
+GROUPS = ("-n", "2", "--dist", "loadgroup")
+
+
+def pytest(session: nox.Session, *folders: str, workers: tuple[str, ...] = ()) -> None:
+    session.run("python", "-m", "pytest", "--durations=10", *(session.posargs or (*workers, *folders)))
 
 
 def airflow_python(session: nox.Session) -> str:
@@ -76,14 +79,14 @@ def workflows(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Unit tests: offline, no Airflow."""
     install(session, "tools")
-    pytest(session, "tests/unit", parallel=True)
+    pytest(session, "tests/unit", workers=FILES)
 
 
 @nox.session
 def tests_airflow(session: nox.Session) -> None:
     """The factory and its operators inside Airflow's environment."""
     install(session, "airflow")
-    pytest(session, "tests/airflow", parallel=True)
+    pytest(session, "tests/airflow", workers=FILES)
 
 
 @nox.session
@@ -91,21 +94,21 @@ def integration(session: nox.Session) -> None:
     """The stack, an engine and a cluster for real; what is missing is skipped by name."""
     install(session, "tools")
     session.env["GAIAFLOW_AIRFLOW_PYTHON"] = airflow_python(session)
-    pytest(session, "tests/integration")
+    pytest(session, "tests/integration", workers=GROUPS)
 
 
 @nox.session
 def faults(session: nox.Session) -> None:
     """What breaks, and that it heals; `GAIAFLOW_FULL_FAULTS=1` tries all of it, CI a part."""
     install(session, "tools")
-    pytest(session, "tests/faults")
+    pytest(session, "tests/faults", workers=GROUPS)
 
 
 @nox.session
 def security(session: nox.Session) -> None:
     """Bad input, doors, files, a canary secret, and what scanners say; see docs/threat-model.md."""
     install(session, "tools", tests="security-requirements")
-    pytest(session, "tests/security")
+    pytest(session, "tests/security", workers=GROUPS)
 
 
 @nox.session

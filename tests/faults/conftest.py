@@ -22,11 +22,14 @@ FULL = bool(os.environ.get("GAIAFLOW_FULL_FAULTS"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes longer than CI has, unless all is asked for."""
+    """Leave out what takes longer than CI has, unless all is asked for; one worker for each backend."""
     left_out = [item for item in items if item.get_closest_marker("full") and not FULL]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        embedded = {"small", "loaded"} & set(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("embedded" if embedded else "docker"))
 
 
 def pytest_sessionfinish() -> None:

@@ -22,7 +22,29 @@ from example_stack import stack  # noqa: E402, F401 - a fixture
 from no_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: E402, F401 - hooks
 
 VARIABLE = "GAIAFLOW_AIRFLOW_PYTHON"
+# Files that share the example's stack go to one worker, and those with a cluster, of which one runs at a time.
+_SHARED = {
+    **dict.fromkeys(("test_cluster", "test_pods", "test_prodlocal"), "cluster"),
+    **dict.fromkeys(
+        (
+            "test_doctor",
+            "test_embedded",
+            "test_external_store",
+            "test_host_network",
+            "test_model",
+            "test_notebook",
+            "test_pipeline",
+            "test_prod",
+        ),
+        "stack",
+    ),
+}
 LONGEST_RUN = 540
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_SHARED.get(item.path.stem, item.path.stem)))
 
 
 def airflow_python() -> str:

@@ -18,6 +18,15 @@ from small_project import SmallProject  # noqa: E402
 _evidence = Evidence("security")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker for each backend."""
+    for item in items:
+        backend = item.callspec.params.get("stack", "") if hasattr(item, "callspec") else ""
+        if not backend and isinstance(item, pytest.Function):
+            backend = next((n for n in ("composed", "embedded") if n in item.fixturenames), item.path.stem)
+        item.add_marker(pytest.mark.xdist_group({"composed": "docker"}.get(backend, backend)))
+
+
 def pytest_sessionfinish() -> None:
     if _evidence.rows:
         _evidence.keep()
