@@ -152,11 +152,14 @@ class Backend(Protocol):
 def start_with_ports(
     start: Callable[[StartOptions, Phase], Endpoints], options: StartOptions, phase: Phase
 ) -> Endpoints:
-    """Start; a port that was lost after the look at it is chosen again, once, where that was asked for."""
+    """Start; a port that was lost after the look at it is chosen again, twice, where that was asked for."""
     try:
         return start(options, phase)
     except PortLostError:
         if not options.auto_ports:
             raise
     with phase("a port was taken meanwhile: once more"):
-        return start(options, lambda _: nullcontext(silent))
+        try:
+            return start(options, lambda _: nullcontext(silent))
+        except PortLostError:  # stacks that start at one moment choose the same
+            return start(options, lambda _: nullcontext(silent))

@@ -21,6 +21,7 @@ _evidence = Evidence("faults")
 FULL = bool(os.environ.get("GAIAFLOW_FULL_FAULTS"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what takes longer than CI has, unless all is asked for; one worker for each backend."""
     left_out = [item for item in items if item.get_closest_marker("full") and not FULL]

@@ -42,6 +42,7 @@ _SHARED = {
 LONGEST_RUN = 540
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_SHARED.get(item.path.stem, item.path.stem)))

@@ -120,7 +120,8 @@ def test_the_container_that_has_a_port_is_named(place: Place, monkeypatch: pytes
 
 
 @pytest.mark.stack
-def test_the_running_stack_is_well(stack: Running) -> None:
+def test_the_running_stack_is_well(stack: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAIAFLOW_IMAGE", "doctor-test/nobody:made")
     told = json.loads(stack.inv("doctor", "--json"))
     found = {check["name"]: check for check in told["checks"]}
     assert told["ready"]["dev"], told

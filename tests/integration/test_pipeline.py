@@ -113,7 +113,7 @@ def test_an_unknown_dag_is_guessed(started: Running) -> None:
 def test_all_of_it_outlasts_a_stop(started: Running, run: dict[str, Any]) -> None:
     started.inv("dev.stop")
     assert "inv dev.start" in started.inv("dag.run", "co2_forecast", code=3)
-    started.start("--wait", "400")
+    started.start("--auto-ports", "--wait", "400")
     assert_all_there(started, run)
     again = json.loads(started.inv("dag.run", "co2_forecast", "--json"))
     assert value(again, "modelling.evaluate") == SCORES

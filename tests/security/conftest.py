@@ -18,6 +18,7 @@ from small_project import SmallProject  # noqa: E402
 _evidence = Evidence("security")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker for each backend."""
     for item in items:
