@@ -37,7 +37,7 @@ def install(session: nox.Session, *locks: str, tests: str = "requirements") -> N
 
 FILES = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 # Two that wait more than they work; conftest.py says what has to be tested by one worker.
-GROUPS = ("-n", "2", "--dist", "loadgroup")
+GROUPS = ("-n", "2", "--dist", "loadscope")
 
 
 def pytest(session: nox.Session, *folders: str, workers: tuple[str, ...] = ()) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,19 +19,28 @@ from small_project import SmallProject  # noqa: E402
 _evidence = Evidence("faults")
 
 
+# One worker for each backend.
+_SHARED = {
+    **dict.fromkeys(
+        ("test_clock", "test_files", "test_kill", "test_load", "test_ports", "test_services"), "embedded"
+    ),
+    **dict.fromkeys(("test_engine", "test_reboot"), "docker"),
+}
 FULL = bool(os.environ.get("GAIAFLOW_FULL_FAULTS"))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes longer than CI has, unless all is asked for; one worker for each backend."""
+    """Leave out what takes longer than CI has, unless all is asked for."""
     left_out = [item for item in items if item.get_closest_marker("full") and not FULL]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-    for item in items:
-        embedded = {"small", "loaded"} & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("embedded" if embedded else "docker"))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from worker_groups import Groups
+
+    return Groups(config, log, _SHARED)
 
 
 def pytest_sessionfinish() -> None:

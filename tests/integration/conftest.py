@@ -42,10 +42,10 @@ _SHARED = {
 LONGEST_RUN = 540
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_SHARED.get(item.path.stem, item.path.stem)))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from worker_groups import Groups
+
+    return Groups(config, log, _SHARED)
 
 
 def airflow_python() -> str:

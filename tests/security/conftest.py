@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,16 +17,14 @@ from evidence import Evidence  # noqa: E402
 from small_project import SmallProject  # noqa: E402
 
 _evidence = Evidence("security")
+# Those with a running stack go to one worker.
+_SHARED = dict.fromkeys(("test_files", "test_s3_doors", "test_sockets"), "stack")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker for each backend."""
-    for item in items:
-        backend = item.callspec.params.get("stack", "") if hasattr(item, "callspec") else ""
-        if not backend and isinstance(item, pytest.Function):
-            backend = next((n for n in ("composed", "embedded") if n in item.fixturenames), item.path.stem)
-        item.add_marker(pytest.mark.xdist_group({"composed": "docker"}.get(backend, backend)))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from worker_groups import Groups
+
+    return Groups(config, log, _SHARED)
 
 
 def pytest_sessionfinish() -> None:
