@@ -247,7 +247,9 @@ def test_the_doctor_asks_from_every_vantage_point(bed: Bed) -> None:
         name: check for name, check in found.items() if name.startswith(("addresses", "cluster", "keys of a"))
     }
     states = {name: check["state"] for name, check in asked.items()}
-    assert states == dict.fromkeys(asked, "ok"), asked
+    if bed.backend == "embedded":  # asked from the project's image, which may be in the cluster alone
+        assert states.pop("addresses from a container") in ("ok", "unknown")
+    assert states == dict.fromkeys(states, "ok"), asked
     assert "mlflow at http://host.minikube.internal:" in found["addresses from a pod"]["said"]
     assert bed.target.connect().find_all("Pod", bed.namespace, "gaiaflow/doctor") == []
 
