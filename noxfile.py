@@ -108,7 +108,7 @@ def faults(session: nox.Session) -> None:
 def security(session: nox.Session) -> None:
     """Bad input, doors, files, a canary secret, and what scanners say; see docs/threat-model.md."""
     install(session, "tools", tests="security-requirements")
-    pytest(session, "tests/security", workers=GROUPS)
+    pytest(session, "tests/security")
 
 
 @nox.session

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,14 +16,6 @@ from evidence import Evidence  # noqa: E402
 from small_project import SmallProject  # noqa: E402
 
 _evidence = Evidence("security")
-# Those with a running stack go to one worker.
-_SHARED = dict.fromkeys(("test_files", "test_s3_doors", "test_sockets"), "stack")
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    from worker_groups import Groups
-
-    return Groups(config, log, _SHARED)
 
 
 def pytest_sessionfinish() -> None:
