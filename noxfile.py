@@ -101,7 +101,7 @@ def integration(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """What breaks, and that it heals; `GAIAFLOW_FULL_FAULTS=1` tries all of it, CI a part."""
     install(session, "tools")
-    pytest(session, "tests/faults", workers=GROUPS)
+    pytest(session, "tests/faults")
 
 
 @nox.session

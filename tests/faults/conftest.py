@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,13 +18,6 @@ from small_project import SmallProject  # noqa: E402
 _evidence = Evidence("faults")
 
 
-# One worker for each backend.
-_SHARED = {
-    **dict.fromkeys(
-        ("test_clock", "test_files", "test_kill", "test_load", "test_ports", "test_services"), "embedded"
-    ),
-    **dict.fromkeys(("test_engine", "test_reboot"), "docker"),
-}
 FULL = bool(os.environ.get("GAIAFLOW_FULL_FAULTS"))
 
 
@@ -35,12 +27,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    from worker_groups import Groups
-
-    return Groups(config, log, _SHARED)
 
 
 def pytest_sessionfinish() -> None:
