@@ -20,6 +20,8 @@ PARALLELISM = 4
 # How soon an edited DAG file shows.
 REFRESH = 5
 LOCK_SECONDS = 60
+# Airflow's API server may wait for a lock in the very loop that would let it go: there for a moment only.
+API_LOCK_SECONDS = 2
 # What the operators read and a person may set in the project's .env or in the shell.
 _PASSED_ON = (
     VARIABLE,
@@ -76,7 +78,7 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
         "core.simple_auth_manager_users": f"{USER}:admin",
         "core.simple_auth_manager_passwords_file": str(home / "passwords.json"),
         # SQLite gives up a lock after 5 s by default, and a busy machine keeps one for longer.
-        "database.sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}?timeout={LOCK_SECONDS}",
+        "database.sql_alchemy_conn": _database(home, LOCK_SECONDS),
         "logging.base_log_folder": str(home / "logs"),
         "logging.dag_processor_child_process_log_directory": str(home / "logs" / "dag_processor"),
         "dag_processor.dag_bundle_config_list": json.dumps([bundle]),
@@ -92,6 +94,10 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
         "dag_factory.enable_telemetry": "False",
     }
     return {"AIRFLOW_HOME": str(home), **{variable(name): value for name, value in options.items()}}
+
+
+def _database(home: Path, patience: int) -> str:
+    return f"sqlite:///{home / 'airflow.db'}?timeout={patience}"
 
 
 def variable(option: str) -> str:
@@ -164,4 +170,9 @@ def prepare(stack: Stack) -> None:
 def programs(stack: Stack) -> list[Program]:
     start = [stack.python("airflow"), "-m", "airflow"]
     env, home = _environment(stack), stack.folder("airflow")
-    return [Program(f"airflow-{name}", [*start, *argv], env, home) for name, argv in _PROCESSES.items()]
+    hasty = {variable("database.sql_alchemy_conn"): _database(home, API_LOCK_SECONDS)}
+    own = {"api-server": hasty}
+    return [
+        Program(f"airflow-{name}", [*start, *argv], env | own.get(name, {}), home)
+        for name, argv in _PROCESSES.items()
+    ]

@@ -6,16 +6,23 @@ urllib is enough for six requests; no package comes in for them.
 from __future__ import annotations
 
 import json
+import secrets
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timezone
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
 from gaiaflow.testing.result import Part
 
 TIMEOUT = 30
+# For so long a request that Airflow leaves without an answer, or answers by 5xx, is sent again.
+PATIENCE = 120.0
+PAUSE = 1.0
 PAGE = 100
 FINISHED = ("success", "failed")
 # A proxy of the user's has no business between this machine and itself.
@@ -40,7 +47,12 @@ class AirflowApi:
         self._token = ""
 
     def request(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """The JSON answer; a token that has run out is renewed once."""
+        """The JSON answer; a token that has run out is renewed once, and reading waits for a busy Airflow."""
+        if method != "GET":
+            return self._request(method, path, body, query)
+        return _patiently(lambda: self._request(method, path, body, query))
+
+    def _request(self, method: str, path: str, body: Any, query: Mapping[str, Any]) -> Any:
         target = f"{self.url}/api/v2/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         for renewed in (False, True):
             if not self._token or renewed:
@@ -65,7 +77,9 @@ class AirflowApi:
         except urllib.error.HTTPError as error:
             raise _explained(error, bool(token)) from None
         except OSError as error:
-            raise MissingError(f"Airflow does not answer at {self.url}: {error}", "inv dev.status") from None
+            busy = isinstance(getattr(error, "reason", error), (TimeoutError, ConnectionResetError))
+            kind = BusyError if busy else MissingError
+            raise kind(f"Airflow does not answer at {self.url}: {error}", "inv dev.status") from None
 
     # DAGs
 
@@ -87,9 +101,12 @@ class AirflowApi:
     # Runs
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
-        """Start a run; its id."""
-        body = {"conf": dict(conf), "logical_date": None}
-        return str(self.request("POST", f"dags/{_quoted(dag_id)}/dagRuns", body)["dag_run_id"])
+        """Start a run; its id. It is ours, so that asking a busy Airflow again starts no second one."""
+        run_id = new_run_id()
+        body = {"conf": dict(conf), "logical_date": None, "dag_run_id": run_id}
+        with suppress(_ConflictError):  # an earlier request was taken, whose answer did not come
+            _patiently(lambda: self.request("POST", f"dags/{_quoted(dag_id)}/dagRuns", body))
+        return run_id
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         return str(self.request("GET", _run(dag_id, run_id))["state"])
@@ -150,6 +167,33 @@ class AirflowApi:
 _OURS = {"TaskFailedError", "GaiaflowError", "MissingError", "UsageError"}
 
 
+def new_run_id() -> str:
+    """As Airflow would make one."""
+    return f"manual__{datetime.now(timezone.utc).isoformat()}_{secrets.token_hex(4)}"
+
+
+class BusyError(MissingError):
+    """Airflow listens and gives no answer in time."""
+
+
+class ServerError(GaiaflowError):
+    """Airflow answered by 5xx: SQLite gave up a lock, say."""
+
+
+def _patiently(send: Callable[[], Any]) -> Any:
+    """Send again what a busy Airflow did not answer, as long as there is patience."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with suppress(BusyError, ServerError):
+            return send()
+        time.sleep(PAUSE)
+    return send()
+
+
+class _ConflictError(GaiaflowError):
+    """Airflow has such a thing already."""
+
+
 class _UnauthorizedError(GaiaflowError):
     """The token is not valid any more."""
 
@@ -170,9 +214,12 @@ def _explained(error: urllib.error.HTTPError, with_token: bool) -> GaiaflowError
         )
     if error.code == 404:
         return NotFoundError(said)
+    if error.code == 409:
+        return _ConflictError(f"Airflow has it already: {said}")
     if error.code in (400, 422):
         return UsageError(f"Airflow refuses the request: {said}", "")
-    return GaiaflowError(f"Airflow answered {error.code}: {said}", "inv dev.logs --service airflow")
+    kind = ServerError if error.code >= 500 else GaiaflowError
+    return kind(f"Airflow answered {error.code}: {said}", "inv dev.logs --service airflow")
 
 
 def _run(dag_id: str, run_id: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import time
 import urllib.parse
 import urllib.request
@@ -11,8 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
-from gaiaflow.infra import backends, dagid, stackmode
-from gaiaflow.infra.airflow_api import FINISHED, AirflowApi, NotFoundError
+from gaiaflow.infra import backends, dagid, privatefile, stackmode
+from gaiaflow.infra.airflow_api import FINISHED, AirflowApi, NotFoundError, ServerError
 from gaiaflow.project import Project
 from gaiaflow.testing.result import Part, RunResult, combine
 from gaiaflow.testing.run import last_line
@@ -102,6 +104,14 @@ def _raise_import_errors(api: AirflowApi, dag: Mapping[str, Any]) -> None:
         raise GaiaflowError(said, "mend the file and repeat; Airflow reads it again within seconds")
 
 
+def trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any]) -> str:
+    """Start a run; its id. One at a time: on SQLite, Airflow holds itself up when two write at one moment."""
+    lock = privatefile.folder(project.home) / "trigger.lock"
+    with os.fdopen(os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600), "w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        return api.trigger(name, conf)
+
+
 def follow(api: AirflowApi, dag: str, run: str, wait: float, progress: Progress) -> str:
     """Wait for the end of a run; its state.
 
@@ -115,7 +125,7 @@ def follow(api: AirflowApi, dag: str, run: str, wait: float, progress: Progress)
     while True:
         try:
             state, instances = api.run_state(dag, run), api.instances(dag, run)
-        except MissingError:
+        except (MissingError, ServerError):
             if time.monotonic() > silent_until:
                 raise
             state, instances = "", []

@@ -79,7 +79,7 @@ def run(c: Context, name: str, conf: str = "", wait: int = LONGEST_WAIT, json: b
         return
     api = dagrun.connect(project)
     dagrun.await_dag(api, project, name)
-    run_id = api.trigger(name, params)
+    run_id = dagrun.trigger(api, project, name, params)
     say(f"run {run_id}: {api.url}/dags/{name}/runs/{quote(run_id)}")
     seconds = LONGEST_WAIT if wait is True else int(wait)
     if seconds <= 0:

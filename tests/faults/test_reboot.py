@@ -34,7 +34,7 @@ def test_the_stack_is_there_after_a_reboot(composed: SmallProject, evidence: Evi
     assert composed.clients("list") == made
     composed.stop()
     assert composed.containers() == []
-    assert composed.taken_ports() == []
+    assert composed.processes() == {}
     evidence.add(
         "kill",
         "reboot: SIGKILL to the engine and to everything in containers, then the engine again, docker",

@@ -6,19 +6,20 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError
-from gaiaflow.infra import dagrun, privatefile
+from gaiaflow.infra import airflow_api, dagrun, privatefile
 from gaiaflow.infra.airflow_api import AirflowApi, NotFoundError
 from gaiaflow.infra.backend import STATE
 from gaiaflow.lifecycle.dag import read_conf
 from gaiaflow.project import Project
 
+CONFLICT = {"conflict": True}
 RUN = "dags/flow/dagRuns/manual__1%2B00%3A00"
 
 
@@ -44,6 +45,7 @@ class Airflow:
         self.asked: list[tuple[str, str, Any]] = []
         self.tokens = iter(["stale", "fresh", "fresh"])
         self.valid = "fresh"
+        self.silent: list[str] = []
 
     def answer(self, method: str, path: str, body: Any, token: str) -> tuple[int, Any]:
         self.asked.append((method, path, body))
@@ -57,7 +59,12 @@ class Airflow:
         if token != f"Bearer {self.valid}":
             return 401, {"detail": "Invalid token"}
         key = path.removeprefix("/api/v2/")
+        if f"{method} {key}" in self.silent:
+            self.silent.remove(f"{method} {key}")
+            time.sleep(0.6)
         found = self.answers.get(f"{method} {key}", self.answers.get(f"{method} {key.partition('?')[0]}"))
+        if found == CONFLICT:
+            return 409, {"detail": "there is one"}
         return (200, found) if found is not None else (404, {"detail": f"{key} was not found"})
 
 
@@ -79,7 +86,7 @@ def airflow() -> Iterator[tuple[Airflow, str]]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield served, f"http://127.0.0.1:{server.server_port}"
@@ -130,8 +137,9 @@ def test_lists_come_whole(airflow: tuple[Airflow, str], api: AirflowApi) -> None
 
 
 def test_a_run_is_triggered_with_its_conf_followed_and_collected(
-    airflow: tuple[Airflow, str], api: AirflowApi, project: Project
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(airflow_api, "new_run_id", lambda: "manual__1+00:00")
     answers = airflow[0].answers
     answers["GET dags/flow"] = {"dag_id": "flow", "is_paused": True, **READ}
     answers["PATCH dags/flow"] = {}
@@ -156,19 +164,41 @@ def test_a_run_is_triggered_with_its_conf_followed_and_collected(
     detail = {"exc_type": "TaskFailedError", "exc_value": "pk:f raised ValueError: x\nhint: y"}
     answers[f"GET {RUN}/taskInstances/fails/logs/1"] = {"content": [{"event": "e", "error_detail": [detail]}]}
     dagrun.await_dag(api, project, "flow")
-    run = api.trigger("flow", {"scale": 2})
+    run = dagrun.trigger(api, project, "flow", {"scale": 2})
     told: list[tuple[str, str]] = []
     state = dagrun.follow(api, "flow", run, 5, lambda task, state, _: told.append((task, state)))
     result = dagrun.collect(api, "flow", run, state)
     assert ("PATCH", "/api/v2/dags/flow", {"is_paused": False}) in airflow[0].asked
-    assert ("POST", "/api/v2/dags/flow/dagRuns", {"conf": {"scale": 2}, "logical_date": None}) in airflow[
-        0
-    ].asked
+    body = {"conf": {"scale": 2}, "logical_date": None, "dag_run_id": run}
+    assert ("POST", "/api/v2/dags/flow/dagRuns", body) in airflow[0].asked
     assert told == [("fails", "failed"), ("many[1]", "success"), ("many[0]", "success"), ("none", "success")]
     assert list(result.tasks) == ["many", "none", "fails"] or list(result.tasks)[-1] == "fails"
     assert result.tasks["many"].value == [{"a": 1}, "text"]
     assert result.tasks["none"].value is None
     assert result.tasks["fails"].error == "pk:f raised ValueError: x"
+
+
+def test_a_busy_airflow_is_asked_again_and_starts_one_run(
+    airflow: tuple[Airflow, str], api: AirflowApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(airflow_api, "TIMEOUT", 0.3)
+    airflow[0].answers |= {"GET dags/flow": {"dag_id": "flow"}, "POST dags/flow/dagRuns": CONFLICT}
+    airflow[0].silent += ["GET dags/flow", "POST dags/flow/dagRuns"]
+    assert api.dag("flow") == {"dag_id": "flow"}
+    run = api.trigger("flow", {})
+    asked = [body["dag_run_id"] for method, path, body in airflow[0].asked if path.endswith("/dagRuns")]
+    assert asked == [run, run]
+
+
+def test_a_request_that_changes_something_is_sent_once(
+    airflow: tuple[Airflow, str], api: AirflowApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(airflow_api, "TIMEOUT", 0.3)
+    airflow[0].valid = "stale"
+    airflow[0].silent += ["PATCH dags/flow"]
+    with pytest.raises(airflow_api.BusyError, match="does not answer"):
+        api.unpause("flow")
+    assert [method for method, path, _ in airflow[0].asked if path.endswith("dags/flow")] == ["PATCH"]
 
 
 def test_a_run_that_does_not_end_is_still_starting(airflow: tuple[Airflow, str], api: AirflowApi) -> None:

@@ -108,6 +108,7 @@ CASES = [
         f"Airflow does not answer at {PLACE}: <urlopen error [Errno 111] Connection refused>",
         "inv dev.status",
     ),
+    Case(lambda _: fail_with(answered(409, "there is one")), 1, "Airflow has it already: there is one", ""),
     Case(
         lambda _: fail_with(answered(422, "no such param")), 2, "Airflow refuses the request: no such param", ""
     ),

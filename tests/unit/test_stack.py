@@ -56,7 +56,13 @@ def test_every_process_carries_the_mark_of_its_service(stack: Stack) -> None:
 def test_airflow_processes_share_their_configuration(stack: Stack) -> None:
     programs = airflow.programs(stack)
     assert len(programs) == 4
+    connection = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+    databases = {program.name: program.env.pop(connection) for program in programs}
     assert all(program.env == programs[0].env for program in programs)
+    assert len({address.partition("?")[0] for address in databases.values()}) == 1
+    patience = {name: address.partition("?")[2] for name, address in databases.items()}
+    assert patience.pop("airflow-api-server") == "timeout=2"
+    assert set(patience.values()) == {"timeout=60"}
 
 
 def test_airflow_gets_the_contract_variables(stack: Stack) -> None:
