@@ -14,7 +14,7 @@ from typing import Any
 
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
 from gaiaflow.infra import backends, dagid, privatefile, stackmode
-from gaiaflow.infra.airflow_api import FINISHED, AirflowApi, NotFoundError, ServerError
+from gaiaflow.infra.airflow_api import FINISHED, AirflowApi, NotFoundError
 from gaiaflow.project import Project
 from gaiaflow.testing.result import Part, RunResult, combine
 from gaiaflow.testing.run import last_line
@@ -125,7 +125,7 @@ def follow(api: AirflowApi, dag: str, run: str, wait: float, progress: Progress)
     while True:
         try:
             state, instances = api.run_state(dag, run), api.instances(dag, run)
-        except (MissingError, ServerError):
+        except MissingError:
             if time.monotonic() > silent_until:
                 raise
             state, instances = "", []

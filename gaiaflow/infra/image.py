@@ -237,10 +237,15 @@ def _repository(name: str) -> str:
     return f"{head}/{last.partition(':')[0]}".lstrip("/")
 
 
+def tagged(image: str) -> str:
+    """The name with the tag that an engine would add."""
+    return image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
+
+
 def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(f"`{name}` is no name for an image", "--image my-project/my-package:1.0")
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+    return tagged(name)
 
 
 def _kept(text: str) -> str:

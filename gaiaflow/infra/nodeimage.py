@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
 from gaiaflow.infra import process
 from gaiaflow.infra.docker import connect
+from gaiaflow.infra.image import tagged
 from gaiaflow.infra.target import Target
 
 if TYPE_CHECKING:
@@ -40,11 +41,6 @@ def full_name(image: str) -> str:
     if not slash or not ("." in first or ":" in first or first == "localhost"):
         image = f"docker.io/{image}" if slash else f"docker.io/library/{image}"
     return tagged(image)
-
-
-def tagged(image: str) -> str:
-    """The name with the tag that an engine would add."""
-    return image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
 
 
 def images(target: Target) -> list[NodeImage]:

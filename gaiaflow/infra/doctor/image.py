@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import nodeimage, process
+from gaiaflow.infra import process
 from gaiaflow.infra.composition import Composition
 from gaiaflow.infra.docker import connect
 from gaiaflow.infra.doctor.check import Check, absent, ok, unknown, warning
 from gaiaflow.infra.doctor.place import Place
-from gaiaflow.infra.image import DEFAULT_PYTHON_IMAGE, PYTHON_IMAGE, image_name
+from gaiaflow.infra.image import DEFAULT_PYTHON_IMAGE, PYTHON_IMAGE, image_name, tagged
 from gaiaflow.project import Project
 
 HERE, REACHABLE, REFUSED, UNREACHABLE = "here", "reachable", "refused", "unreachable"
@@ -59,11 +59,9 @@ def read(place: Place) -> Facts:
     except GaiaflowError:
         return Facts(False, (), name, False)
     with ThreadPoolExecutor(4) as pool:
-        where = list(
-            pool.map(lambda image: HERE if nodeimage.tagged(image) in known else ask(image), wanted.values())
-        )
+        where = list(pool.map(lambda image: HERE if tagged(image) in known else ask(image), wanted.values()))
     rows = (Pinned(*row) for row in zip(wanted, wanted.values(), where, strict=True))
-    return Facts(True, tuple(rows), name, nodeimage.tagged(name) in known)
+    return Facts(True, tuple(rows), name, tagged(name) in known)
 
 
 def pinned(project: Project) -> dict[str, str]:
