@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gaiaflow.endpoints import Endpoints
-from gaiaflow.infra.ports import PortLostError
+from gaiaflow.infra.ports import Claims, PortLostError
 from gaiaflow.project import Project
 
 # In the project's home: the backend, its ports, what runs.
@@ -150,16 +150,14 @@ class Backend(Protocol):
 
 
 def start_with_ports(
-    start: Callable[[StartOptions, Phase], Endpoints], options: StartOptions, phase: Phase
+    start: Callable[[StartOptions, Phase, Claims], Endpoints], options: StartOptions, phase: Phase
 ) -> Endpoints:
-    """Start; a port that was lost after the look at it is chosen again, twice, where that was asked for."""
-    try:
-        return start(options, phase)
-    except PortLostError:
-        if not options.auto_ports:
-            raise
-    with phase("a port was taken meanwhile: once more"):
+    """Start; a port that a stranger took after the look at it is chosen again where that was asked for."""
+    with Claims() as claims:
         try:
-            return start(options, lambda _: nullcontext(silent))
-        except PortLostError:  # stacks that start at one moment choose the same
-            return start(options, lambda _: nullcontext(silent))
+            return start(options, phase, claims)
+        except PortLostError:
+            if not options.auto_ports:
+                raise
+        with phase("a port was taken meanwhile: once more"):
+            return start(options, lambda _: nullcontext(silent), claims)

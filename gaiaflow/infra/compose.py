@@ -60,9 +60,9 @@ class Compose:
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
         return start_with_ports(self._start, options, phase)
 
-    def _start(self, options: StartOptions, phase: Phase) -> Endpoints:
+    def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
         with phase("ports and keys"):
-            composition = self._settle(options)
+            composition = self._settle(options, claims)
         with phase("images") as tell:
             self._build(composition, options, tell)
         if _NEEDS_ENVIRONMENT & set(options.services):
@@ -80,19 +80,21 @@ class Compose:
             raise
         return composition.endpoints
 
-    def _settle(self, options: StartOptions) -> Composition:
+    def _settle(self, options: StartOptions, claims: ports.Claims) -> Composition:
         """Decide on the ports, refuse before anything has started, and write what the containers read."""
         orphan.end(self.project.id)
         running = "airflow" in self._running_services()
         mode = stackmode.settle(self.project, options.mode, running)
         began = stackmode.began(self.project, running)
         runs_on = executor.settle(self.project, options.executor, running)
-        composition = Composition(self.project, self._ports(options), self._extras(options), mode, runs_on)
+        composition = Composition(
+            self.project, self._ports(options, claims), self._extras(options), mode, runs_on
+        )
         composition.write()
         self._remember(composition, self._kept().get("made", ""), began)
         return composition
 
-    def _ports(self, options: StartOptions) -> dict[str, int]:
+    def _ports(self, options: StartOptions, claims: ports.Claims) -> dict[str, int]:
         up = self._running_services()
         old: dict[str, int] = self._kept().get("ports", {})
         fixed = {name: port for name, port in old.items() if name.partition("-")[0] in up}
@@ -102,7 +104,7 @@ class Compose:
         wanted = {**ports.wanted(self.project, {}), **(old if up else {}), **options.ports}
         free = {name: port for name, port in wanted.items() if name not in fixed}
         started = {name: port for name, port in free.items() if name.partition("-")[0] in options.services}
-        return {**free, **fixed, **ports.settle(started, options.auto_ports)}
+        return {**free, **fixed, **ports.settle(started, options.auto_ports, take=claims.take)}
 
     def _extras(self, options: StartOptions) -> tuple[str, ...]:
         for name in set(options.extras) - {DEV_DOCKER}:

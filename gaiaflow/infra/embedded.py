@@ -83,9 +83,9 @@ class Embedded:
         with self._alone():
             return start_with_ports(self._start, options, phase)
 
-    def _start(self, options: StartOptions, phase: Phase) -> Endpoints:
+    def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
         with phase("ports and keys"):
-            stack = self._settle(options)
+            stack = self._settle(options, claims)
         for name in environments_of(options.services):
             with phase(f"environment {name}"):
                 environment.ensure_environment(self.project, name)
@@ -104,7 +104,7 @@ class Embedded:
             raise
         return stack.endpoints
 
-    def _settle(self, options: StartOptions) -> Stack:
+    def _settle(self, options: StartOptions, claims: ports.Claims) -> Stack:
         """Decide on the ports; refuse before anything has started."""
         up = self._running_services()
         if not up:
@@ -112,12 +112,14 @@ class Embedded:
         mode = stackmode.settle(self.project, options.mode, "airflow" in up)
         began = stackmode.began(self.project, "airflow" in up)
         runs_on = executor.settle(self.project, options.executor, "airflow" in up)
-        settled, inner = self._ports(options, up)
+        settled, inner = self._ports(options, up, claims)
         kept = {"backend": self.name, "ports": settled, "inner": inner, "mode": mode, "began": began}
         state.write(self.project, {**kept, "executor": runs_on})
         return Stack(self.project, settled, inner, keys.load(self.project), mode, runs_on)
 
-    def _ports(self, options: StartOptions, up: set[str]) -> tuple[dict[str, int], list[int]]:
+    def _ports(
+        self, options: StartOptions, up: set[str], claims: ports.Claims
+    ) -> tuple[dict[str, int], list[int]]:
         kept = state.read(self.project)
         old: dict[str, int] = kept.get("ports", {})
         wanted = {**ports.wanted(self.project, {}), **(old if up else {}), **options.ports}
@@ -129,7 +131,7 @@ class Embedded:
                 )
         free = {name: port for name, port in wanted.items() if name not in fixed}
         started = {n: p for n, p in free.items() if _service(n) in options.services}
-        settled = ports.settle(started, options.auto_ports, {"s3-console": s3.CONSOLE_GRPC})
+        settled = ports.settle(started, options.auto_ports, {"s3-console": s3.CONSOLE_GRPC}, claims.take)
         inner: list[int] = kept.get("inner", [])
         if "s3" not in up and not (len(inner) == s3.INNER_PORTS and all(map(ports.is_free, inner))):
             inner = ports.inner(self.project.id, s3.INNER_PORTS)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import socket
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from gaiaflow.endpoints import LOOPBACK, PORTS, Service
@@ -19,6 +20,31 @@ INNER_FIRST, INNER_LAST = 20000, 31000
 
 class PortLostError(UsageError):
     """Another process took a port between the check and the start."""
+
+
+class Claims(ExitStack):
+    """The ports that a start has chosen: no other start on this machine gets them until somebody listens.
+
+    Each is held as the name of an abstract Unix socket. Linux keeps those as it keeps ports, by network
+    namespace, and lets them go when the process ends, however it ends. Elsewhere nothing is held.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: set[int] = set()
+
+    def take(self, port: int) -> bool:
+        """Whether the port is free and nobody else's; it is this start's from then on."""
+        if port in self._held:
+            return is_free(port)
+        name = self.enter_context(socket.socket(socket.AF_UNIX))
+        try:
+            name.bind(f"\0gaiaflow-port-{port}")
+            self._held.add(port)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+        return is_free(port)  # looked at last: who held the name before may listen by now
 
 
 def is_free(port: int) -> bool:
@@ -45,13 +71,19 @@ def from_variable(project: Project, entry: Service) -> int:
     return int(text)
 
 
-def settle(ports: Mapping[str, int], auto: bool, reach: Mapping[str, int] | None = None) -> dict[str, int]:
+def settle(
+    ports: Mapping[str, int],
+    auto: bool,
+    reach: Mapping[str, int] | None = None,
+    take: Callable[[int], bool] = is_free,
+) -> dict[str, int]:
     """The ports to use.
 
     Args:
         ports: what is wanted, by service.
         auto: move a taken one to the next free one.
         reach: services that take a second port this far above their own.
+        take: whether a port is to be had; Claims.take keeps it too.
 
     Raises:
         UsageError: one is taken and may not move, two want the same, or one is out of range.
@@ -60,11 +92,13 @@ def settle(ports: Mapping[str, int], auto: bool, reach: Mapping[str, int] | None
     for name, port in ports.items():
         used = set(settled.values())
         offset = (reach or {}).get(name, 0)
-        settled[name] = _next_free(port, used, offset) if auto else _checked(name, port, used, offset)
+        settled[name] = (
+            _next_free(port, used, offset, take) if auto else _checked(name, port, used, offset, take)
+        )
     return settled
 
 
-def _checked(name: str, port: int, used: Iterable[int], offset: int) -> int:
+def _checked(name: str, port: int, used: Iterable[int], offset: int, take: Callable[[int], bool]) -> int:
     if not 0 < port + offset < 65536:
         raise UsageError(f"port {port} of `{name}` is out of range", f"give one below {65536 - offset}")
     if port in used:
@@ -72,17 +106,18 @@ def _checked(name: str, port: int, used: Iterable[int], offset: int) -> int:
             f"port {port} is wanted twice, by `{name}` too", f"inv dev.start --{name}-port {port + 1}"
         )
     for taken in {port, port + offset}:
-        if not is_free(taken):
+        if not take(taken):
+            by = "another stack that starts now" if is_free(taken) else owner(taken)
             raise UsageError(
-                f"port {taken} of `{name}` is taken by {owner(taken)}",
+                f"port {taken} of `{name}` is taken by {by}",
                 f"inv dev.start --{name}-port {port + 1}, or inv dev.start --auto-ports",
             )
     return port
 
 
-def _next_free(port: int, used: Iterable[int], offset: int) -> int:
+def _next_free(port: int, used: Iterable[int], offset: int, take: Callable[[int], bool]) -> int:
     for candidate in range(port, 65536 - offset):
-        if candidate not in used and is_free(candidate) and is_free(candidate + offset):
+        if candidate not in used and take(candidate) and take(candidate + offset):
             return candidate
     raise GaiaflowError(f"no free port above {port}", "free some, or give a lower one")
 

@@ -96,3 +96,28 @@ def test_embedded(small: SmallProject, evidence: Evidence) -> None:
 @pytest.mark.engine
 def test_docker(composed: SmallProject, evidence: Evidence) -> None:
     race(composed, "docker", evidence)
+
+
+def test_two_starts_at_one_moment(
+    small: SmallProject, tmp_path_factory: pytest.TempPathFactory, evidence: Evidence
+) -> None:
+    other = SmallProject.make(tmp_path_factory.mktemp("other") / "faulty")
+    start = ("dev.start", "--backend", "embedded", "--service", "s3", "--auto-ports", "--wait", "120")
+    for project in (small, other):  # both environments are there, so that both choose at one moment
+        project.inv(*start)
+        project.stop()
+    try:
+        both = [project.begin(*start) for project in (small, other)]
+        told = [begun.communicate(timeout=200)[0] for begun in both]
+        assert [begun.returncode for begun in both] == [0, 0], told
+        assert not any("once more" in text for text in told)
+        chosen = [{p.state["ports"]["s3"], p.state["ports"]["s3-console"]} for p in (small, other)]
+        assert not chosen[0] & chosen[1]
+    finally:
+        small.stop()
+        other.inv("dev.cleanup", "--yes")
+    small.assert_nothing_left()
+    other.assert_nothing_left()
+    evidence.add(
+        "fault", "two stacks started at one moment, `--auto-ports`", "each gets ports of its own at once"
+    )

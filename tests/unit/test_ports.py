@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,3 +113,33 @@ def test_a_port_that_is_lost_names_its_owner(taken: int) -> None:
     assert f"port {taken} of `mlflow` was taken at this moment by" in lost.message
     assert f"pid {os.getpid()}" in lost.message
     assert "--auto-ports" in lost.hint
+
+
+def test_what_one_start_has_chosen_another_does_not_get(taken: int) -> None:
+    with ports.Claims() as first, ports.Claims() as second:
+        mine = ports.settle({"mlflow": taken}, auto=True, take=first.take)["mlflow"]
+        assert ports.is_free(mine)
+        assert ports.settle({"mlflow": taken}, auto=True, take=second.take)["mlflow"] > mine
+        with pytest.raises(UsageError, match="is taken by another stack that starts now"):
+            ports.settle({"mlflow": mine}, auto=False, take=second.take)
+        assert ports.settle({"mlflow": mine}, auto=False, take=first.take) == {"mlflow": mine}
+
+
+def test_a_port_that_somebody_listens_at_cannot_be_claimed(taken: int) -> None:
+    with ports.Claims() as claims:
+        assert not claims.take(taken)
+        assert not claims.take(taken)
+
+
+def test_a_claim_ends_with_the_start_and_with_its_process(taken: int) -> None:
+    port = ports.settle({"mlflow": taken}, auto=True)["mlflow"]
+    with ports.Claims() as over:
+        assert over.take(port)
+    code = (
+        f"from gaiaflow.infra.ports import Claims\nprint(Claims().take({port}), flush=True)\n"
+        + "import os; os.abort()"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert killed.stdout == "True\n"
+    with ports.Claims() as next_one:
+        assert next_one.take(port)
