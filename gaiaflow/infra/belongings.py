@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra import folders
 from gaiaflow.infra.backend import Holding
 from gaiaflow.infra.docker import PROJECT_LABEL, connect
 from gaiaflow.project import Project
@@ -32,8 +32,7 @@ def everything(project: Project) -> list[Holding]:
         found += _volumes(client, project)
         images = client.images.list(filters=own)
         found += [Holding("image", tag, i.attrs["Size"]) for i in images for tag in i.tags]
-    home = [project.home] if project.home.is_dir() else []
-    return found + [Holding("folder", str(path), _folder_size(path)) for path in home]
+    return found + folders.holdings(project.home)
 
 
 def _containers(client: Any, project: Project) -> list[Any]:
@@ -57,10 +56,6 @@ def _volumes(client: Any, project: Project) -> list[Holding]:
     return [Holding("volume", name, used.get(name)) for name in sorted(names)]
 
 
-def _folder_size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-
-
 def remove(project: Project, holdings: list[Holding]) -> None:
     """Remove what was named: each is looked up again, and must still carry the project's label.
 
@@ -72,7 +67,7 @@ def remove(project: Project, holdings: list[Holding]) -> None:
     order = ("container", "network", "volume", "image", "folder")
     for holding in sorted(holdings, key=lambda h: order.index(h.kind)):
         if holding.kind == "folder":
-            _remove_folder(project, Path(holding.name))
+            folders.remove(project, Path(holding.name))
         else:
             _remove_one(project, holding)
 
@@ -118,9 +113,3 @@ def _look_up(client: Any, holding: Holding) -> tuple[Any, dict[str, str], Callab
         return found, found.attrs.get("Labels") or {}, lambda it: it.remove()
     found = client.images.get(name)
     return found, found.labels, lambda _: client.images.remove(name)
-
-
-def _remove_folder(project: Project, folder: Path) -> None:
-    if folder != project.home:
-        raise GaiaflowError(f"`{folder}` is not this project's home: not removed")
-    shutil.rmtree(folder, ignore_errors=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,6 +16,7 @@ from gaiaflow.infra import (
     airflow,
     environment,
     executor,
+    folders,
     gateway,
     health,
     jupyter,
@@ -255,17 +255,14 @@ class Embedded:
     # Remove
 
     def volumes(self) -> list[Holding]:
-        return _holdings([self.project.home / "data", self.project.home / "airflow"])
+        return folders.holdings(self.project.home / "data", self.project.home / "airflow")
 
     def holdings(self) -> list[Holding]:
-        return _holdings([self.project.home])
+        return folders.holdings(self.project.home)
 
     def remove(self, holdings: list[Holding]) -> None:
         for holding in holdings:
-            path = Path(holding.name)
-            if path != self.project.home and self.project.home not in path.parents:
-                raise GaiaflowError(f"`{path}` is not in `{self.project.home}`: not removed")
-            shutil.rmtree(path)
+            folders.remove(self.project, Path(holding.name))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -301,11 +298,3 @@ def _status(service: str, states: list[ProcessState | None], endpoints: Endpoint
     if health.answers(service, url):
         return ServiceStatus(service, "running", url)
     return ServiceStatus(service, "starting", url, f"no answer yet at {EVERY[service].health}")
-
-
-def _holdings(folders: list[Path]) -> list[Holding]:
-    return [Holding("folder", str(path), _size(path)) for path in folders if path.is_dir()]
-
-
-def _size(folder: Path) -> int:
-    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir() or file.is_symlink())

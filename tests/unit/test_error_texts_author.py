@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gaiaflow import tasks
+from gaiaflow import check, tasks
 from gaiaflow.operators import resources
 from gaiaflow.project import Project
 from gaiaflow.tasks import FromTask
@@ -34,50 +34,50 @@ CASES = [
     ),
     Case(lambda _: tasks._retries(-1, None), 2, "`retries` is -1, not a number from 0 up", "retries=3"),
     Case(
-        lambda _: tasks._check_func_path("pkg.train.train"),
+        lambda _: check.func_path("pkg.train.train"),
         2,
         "func_path `pkg.train.train` is not `package.module:function` (did you mean `pkg.train:train`?)",
         '"my_package.train:train"',
     ),
     Case(
-        lambda _: tasks._check_text("image", "a b"),
+        lambda _: check.text("image", "a b"),
         2,
         "`image` is 'a b', not a name",
         'image="my-project/my_package:0.1.0"',
     ),
     Case(
-        lambda _: tasks._check_names("secrets", "keys"),
+        lambda _: check.names("secrets", "keys"),
         2,
         "`secrets` is 'keys', not a list of names",
         'secrets=["my-secret"]',
     ),
     Case(
-        lambda _: tasks._check_variables({"A B": 1}),
+        lambda _: check.variables({"A B": 1}),
         2,
         "env_vars has the name 'A B', which no environment takes",
         "letters, digits and _",
     ),
-    Case(lambda _: tasks._check_variables({"A": [1]}), 2, "env_vars['A'] is a list, not text", '{"A": "text"}'),
+    Case(lambda _: check.variables({"A": [1]}), 2, "env_vars['A'] is a list, not text", '{"A": "text"}'),
     Case(
-        lambda _: tasks._check_map({}, None),
+        lambda _: check.mapped({}, None),
         2,
         "map_over has 0 keys, not 1 to 4",
         'map_over={"tile": [1, 2, 3]}',
     ),
     Case(
-        lambda _: tasks._check_map({"tile": [1]}, {"tile": 2}),
+        lambda _: check.mapped({"tile": [1]}, {"tile": 2}),
         2,
         "`tile` stands in func_kwargs and in map_over",
         "leave it out of func_kwargs",
     ),
     Case(
-        lambda _: tasks._check_map({"tile": FromTask("tiles", key="all")}, None),
+        lambda _: check.mapped({"tile": FromTask("tiles", key="all")}, None),
         2,
         "map_over['tile'] picks `all`: Airflow maps over a whole result",
         "return the list itself from `tiles` and use FromTask('tiles')",
     ),
     Case(
-        lambda _: tasks._check_map({"tile": 3}, None),
+        lambda _: check.mapped({"tile": 3}, None),
         2,
         "map_over['tile'] is a int, not a list",
         "a list, or FromTask of one",

@@ -41,7 +41,7 @@ CASES = [
         "inv dev.start --mlflow-port 21591",
     ),
     Case(
-        lambda _: ports._next_free(65536, [], 0),
+        lambda _: ports._next_free(65536, [], 0, ports.is_free),
         1,
         "no free port above 65536",
         "free some, or give a lower one",

@@ -60,13 +60,13 @@ def answered(status: int, detail: str, sent: bool = True) -> GaiaflowError:
 
 CASES = [
     Case(
-        lambda p: Embedded(began(p, "embedded"))._ports(moved(), {"mlflow"}),
+        lambda p: Embedded(began(p, "embedded"))._ports(moved(), {"mlflow"}, ports.Claims()),
         2,
         "`mlflow` runs already, on port 5000",
         "inv dev.stop --service mlflow",
     ),
     Case(
-        lambda p: Compose(began(p, "docker"))._ports(moved()),
+        lambda p: Compose(began(p, "docker"))._ports(moved(), ports.Claims()),
         2,
         "`mlflow` runs already, on port 5000",
         "inv dev.stop --service mlflow",

@@ -10,7 +10,6 @@ import pytest
 from gaiaflow.endpoints import PORTS
 from gaiaflow.infra import (
     backends,
-    belongings,
     handover,
     health,
     image,
@@ -63,9 +62,9 @@ CASES = [
         "",
     ),
     Case(
-        lambda p: belongings._remove_folder(p, Path("/etc")),
+        lambda p: Compose(p).remove([Holding("folder", "/etc", None)]),
         1,
-        "`/etc` is not this project's home: not removed",
+        "`/etc` is not in `{root}/.gaiaflow`: not removed",
         "",
     ),
     Case(

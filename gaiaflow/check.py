@@ -1,0 +1,117 @@
+"""What a DAG author gave to create_task: refused with the name of the argument and what to write instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gaiaflow.errors import UsageError, near_miss
+from gaiaflow.fromtask import FromTask
+
+if TYPE_CHECKING:
+    from gaiaflow.tasks import TaskSpec
+
+_FUNC_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MOST_AXES = 4
+
+
+def func_path(func_path: str) -> str:
+    if not isinstance(func_path, str) or not _FUNC_PATH.fullmatch(func_path):
+        near = ""
+        if isinstance(func_path, str) and ":" not in func_path and "." in func_path:
+            near = f" (did you mean `{':'.join(func_path.rsplit('.', 1))}`?)"
+        raise UsageError(
+            f"func_path `{func_path}` is not `package.module:function`{near}", '"my_package.train:train"'
+        )
+    return func_path
+
+
+def arguments(name: str, value: Any, dag: Any) -> Any:
+    from gaiaflow.operators.call import Arguments
+
+    arguments = Arguments(value, dag)
+    if problem := arguments.problem(name):
+        raise UsageError(
+            f"{problem}: it cannot be passed on",
+            "pass str, int, finite float, bool, None, lists and dicts of them",
+        )
+    return arguments
+
+
+def text(name: str, value: str | None) -> str | None:
+    if value is not None and (
+        not isinstance(value, str) or not value.strip() or any(c.isspace() for c in value)
+    ):
+        raise UsageError(f"`{name}` is {value!r}, not a name", f'{name}="my-project/my_package:0.1.0"')
+    return value
+
+
+def names(name: str, value: Sequence[str] | None) -> list[str]:
+    if isinstance(value, str) or not all(isinstance(item, str) and item for item in value or ()):
+        raise UsageError(f"`{name}` is {value!r}, not a list of names", f'{name}=["my-secret"]')
+    return list(value or ())
+
+
+def variables(value: Mapping[str, Any] | None) -> dict[str, str]:
+    for key, item in (value or {}).items():
+        if not isinstance(key, str) or not _VARIABLE.fullmatch(key):
+            raise UsageError(
+                f"env_vars has the name {key!r}, which no environment takes", "letters, digits and _"
+            )
+        if isinstance(item, bool) or not isinstance(item, (str, int, float)):
+            raise UsageError(f"env_vars[{key!r}] is a {type(item).__name__}, not text", f'{{"{key}": "text"}}')
+    return {key: str(item) for key, item in (value or {}).items()}
+
+
+def mapped(map_over: Mapping[str, Any] | None, func_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
+    if map_over is None:
+        return {}
+    if not map_over or len(map_over) > MOST_AXES:
+        raise UsageError(
+            f"map_over has {len(map_over)} keys, not 1 to {MOST_AXES}", 'map_over={"tile": [1, 2, 3]}'
+        )
+    for key, values in map_over.items():
+        if key in (func_kwargs or {}):
+            raise UsageError(f"`{key}` stands in func_kwargs and in map_over", "leave it out of func_kwargs")
+        _axis(key, values)
+    return dict(map_over)
+
+
+def _axis(key: str, values: Any) -> None:
+    if isinstance(values, FromTask) and values.key:
+        raise UsageError(
+            f"map_over[{key!r}] picks `{values.key}`: Airflow maps over a whole result",
+            f"return the list itself from `{values.task}` and use FromTask({values.task!r})",
+        )
+    if not isinstance(values, (list, tuple)) and not hasattr(values, "resolve"):
+        raise UsageError(
+            f"map_over[{key!r}] is a {type(values).__name__}, not a list", "a list, or FromTask of one"
+        )
+    arguments(f"map_over[{key!r}]", values, None)
+
+
+def keys(spec: TaskSpec) -> None:
+    """Refuse a key that the upstream function's annotation rules out."""
+    for reference in (*spec.func_args.references, *spec.func_kwargs.references):
+        if isinstance(reference, FromTask) and reference.key and spec.dag and spec.dag.has_task(reference.task):
+            upstream = spec.dag.get_task(reference.task)
+            if func_path := getattr(upstream, "func_path", None):
+                _key(reference, func_path)
+
+
+def _key(reference: FromTask, func_path: str) -> None:
+    from gaiaflow.returns import returned_keys
+
+    keys = returned_keys(func_path)
+    if keys is None or reference.key in keys:
+        return
+    if not keys:
+        raise UsageError(
+            f"{reference} picks a key, but `{func_path}` is annotated to return no dict", "leave `key` out"
+        )
+    raise UsageError(
+        f"{reference}: `{func_path}` returns no `{reference.key}`{near_miss(str(reference.key), sorted(keys))}",
+        f"its annotation has {', '.join(sorted(keys))}",
+    )

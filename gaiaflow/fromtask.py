@@ -1,0 +1,59 @@
+"""The value of another task as an argument. Stdlib only at import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gaiaflow.errors import GaiaflowError, UsageError, near_miss
+
+
+@dataclass(frozen=True)
+class FromTask:
+    """The value that another task returned, as an argument: anywhere in func_args and func_kwargs, nested too.
+
+    Args:
+        task: the id of the task; in a TaskGroup ``group.task``.
+        key: picks from the dict that the task returned; without it the whole value comes.
+            Of a mapped task it picks from each of its results.
+
+    The task that uses it runs after the task that it names; no ``>>`` is needed.
+    """
+
+    task: str
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "task", getattr(self.task, "task_id", self.task))
+        if not (self.task and isinstance(self.task, str)):
+            raise UsageError(f"FromTask needs the id of a task, not {self.task!r}", 'FromTask("preprocess")')
+
+    def __str__(self) -> str:
+        return f"FromTask({self.task}, {self.key})" if self.key else f"FromTask({self.task})"
+
+    def resolve(self, context: Mapping[str, Any]) -> Any:
+        """The value at run time; Airflow calls this.
+
+        Raises:
+            GaiaflowError: the task did not return a dict, or one without the key.
+        """
+        from gaiaflow.operators.pull import pull
+
+        value, mapped = pull(context, self.task)
+        if self.key is None:
+            return value
+        return [self._pick(item) for item in value] if mapped else self._pick(value)
+
+    def _pick(self, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise GaiaflowError(
+                f"{self} wants a key, but task `{self.task}` returned a {type(value).__name__}",
+                "return a dict there, or leave `key` out",
+            )
+        if self.key not in value:
+            raise GaiaflowError(
+                f"{self}: task `{self.task}` returned no `{self.key}`{near_miss(str(self.key), list(value))}",
+                f"it returned {', '.join(map(str, value)) or 'an empty dict'}",
+            )
+        return value[self.key]
