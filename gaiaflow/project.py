@@ -15,11 +15,6 @@ from gaiaflow.errors import MissingError, UsageError
 if TYPE_CHECKING:
     from gaiaflow.settings import Settings
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 HOME = ".gaiaflow"
 _NOT_PACKAGES = {"dags", "tests", "test", "docs", "notebooks", "data", "build", "dist", "bench", "src"}
 
@@ -157,6 +152,10 @@ def _folder(root: Path, name: str) -> Path | None:
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from gaiaflow.endpoints import Endpoints, Vantage
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.infra import privatefile, state
-from gaiaflow.infra.image import image_name
 from gaiaflow.infra.manifests import ACCOUNT
 from gaiaflow.infra.target import FOLDER, WORKER, Target, namespace_of
 from gaiaflow.infra.taskenv import text_of
@@ -66,7 +63,9 @@ def write_template(target: Target, image: str, endpoints: Endpoints) -> Path:
         image: with Airflow, the project and the DAG files, on the cluster's nodes.
         endpoints: with the gateway's name as pods call it.
     """
-    text = yaml.safe_dump(_pod(target, image, endpoints), sort_keys=False)
+    from yaml import safe_dump  # late: `inv --list` has no need of it
+
+    text = safe_dump(_pod(target, image, endpoints), sort_keys=False)
     return privatefile.write(target.worker_template, text)
 
 
@@ -114,6 +113,8 @@ def _pod(target: Target, image: str, endpoints: Endpoints) -> dict[str, object]:
 
 def _environment(target: Target, endpoints: Endpoints) -> dict[str, str]:
     """Airflow's settings and the operators' variables inside a worker pod; no key among them."""
+    from gaiaflow.infra.image import image_name
+
     project = target.project
     bundle = (
         '[{"name": "dags", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", '

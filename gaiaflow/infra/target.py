@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gaiaflow.errors import MissingError, UsageError
-from gaiaflow.infra import kubeconfig, privatefile
-from gaiaflow.infra.cluster import Cluster
-from gaiaflow.infra.minikube import Minikube
+from gaiaflow.infra import privatefile
 from gaiaflow.project import Project, slug
+
+if TYPE_CHECKING:
+    from gaiaflow.infra.cluster import Cluster
+    from gaiaflow.infra.minikube import Minikube
 
 # What Airflow reads, also in containers, and what only gaiaflow does: the admin's access among it.
 FOLDER, _OWN_FOLDER = "prodlocal", "cluster"
@@ -66,6 +69,8 @@ class Target:
             kept = privatefile.read_json(project.home / _OWN_FOLDER / _STATE)
             profile, context = str(kept.get("profile", "")), str(kept.get("context", ""))
         if context:
+            from gaiaflow.infra import kubeconfig
+
             server = kubeconfig.user_context(context)
             kubeconfig.refuse_production(context, server, project.settings.allowed_contexts)
             return cls(project, "", context, namespace)
@@ -113,6 +118,8 @@ class Target:
         Raises:
             UsageError: a context is used, there is no profile.
         """
+        from gaiaflow.infra.minikube import Minikube
+
         if not self.profile:
             raise UsageError(
                 f"the cluster is the kube context `{self.context}`, which is not gaiaflow's to start or stop",
@@ -138,6 +145,8 @@ class Target:
         Raises:
             MissingError: it does not run.
         """
+        from gaiaflow.infra.cluster import Cluster
+
         if self.context:
             return Cluster.connect(None, self.context)
         minikube = self.minikube

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gaiaflow.infra import environment, privatefile
+from gaiaflow.infra import privatefile
 from gaiaflow.infra.backend import StartOptions
 from gaiaflow.project import Project
 
@@ -71,6 +71,7 @@ def is_cold(project: Project, backend: str, options: StartOptions) -> bool:
 
         made = (project.home / "compose" / dependency.RECORD).exists()
         return options.docker_build or not made or bool(stackimage.missing(project, options.services))
+    from gaiaflow.infra import environment
     from gaiaflow.infra.embedded import environments_of
 
     return bool({*environments_of(options.services)} & {*environment.missing(project)})

@@ -11,7 +11,6 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra.environment import ensure_environment, missing
 from gaiaflow.lifecycle.terminal import Phases, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
@@ -48,6 +47,7 @@ def test(c: Context, name: str, mode: str = "", conf: str = "", retries: int = 0
 def prepare(project: Project) -> Path:
     """Airflow's interpreter; environments that are missing or out of date are made."""
     from gaiaflow.infra import dagtest
+    from gaiaflow.infra.environment import ensure_environment, missing
 
     needed = dagtest.environments(project)
     absent = [name for name in missing(project) if name in needed]

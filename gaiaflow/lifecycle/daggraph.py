@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from gaiaflow.errors import MissingError, UsageError
-from gaiaflow.graph.model import Graph, graph_of
 from gaiaflow.lifecycle.terminal import emit_json, lifecycle_task, say
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
+
+if TYPE_CHECKING:
+    from gaiaflow.graph.model import Graph
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -36,6 +38,7 @@ WIDEST_MODE = len("dev_docker")
 )
 def graph(_c: Context, name: str, output: str = "", run: str = "", mode: str = "", json: bool = False) -> None:
     """Draw a DAG: tasks with their modes and last states, groups, edges."""
+    from gaiaflow.graph.model import graph_of
     from gaiaflow.infra import dagid
     from gaiaflow.lifecycle.inspector import inspector
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from gaiaflow.infra import backends, environment
-from gaiaflow.infra.compose import Compose
+from gaiaflow.infra import backends
 from gaiaflow.infra.docker import engine_answers
-from gaiaflow.infra.requirement import requirement_source
 from gaiaflow.lifecycle.terminal import Phases, lifecycle_task, say
 from gaiaflow.project import Project
 
@@ -15,6 +13,8 @@ from gaiaflow.project import Project
 @lifecycle_task(name="update-deps")
 def update_deps(c: Context) -> None:
     """Install what the project's dependencies ask for now, and remove what they no longer do."""
+    from gaiaflow.infra.requirement import requirement_source
+
     project = Project.find()
     backend = backends.current(project) or backends.choose(project, backends.AUTO, engine_answers)[0]
     source = requirement_source(project)
@@ -27,6 +27,9 @@ def update_deps(c: Context) -> None:
 
 
 def _update(project: Project, backend: object) -> bool:
+    from gaiaflow.infra import environment
+    from gaiaflow.infra.compose import Compose
+
     if isinstance(backend, Compose):
         return backend.update_dependencies()
     changed = "project" in environment.missing(project)

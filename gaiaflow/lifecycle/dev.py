@@ -6,7 +6,7 @@ from invoke.context import Context
 
 from gaiaflow.endpoints import MODEL, PORTS, service_names, with_needs
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import backends, model, stackmode, timings
+from gaiaflow.infra import backends, stackmode
 from gaiaflow.infra.backend import Backend, Credential, Holding, StartOptions
 from gaiaflow.infra.docker import engine_answers
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
@@ -66,6 +66,8 @@ def start(
     extras = tuple(with_ or ())
     names = with_needs(service_names(service))
     if MODEL.name in names:
+        from gaiaflow.infra import model
+
         given[MODEL.name] = model.port(Project.find())
     options = StartOptions(names, given, auto_ports, wait, extras, docker_build, cache, force_new, mode)
     chosen, why = backends.choose(Project.find(), backend, engine_answers)
@@ -206,6 +208,8 @@ def _current() -> Backend | None:
 
 
 def _start(c: Context, backend: Backend, options: StartOptions, verb: str) -> None:
+    from gaiaflow.infra import model, timings
+
     if c.config.run.dry:
         say(f"would start {', '.join(options.services)} on the backend {backend.name}")
         return

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from gaiaflow.infra.doctor import bundle as zipped
-from gaiaflow.infra.doctor.check import State
-from gaiaflow.infra.doctor.examine import Report, examine
-from gaiaflow.infra.doctor.place import Place
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say, say_always
 from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
 
+if TYPE_CHECKING:
+    from gaiaflow.infra.doctor.examine import Report
+
 BUNDLE = "gaiaflow-doctor.zip"
-_ORDER = [State.FAILED.value, State.UNKNOWN.value, State.WARNING.value]
 
 
 @lifecycle_task(
@@ -44,6 +43,10 @@ def doctor(
     A mode is ready when a task can run there now; what a start makes by itself keeps none from it. Services are
     asked from this machine, from a container of the stack and from a pod; both are removed again.
     """
+    from gaiaflow.infra.doctor import bundle as zipped
+    from gaiaflow.infra.doctor.examine import examine
+    from gaiaflow.infra.doctor.place import Place
+
     chosen = resolve_mode(mode) if mode else None
     place = Place(Project.find())
     file = _file(bundle)
@@ -81,6 +84,9 @@ def _would(fix: bool, file: Path | None, json: bool) -> None:
 
 def _mend(project: Project, yes: bool) -> None:
     """Offer each repair; to find them nothing is started."""
+    from gaiaflow.infra.doctor.examine import examine
+    from gaiaflow.infra.doctor.place import Place
+
     with Phases(1).phase("look for repairs"):
         offered = examine(Place(project, starts=False)).fixes
     if not offered:
@@ -92,14 +98,17 @@ def _mend(project: Project, yes: bool) -> None:
 
 
 def _show(report: Report, json: bool) -> None:
+    from gaiaflow.infra.doctor.check import State
+
     if json:
         emit_json(report.as_dict())
         return
+    order = [State.FAILED.value, State.UNKNOWN.value, State.WARNING.value]
     rows = [[check.state.value, check.name, check.said, check.hint] for check in report.checks
             if check.state is not State.OK]  # fmt: skip
     if rows:
         emit_table(
-            ["state", "what", "found", "mend it with"], sorted(rows, key=lambda row: _ORDER.index(row[0]))
+            ["state", "what", "found", "mend it with"], sorted(rows, key=lambda row: order.index(row[0]))
         )
     say(f"{len(report.checks) - len(rows)} of {len(report.checks)} checks are ok")
     emit_table(["mode", "ready", "what stands in the way"], [_verdict(report, mode) for mode in report.modes])

@@ -10,8 +10,6 @@ from invoke.context import Context
 
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.infra import backends, privatefile
-from gaiaflow.infra.compose import Compose
-from gaiaflow.infra.shellenv import shell_environment
 from gaiaflow.lifecycle.terminal import emit_json, lifecycle_task, say
 from gaiaflow.project import Project
 
@@ -38,8 +36,12 @@ def export(c: Context, format: str = "env", output: str = "", json: bool = False
         return
     project = Project.find()
     if format == "compose":
+        from gaiaflow.infra.compose import Compose
+
         text = Compose(project).resolved()
     else:
+        from gaiaflow.infra.shellenv import shell_environment
+
         values = shell_environment(project, backends.current(project))
         if json:
             emit_json({"environment": values})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from invoke.context import Context
 
-from gaiaflow.infra import image as images
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.lifecycle.timing import timed
 from gaiaflow.project import Project
+
+if TYPE_CHECKING:
+    from gaiaflow.infra.image import Image
 
 
 @lifecycle_task(
@@ -22,6 +26,8 @@ def dockerize(
     c: Context, image: str = "", dockerfile: str = "", no_cache: bool = False, json: bool = False
 ) -> None:
     """Build the project's image: dependencies, package and runner."""
+    from gaiaflow.infra import image as images
+
     project = Project.find()
     name = image or images.image_name(project)
     if c.config.run.dry:
@@ -39,6 +45,8 @@ def dockerize(
 @lifecycle_task(name="images", reads=True, help={"json": "print them as JSON"})
 def list_images(_c: Context, json: bool = False) -> None:
     """The images that were built of this project."""
+    from gaiaflow.infra import image as images
+
     found = images.images(Project.find())
     if json:
         emit_json({"images": [image.as_dict() for image in found]})
@@ -49,6 +57,8 @@ def list_images(_c: Context, json: bool = False) -> None:
 @lifecycle_task(name="remove-image", help={"image": "which, as dev.images names it", "yes": "do not ask"})
 def remove_image(c: Context, image: str = "", yes: bool = False) -> None:
     """Remove an image of this project; by default the one that dev.dockerize makes."""
+    from gaiaflow.infra import image as images
+
     project = Project.find()
     name = image or images.image_name(project)
     if c.config.run.dry:
@@ -58,5 +68,5 @@ def remove_image(c: Context, image: str = "", yes: bool = False) -> None:
             say(f"removed {tag}")
 
 
-def _row(image: images.Image) -> list[str]:
+def _row(image: Image) -> list[str]:
     return [image.name, image.content.rpartition(":")[2], f"{image.size / 1e6:.0f} MB"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from invoke.context import Context
 
 from gaiaflow.endpoints import MODEL
 from gaiaflow.errors import MissingError
-from gaiaflow.infra import backends, modelregistry
-from gaiaflow.infra import model as serving
+from gaiaflow.infra import backends
 from gaiaflow.infra.backend import Backend, StartOptions
-from gaiaflow.infra.modelregistry import Version
 from gaiaflow.lifecycle.terminal import Phases, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
+
+if TYPE_CHECKING:
+    from gaiaflow.infra.modelregistry import Version
 
 WHICH = "MODEL, MODEL@ALIAS or MODEL/VERSION, as model.list shows them; by default the newest version"
 INVOKE = "curl -H 'Content-Type: application/json' -d @{example} {url}/invocations"
@@ -20,6 +23,9 @@ INVOKE = "curl -H 'Content-Type: application/json' -d @{example} {url}/invocatio
 @lifecycle_task(name="list", reads=True, help={"json": "print JSON"})
 def list_models(_c: Context, json: bool = False) -> None:
     """Show the models of the registry with their newest versions and aliases."""
+    from gaiaflow.infra import model as serving
+    from gaiaflow.infra import modelregistry
+
     project = Project.find()
     found = modelregistry.connect(project).models()
     served = serving.chosen(project)
@@ -48,6 +54,9 @@ def serve(
     c: Context, model: str, port: int = 0, auto_ports: bool = False, wait: int = 180, json: bool = False
 ) -> None:
     """Serve a registered model on 127.0.0.1 with MLflow's scoring server, in the project's environment."""
+    from gaiaflow.infra import model as serving
+    from gaiaflow.infra import modelregistry
+
     project = Project.find()
     modelregistry.split(model)
     if c.config.run.dry:
@@ -66,6 +75,8 @@ def serve(
 @lifecycle_task(help={})
 def stop(c: Context) -> None:
     """Stop the served model, and forget which one it was."""
+    from gaiaflow.infra import model as serving
+
     project = Project.find()
     if c.config.run.dry:
         say("would stop the model")
@@ -78,6 +89,8 @@ def stop(c: Context) -> None:
 
 def _stopped(project: Project, version: Version) -> Backend:
     """The stack's backend, with the model that it serves stopped when that is another one."""
+    from gaiaflow.infra import model as serving
+
     backend = backends.current(project)
     if backend is None:
         raise MissingError("the stack was never started", "inv dev.start")
@@ -88,6 +101,8 @@ def _stopped(project: Project, version: Version) -> Backend:
 
 
 def _show(project: Project, version: Version, url: str, json: bool) -> None:
+    from gaiaflow.infra import model as serving
+
     if json:
         emit_json({"model": version.name, "version": version.number, "run_id": version.run_id, "url": url})
         return

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import deployment, modelimage, modelregistry, modelurl, nodeimage
-from gaiaflow.infra.backend import Tell
-from gaiaflow.infra.deployment import Deployed
-from gaiaflow.infra.modelregistry import ModelRegistry, Version
 from gaiaflow.infra.target import Target
 from gaiaflow.lifecycle.model import INVOKE, WHICH
 from gaiaflow.lifecycle.prodlocal import WHICH as WHERE
 from gaiaflow.lifecycle.terminal import Phases, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
+
+if TYPE_CHECKING:
+    from gaiaflow.infra.backend import Tell
+    from gaiaflow.infra.deployment import Deployed
+    from gaiaflow.infra.modelregistry import ModelRegistry, Version
 
 _DOCKERFILE = "a Dockerfile of your own for the project's image, which the model's is built on"
 _NAME = "the model's name, without version or alias"
@@ -33,6 +36,8 @@ def dockerize(
     c: Context, model: str, image: str = "", dockerfile: str = "", no_cache: bool = False, json: bool = False
 ) -> None:
     """Build an image that serves a registered model: the project's image with the model in it."""
+    from gaiaflow.infra import modelimage, modelregistry
+
     project = Project.find()
     modelregistry.split(model)
     if c.config.run.dry:
@@ -72,6 +77,8 @@ def deploy(
     json: bool = False,
 ) -> None:
     """Serve a registered model in the local cluster: image, Deployment, Service; waits until it is ready."""
+    from gaiaflow.infra import deployment, modelregistry
+
     modelregistry.split(model)
     if not 1 <= replicas <= 50:
         raise UsageError(f"`--replicas {replicas}` is not between 1 and 50", "inv model.undeploy MODEL")
@@ -85,7 +92,7 @@ def deploy(
     version, phases = registry.find(model), Phases(2)
     with phases.phase(f"image of {version.spec} in {target.name}") as tell:
         image = _bring(target, registry, version, dockerfile, tell)
-    wanted = Deployed(version.name, version.number, version.run_id, image, replicas)
+    wanted = deployment.Deployed(version.name, version.number, version.run_id, image, replicas)
     with phases.phase(f"{version.spec} is ready") as tell:
         deployment.apply(cluster, wanted, target.project.name, target.namespace)
         deployment.wait(cluster, wanted, target.namespace, wait, tell)
@@ -105,6 +112,8 @@ def url(
     c: Context, model: str, port: int = 0, profile: str = "", context: str = "", json: bool = False
 ) -> None:
     """Give a model of the cluster an address on 127.0.0.1, until model.undeploy or prodlocal.stop."""
+    from gaiaflow.infra import deployment, modelurl
+
     target = Target.choose(Project.find(), profile, context)
     if c.config.run.dry:
         say(f"would forward a port of 127.0.0.1 to the model `{model}` in `{target.name}`")
@@ -121,6 +130,8 @@ def url(
 @lifecycle_task(positional=["model"], help={**WHERE, "model": _NAME})
 def undeploy(c: Context, model: str, profile: str = "", context: str = "") -> None:
     """Remove a model from the cluster; its image stays there."""
+    from gaiaflow.infra import deployment, modelurl
+
     target = Target.choose(Project.find(), profile, context)
     if c.config.run.dry:
         say(f"would remove the model `{model}` from `{target.name}`, namespace `{target.namespace}`")
@@ -132,6 +143,8 @@ def undeploy(c: Context, model: str, profile: str = "", context: str = "") -> No
 
 def _bring(target: Target, registry: ModelRegistry, version: Version, dockerfile: str, tell: Tell) -> str:
     """The image's content tag, once the cluster has it: built in the node where that has an engine."""
+    from gaiaflow.infra import modelimage, nodeimage
+
     with nodeimage.node_engine(target) as in_node:
         built = modelimage.build(target.project, registry, version, dockerfile=dockerfile, tell=tell)
     there = nodeimage.arrived(target, built.content) if in_node else nodeimage.load(target, built.content)[0]
@@ -139,6 +152,8 @@ def _bring(target: Target, registry: ModelRegistry, version: Version, dockerfile
 
 
 def _show(target: Target, wanted: Deployed, json: bool) -> None:
+    from gaiaflow.infra import deployment
+
     address = deployment.address(wanted.model, target.namespace)
     facts = {
         "model": wanted.model,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import backends, executor, nodeimage, worker
-from gaiaflow.infra import image as build
-from gaiaflow.infra.backend import Tell
+from gaiaflow.infra import backends, executor
 from gaiaflow.infra.target import Target
 from gaiaflow.lifecycle.prodlocal import WHICH
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.lifecycle.timing import timed
 from gaiaflow.project import Project
+
+if TYPE_CHECKING:
+    from gaiaflow.infra.backend import Tell
+    from gaiaflow.infra.nodeimage import NodeImage
 
 
 @lifecycle_task(
@@ -36,6 +40,9 @@ def dockerize(
     json: bool = False,
 ) -> None:
     """Build the project's image and bring it into the cluster."""
+    from gaiaflow.infra import image as build
+    from gaiaflow.infra import nodeimage, worker
+
     target = Target.choose(Project.find(), profile, context)
     name = image or build.image_name(target.project)
     if existing and (dockerfile or no_cache):
@@ -67,6 +74,8 @@ def dockerize(
 @lifecycle_task(name="images", reads=True, help={**WHICH, "json": "print JSON"})
 def list_images(_c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
     """The images that the cluster has."""
+    from gaiaflow.infra import nodeimage
+
     target = Target.choose(Project.find(), profile, context)
     target.connect()
     found = nodeimage.images(target)
@@ -81,6 +90,9 @@ def list_images(_c: Context, profile: str = "", context: str = "", json: bool = 
 )
 def remove_image(c: Context, image: str = "", profile: str = "", context: str = "", yes: bool = False) -> None:
     """Remove an image from the cluster; by default the one that prodlocal.dockerize makes."""
+    from gaiaflow.infra import image as build
+    from gaiaflow.infra import nodeimage
+
     target = Target.choose(Project.find(), profile, context)
     name = image or build.image_name(target.project)
     if c.config.run.dry:
@@ -91,10 +103,11 @@ def remove_image(c: Context, image: str = "", profile: str = "", context: str = 
         say(f"removed {name}")
 
 
-def _build(
-    target: Target, name: str, dockerfile: str, no_cache: bool, tell: Tell
-) -> tuple[nodeimage.NodeImage, str]:
+def _build(target: Target, name: str, dockerfile: str, no_cache: bool, tell: Tell) -> tuple[NodeImage, str]:
     """In the node's own engine where it has one: no copy of what it has already."""
+    from gaiaflow.infra import image as build
+    from gaiaflow.infra import nodeimage
+
     with nodeimage.node_engine(target) as in_node:
         build.build(target.project, name, dockerfile or None, no_cache, tell=tell)
     if in_node:

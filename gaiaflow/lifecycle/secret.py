@@ -6,16 +6,18 @@ import sys
 from collections.abc import Mapping
 from getpass import getpass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import secretstore
-from gaiaflow.infra.secretstore import ClusterStore, FileStore, Store
 from gaiaflow.infra.target import Target
 from gaiaflow.lifecycle.terminal import confirm, emit_json, emit_table, lifecycle_task, say, stderr
 from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
+
+if TYPE_CHECKING:
+    from gaiaflow.infra.secretstore import Store
 
 _HELP = {
     "mode": "prod_local: in the local cluster; dev: in a file of the project, for dev and dev_docker",
@@ -27,6 +29,8 @@ _LOCAL = Mode.PROD_LOCAL.value
 
 def create_secrets(secret_name: str, secret_data: Mapping[str, object], mode: str = _LOCAL) -> None:
     """Keep a secret from Python: the pods of this project find its keys in their environment."""
+    from gaiaflow.infra import secretstore
+
     values = {key: str(value) for key, value in secret_data.items()}
     secretstore.check(secret_name, values)
     _store(mode).create(secret_name, values)
@@ -51,6 +55,8 @@ def create(
     json: bool = False,
 ) -> None:
     """Keep a secret; one of the same name gets the new values."""
+    from gaiaflow.infra import secretstore
+
     if c.config.run.dry:
         say(f"would keep the secret `{name}` for {mode}")
         return
@@ -99,6 +105,8 @@ def delete(
 
 
 def _store(mode: str, profile: str = "", context: str = "") -> Store:
+    from gaiaflow.infra.secretstore import ClusterStore, FileStore
+
     wanted = resolve_mode(mode)
     project = Project.find()
     if wanted in {Mode.DEV, Mode.DEV_DOCKER}:
@@ -110,6 +118,8 @@ def _store(mode: str, profile: str = "", context: str = "") -> Store:
 
 
 def _values(name: str, file: str) -> dict[str, str]:
+    from gaiaflow.infra import secretstore
+
     if file:
         return secretstore.read_file(Path(file).expanduser())
     if not sys.stdin.isatty():

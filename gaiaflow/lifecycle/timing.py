@@ -7,15 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import timings
-from gaiaflow.infra.timings import COLD, WARM, Timing
 from gaiaflow.lifecycle.phases import Phases
 from gaiaflow.lifecycle.terminal import emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
+
+if TYPE_CHECKING:
+    from gaiaflow.infra.timings import Timing
 
 LAST = 5
 
@@ -27,6 +29,8 @@ def timed(project: Project, verb: str, backend: str, cold: bool, shown: list[Pha
     Args:
         shown: whose phases it has, in order; more may join while it runs.
     """
+    from gaiaflow.infra import timings
+
     at, begun, ok = datetime.now(timezone.utc), time.monotonic(), False
     try:
         yield
@@ -36,8 +40,8 @@ def timed(project: Project, verb: str, backend: str, cold: bool, shown: list[Pha
             {"name": phase.name, "seconds": round(phase.seconds, 2)} for one in shown for phase in one.seen
         ]
         seconds = round(time.monotonic() - begun, 2)
-        start = COLD if cold else WARM
-        timing = Timing(verb, backend, start, at.isoformat(timespec="seconds"), seconds, ok, phases)
+        start = timings.COLD if cold else timings.WARM
+        timing = timings.Timing(verb, backend, start, at.isoformat(timespec="seconds"), seconds, ok, phases)
         with contextlib.suppress(OSError):  # a full disk has better places to be told of
             timings.add(project, timing)
 
@@ -47,6 +51,8 @@ def timed(project: Project, verb: str, backend: str, cold: bool, shown: list[Pha
 )
 def show_timings(_c: Context, last: int = LAST, json: bool = False) -> None:
     """Show how long the last starts and builds took, phase by phase."""
+    from gaiaflow.infra import timings
+
     if last < 1:
         raise UsageError(f"`--last` is {last}: one or more", f"inv dev.timings --last {LAST}")
     found = timings.read(Project.find())[-last:]

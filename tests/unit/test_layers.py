@@ -90,6 +90,13 @@ def test_listing_the_verbs_loads_nothing_heavy() -> None:
     assert not (HEAVY | {"pydantic", "rich", "supervisor"}) & set(done.stdout.split())
 
 
+def test_listing_the_verbs_loads_no_backend_and_no_check_of_the_doctor() -> None:
+    code = "import sys, tasks; print(*(m for m in sys.modules if m.startswith('gaiaflow.infra.')))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    unwanted = {"compose", "embedded", "doctor", "image", "modelregistry", "secretstore", "worker"}
+    assert not unwanted & {name.split(".")[2] for name in done.stdout.split()}
+
+
 def test_no_process_is_started_by_a_shell_string() -> None:
     found = [
         f"{file.relative_to(ROOT)}:{node.lineno}"
