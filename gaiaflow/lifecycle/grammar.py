@@ -1,23 +1,25 @@
 """The words that `inv` does not understand: refused as our own errors are, with the near one.
 
-Invoke has no hook for what its parser says, so its machine is replaced by a child of it. Without it
-`inv dag.run --help` would run a DAG called `--help`, `--airflow-port x` would end in a traceback, and a
-mistyped verb would be "No idea what 'dev.strat' is!".
+Invoke has no hook for what its parser says, so its machine is replaced by a child of it, and what it does
+behind the parser gets a look before it. Without them `inv dag.run --help` would run a DAG called `--help`,
+`--airflow-port x` would end in a traceback, and a mistyped verb would be "No idea what 'dev.strat' is!".
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from invoke.exceptions import Exit, ParseError
 from invoke.parser import parser
+from invoke.program import Program
 
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.lifecycle.verb import failed, render_error
 
 _HELP = ("-h", "--help")
+_parse_cleanup = Program.parse_cleanup
 
 
 class RefusedError(ParseError, Exit):
@@ -95,6 +97,28 @@ Machine._class_states = parser.ParseMachine._class_states  # noqa: SLF001
 Machine._class_transitions = parser.ParseMachine._class_transitions  # noqa: SLF001
 
 
+def look_up(program: Program) -> None:
+    """Refuse a verb of ``--help VERB`` and a group of ``--list GROUP`` that are not there.
+
+    Raises:
+        RefusedError: with the near one.
+    """
+    verb, group = program.args.help.value, program.args.list.value
+    groups = sorted(program.collection.collections) if program.collection else []
+    if isinstance(verb, str) and verb not in program.parser.contexts:
+        _refuse("verb", verb, sorted(map(str, program.parser.contexts)))
+    if isinstance(group, str) and group not in groups:
+        _refuse("group", group, groups)
+    _parse_cleanup(program)
+
+
+def _refuse(kind: str, word: str, known: list[str]) -> NoReturn:
+    raise RefusedError(
+        render_error(UsageError(f"unknown {kind} `{word}`{near_miss(word, known)}", "inv --list")), None
+    )
+
+
 def install() -> None:
     """Let Invoke parse by it."""
     parser.ParseMachine = Machine  # type: ignore[misc]
+    Program.parse_cleanup = look_up  # type: ignore[method-assign, assignment]

@@ -237,6 +237,8 @@ def test_a_verb_that_calls_a_verb_fails_once(capsys: pytest.CaptureFixture[str])
         (["make", "a", "--count", "x"], "`--count` wants a number, not `x`", "inv --help make"),
         (["make", "a", "--count"], "`--count` lacks its value", "inv --help make"),
         (["make", "a", "b"], "unknown verb `b`", "inv --help make"),
+        (["--help", "mkae"], "unknown verb `mkae` (did you mean `make`?)", "inv --list"),
+        (["--list", "mkae"], "unknown group `mkae`", "inv --list"),
     ],
 )  # fmt: skip
 def test_words_that_inv_does_not_know(
