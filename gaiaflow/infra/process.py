@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -168,11 +169,10 @@ def name_of(pid: int) -> str:
 
 
 def signal(pid: int, number: int) -> None:
-    """Send a signal; a process that is gone by now is fine."""
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
+    """Send a signal; a process that is gone by now is fine. Never to a group, which 0 and less would mean."""
+    if pid > 0:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def marked(variable: str, value: str) -> list[int]:

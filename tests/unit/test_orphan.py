@@ -64,3 +64,11 @@ def test_what_is_not_this_projects_is_left_alone(project: Project, value: str) -
         orphan.end(project.id)
         assert child.poll() is None
     assert process.marks(orphan.MARK).get(child.pid) is None
+
+
+def test_a_signal_goes_to_no_group() -> None:
+    code = "from gaiaflow.infra import process; process.signal(0, 9); process.signal(-1, 0); print('lives')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, start_new_session=True
+    )
+    assert (done.returncode, done.stdout) == (0, "lives\n")
