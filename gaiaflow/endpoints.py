@@ -64,6 +64,11 @@ _ADDRESSES: dict[str, Service] = {**PORTS, MODEL.name: MODEL}
 ALIASES = {"minio": "s3"}
 
 
+def service_of(port_name: str) -> str:
+    """The service that a port belongs to: ``s3`` for ``s3-console``."""
+    return port_name.partition("-")[0]
+
+
 def service_names(wanted: list[str] | tuple[str, ...], every: bool = False) -> list[str]:
     """The services meant by names, aliases or ``all``, in the table's order, without what they need.
 
@@ -117,7 +122,7 @@ class Endpoints:
         outer = self.ports[name] if name in PORTS else self.ports.get(name, entry.port)
         host, port = {
             Vantage.HOST: (LOOPBACK, outer),
-            Vantage.CONTAINER: (name.partition("-")[0], entry.inner_port),
+            Vantage.CONTAINER: (service_of(name), entry.inner_port),
             Vantage.POD: (self.gateway, outer),
         }[vantage]
         return f"http://{host}:{port}"

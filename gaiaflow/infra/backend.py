@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from gaiaflow.endpoints import Endpoints
+from gaiaflow.endpoints import Endpoints, service_of
+from gaiaflow.errors import UsageError
+from gaiaflow.infra import ports
 from gaiaflow.infra.ports import Claims, PortLostError
 from gaiaflow.project import Project
 
@@ -147,6 +149,36 @@ class Backend(Protocol):
 
     def remove(self, holdings: list[Holding]) -> None:
         """Remove what `volumes` or `holdings` named, after the stack has stopped."""
+
+
+def choose_ports(
+    project: Project,
+    options: StartOptions,
+    old: Mapping[str, int],
+    up: set[str],
+    take: Callable[[int], bool],
+    reach: Mapping[str, int] | None = None,
+) -> dict[str, int]:
+    """The port of every service: of one that runs its own, of the others what is wanted and to be had.
+
+    Args:
+        old: the ports of the last start.
+        up: the services that run.
+        take, reach: as ports.settle has them.
+
+    Raises:
+        UsageError: another port is asked for than that of a running service, or one is not to be had.
+    """
+    fixed = {name: port for name, port in old.items() if service_of(name) in up}
+    for name, port in fixed.items():
+        if options.ports.get(name, port) != port:
+            raise UsageError(
+                f"`{name}` runs already, on port {port}", f"inv dev.stop --service {service_of(name)}"
+            )
+    wanted = {**ports.wanted(project, {}), **(old if up else {}), **options.ports}
+    free = {name: port for name, port in wanted.items() if name not in fixed}
+    started = {name: port for name, port in free.items() if service_of(name) in options.services}
+    return {**free, **fixed, **ports.settle(started, options.auto_ports, reach, take)}
 
 
 def start_with_ports(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gaiaflow.endpoints import SERVICES, Endpoints
+from gaiaflow.endpoints import SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.infra import (
     access,
@@ -30,6 +30,7 @@ from gaiaflow.infra.backend import (
     ServiceStatus,
     StartOptions,
     Tell,
+    choose_ports,
     start_with_ports,
 )
 from gaiaflow.infra.composition import DEV_DOCKER, Composition
@@ -97,14 +98,7 @@ class Compose:
     def _ports(self, options: StartOptions, claims: ports.Claims) -> dict[str, int]:
         up = self._running_services()
         old: dict[str, int] = self._kept().get("ports", {})
-        fixed = {name: port for name, port in old.items() if name.partition("-")[0] in up}
-        for name, port in fixed.items():
-            if options.ports.get(name, port) != port:
-                raise UsageError(f"`{name}` runs already, on port {port}", f"inv dev.stop --service {name}")
-        wanted = {**ports.wanted(self.project, {}), **(old if up else {}), **options.ports}
-        free = {name: port for name, port in wanted.items() if name not in fixed}
-        started = {name: port for name, port in free.items() if name.partition("-")[0] in options.services}
-        return {**free, **fixed, **ports.settle(started, options.auto_ports, take=claims.take)}
+        return choose_ports(self.project, options, old, up, claims.take)
 
     def _extras(self, options: StartOptions) -> tuple[str, ...]:
         for name in set(options.extras) - {DEV_DOCKER}:
@@ -163,10 +157,8 @@ class Compose:
     def _raise_if_taken(self, composition: Composition, options: StartOptions) -> None:
         """Tell a port that somebody else holds by now from other reasons to fail."""
         up = self._running_services()
-        wanted = {name: port for name, port in composition.ports.items() if name.partition("-")[0] not in up}
-        for name, port in wanted.items():
-            if name.partition("-")[0] in options.services and not ports.is_free(port):
-                raise ports.lost(name, port)
+        begun = set(options.services) - up
+        ports.refuse_lost({name: port for name, port in composition.ports.items() if service_of(name) in begun})
 
     def _explained(self, error: GaiaflowError, parts: Sequence[str]) -> GaiaflowError:
         """The error with the last lines of the container that failed, when one did."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from gaiaflow.endpoints import EVERY, MODEL, PORTS, SERVICES, Endpoints
-from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
+from gaiaflow.endpoints import EVERY, SERVICES, Endpoints, service_of
+from gaiaflow.errors import GaiaflowError, StillStartingError
 from gaiaflow.infra import (
     access,
     airflow,
@@ -38,6 +38,7 @@ from gaiaflow.infra.backend import (
     ServiceStatus,
     StartOptions,
     Tell,
+    choose_ports,
     start_with_ports,
 )
 from gaiaflow.infra.logfile import follow_files, last_lines
@@ -122,20 +123,12 @@ class Embedded:
     ) -> tuple[dict[str, int], list[int]]:
         kept = state.read(self.project)
         old: dict[str, int] = kept.get("ports", {})
-        wanted = {**ports.wanted(self.project, {}), **(old if up else {}), **options.ports}
-        fixed = {name: old[name] for name in (*PORTS, MODEL.name) if _service(name) in up and name in old}
-        for name, port in fixed.items():
-            if options.ports.get(name, port) != port:
-                raise UsageError(
-                    f"`{name}` runs already, on port {port}", f"inv dev.stop --service {_service(name)}"
-                )
-        free = {name: port for name, port in wanted.items() if name not in fixed}
-        started = {n: p for n, p in free.items() if _service(n) in options.services}
-        settled = ports.settle(started, options.auto_ports, {"s3-console": s3.CONSOLE_GRPC}, claims.take)
+        reach = {"s3-console": s3.CONSOLE_GRPC}
+        settled = choose_ports(self.project, options, old, up, claims.take, reach)
         inner: list[int] = kept.get("inner", [])
         if "s3" not in up and not (len(inner) == s3.INNER_PORTS and all(map(ports.is_free, inner))):
             inner = ports.inner(self.project.id, s3.INNER_PORTS)
-        return {**free, **fixed, **settled}, inner
+        return settled, inner
 
     def _launch_all(self, stack: Stack, services: list[str], phase: Phase) -> dict[str, int]:
         """Start the processes that do not run; the pids of all of them."""
@@ -184,10 +177,7 @@ class Embedded:
 
     def _raise_if_taken(self, stack: Stack, service: str) -> None:
         """Tell a port that somebody else holds by now from other reasons to end."""
-        own = {name: port for name, port in stack.ports.items() if _service(name) == service}
-        for name, port in own.items():
-            if not ports.is_free(port):
-                raise ports.lost(name, port)
+        ports.refuse_lost({name: port for name, port in stack.ports.items() if service_of(name) == service})
 
     # Stop
 
@@ -281,10 +271,6 @@ class Embedded:
 def environments_of(services: list[str]) -> list[str]:
     needed = {name for service in services for name in _PARTS[service][2]}
     return [name for name in environment.NAMES if name in needed]
-
-
-def _service(port_name: str) -> str:
-    return port_name.partition("-")[0]
 
 
 def _status(service: str, states: list[ProcessState | None], endpoints: Endpoints) -> ServiceStatus:

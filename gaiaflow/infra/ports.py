@@ -142,6 +142,17 @@ def lost(name: str, port: int) -> PortLostError:
     )
 
 
+def refuse_lost(chosen: Mapping[str, int]) -> None:
+    """Tell a port that somebody else holds by now from other reasons to end.
+
+    Raises:
+        PortLostError: one of them is taken.
+    """
+    for name, port in chosen.items():
+        if not is_free(port):
+            raise lost(name, port)
+
+
 def is_listened_on_by(pids: Iterable[int], port: int) -> bool:
     """Whether one of the processes listens there; also where that cannot be told."""
     inodes = _listening_inodes(port)

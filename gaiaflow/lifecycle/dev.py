@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from gaiaflow.endpoints import MODEL, PORTS, service_names, with_needs
+from gaiaflow.endpoints import MODEL, PORTS, service_names, service_of, with_needs
 from gaiaflow.errors import UsageError
 from gaiaflow.infra import backends, stackmode
 from gaiaflow.infra.backend import Backend, Credential, Holding, StartOptions
@@ -222,9 +222,7 @@ def _start(c: Context, backend: Backend, options: StartOptions, verb: str) -> No
     shown = set(options.services)
     rows = [[r.service, r.url, r.user, str(r.place) if r.secret else ""] for r in backend.credentials()]
     rows.append([MODEL.name, backend.endpoints().url(MODEL.name), "", ""])
-    emit_table(
-        ["service", "address", "user", "password in"], [r for r in rows if r[0].partition("-")[0] in shown]
-    )
+    emit_table(["service", "address", "user", "password in"], [r for r in rows if service_of(r[0]) in shown])
     say("passwords: inv dev.credentials")
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import backends, executor
 from gaiaflow.infra.target import Target
 from gaiaflow.lifecycle.prodlocal import WHICH
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
@@ -41,7 +40,8 @@ def dockerize(
 ) -> None:
     """Build the project's image and bring it into the cluster."""
     from gaiaflow.infra import image as build
-    from gaiaflow.infra import nodeimage, worker
+    from gaiaflow.infra import nodeimage
+    from gaiaflow.lifecycle import clusterwork
 
     target = Target.choose(Project.find(), profile, context)
     name = image or build.image_name(target.project)
@@ -62,9 +62,7 @@ def dockerize(
             there, way = nodeimage.load(target, name)
         else:
             there, way = _build(target, name, dockerfile, no_cache, tell)
-    if executor.kept(target.project) == executor.KUBERNETES and (stack := backends.current(target.project)):
-        with Phases(1).phase("image of the worker pods") as tell:
-            worker.refresh(target, stack.endpoints(), tell)
+    clusterwork.bring_worker(target, [])
     if json:
         emit_json({"image": there.name, "id": there.id, "size": there.size, "way": way})
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
+from gaiaflow.endpoints import service_of
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra import backends, ports
 from gaiaflow.infra.docker import connect
@@ -37,7 +38,7 @@ def _held(place: Place) -> dict[str, int]:
     if backend is None:
         return {}
     up = {row.service for row in backend.status() if row.state in ("running", "starting")}
-    return {name: port for name, port in backend.endpoints().ports.items() if name.partition("-")[0] in up}
+    return {name: port for name, port in backend.endpoints().ports.items() if service_of(name) in up}
 
 
 def _owner(name: str, port: int, held: dict[str, int]) -> str:
