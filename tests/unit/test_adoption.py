@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
-from gaiaflow.infra import adoption
 from gaiaflow.project import Project
+from gaiaflow.projects import adoption
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra import breakdown
+from gaiaflow.infra.images import breakdown
 
 docker_errors = pytest.importorskip("docker.errors")
 requests = pytest.importorskip("requests")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError
-from gaiaflow.infra.cluster import Cluster
+from gaiaflow.infra.cluster.api import Cluster
 
 
 class Api(ThreadingHTTPServer):

@@ -131,5 +131,5 @@ def test_what_completes_is_loaded_lightly(folder: Path) -> None:
     )
     assert "dev.start" in done.stdout.split()
     loaded = set(re.findall(r"\| +([\w.]+)$", done.stderr, re.MULTILINE))
-    assert "gaiaflow.lifecycle.dev" in loaded
+    assert "gaiaflow.lifecycle.dev.stack" in loaded
     assert not loaded & {"docker", "kubernetes", "rich", "pydantic", "airflow", "copier", "mlflow"}

@@ -13,14 +13,15 @@ from dotenv import dotenv_values
 
 from gaiaflow.endpoints import EVERY, Endpoints
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import composition, containers, dependency, handover, health
-from gaiaflow.infra.backend import StartOptions
-from gaiaflow.infra.compose import Compose
-from gaiaflow.infra.composition import Composition
-from gaiaflow.infra.containers import ONCE, PARTS, Container
-from gaiaflow.infra.shipped import shipped
-from gaiaflow.infra.stackimage import NEEDED, names, needed
+from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.project import Project
+from gaiaflow.stack.composed import composition, containers, dependency, handover
+from gaiaflow.stack.composed.compose import Compose
+from gaiaflow.stack.composed.composition import Composition
+from gaiaflow.stack.composed.containers import ONCE, PARTS, Container
+from gaiaflow.stack.composed.image import NEEDED, names, needed
+from gaiaflow.stack.services import health
+from gaiaflow.stack.services.backend import StartOptions
 
 PORTS = {"s3": 19000, "mlflow": 15000, "airflow": 18080, "jupyter": 18895, "s3-console": 19001}
 

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from gaiaflow.infra import stackimage
-from gaiaflow.infra.build_context import digest
-from gaiaflow.infra.environment import LOCKS
-from gaiaflow.infra.shipped import shipped
+from gaiaflow.infra.host.environment import LOCKS
+from gaiaflow.infra.host.shipped import shipped
+from gaiaflow.infra.images.context import digest
+from gaiaflow.stack.composed import image as stackimage
 
 
 def test_context_has_locks_scripts_and_what_airflow_imports() -> None:

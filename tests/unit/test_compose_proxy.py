@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from gaiaflow.infra.belongings import TASK_LABEL
-from gaiaflow.infra.shipped import shipped
+from gaiaflow.infra.host.shipped import shipped
+from gaiaflow.stack.composed.belongings import TASK_LABEL
 
 NETWORK, PROJECT = "demo_default", "demo-12345678"
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from gaiaflow.dags import api as airflow_api
+from gaiaflow.dags import run as dagrun
+from gaiaflow.dags.api import AirflowApi, NotFoundError
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError
-from gaiaflow.infra import airflow_api, dagrun, privatefile
-from gaiaflow.infra.airflow_api import AirflowApi, NotFoundError
-from gaiaflow.infra.backend import STATE
-from gaiaflow.lifecycle.dag import read_conf
+from gaiaflow.infra.host import privatefile
+from gaiaflow.lifecycle.dag.run import read_conf
 from gaiaflow.project import Project
+from gaiaflow.stack.services.backend import STATE
 
 CONFLICT = {"conflict": True}
 RUN = "dags/flow/dagRuns/manual__1%2B00%3A00"

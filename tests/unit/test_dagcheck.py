@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow import runner
-from gaiaflow.infra import dagcheck
-from gaiaflow.infra.dagcheck import Checked, Finding
-from gaiaflow.infra.dagversion import churn, differing
+from gaiaflow.dags import check as dagcheck
+from gaiaflow.dags.check import Checked, Finding
+from gaiaflow.dags.version import churn, differing
 from gaiaflow.inspection.masking import MASK, mask
 
 PACKAGE = Path(runner.__file__).parent

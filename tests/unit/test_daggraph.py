@@ -8,11 +8,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from gaiaflow.graph.layers import apart, crossings, depths, order
-from gaiaflow.graph.layout import place
-from gaiaflow.graph.model import Graph, graph_of
-from gaiaflow.graph.svg import SPACE, draw
-from gaiaflow.graph.terminal import in_order, lines
+from gaiaflow.dags.graph.layers import apart, crossings, depths, order
+from gaiaflow.dags.graph.layout import place
+from gaiaflow.dags.graph.model import Graph, graph_of
+from gaiaflow.dags.graph.svg import SPACE, draw
+from gaiaflow.dags.graph.terminal import in_order, lines
 
 
 def task(

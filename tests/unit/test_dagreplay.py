@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from gaiaflow import runner
+from gaiaflow.dags import replay as dagreplay
+from gaiaflow.dags import state as dagstate
+from gaiaflow.dags.api import NotFoundError
+from gaiaflow.dags.inspector import Inspector
+from gaiaflow.dags.replay import Recalled, Replayed
 from gaiaflow.errors import MissingError, UsageError
-from gaiaflow.infra import dagreplay, dagstate
-from gaiaflow.infra.airflow_api import NotFoundError
-from gaiaflow.infra.dagreplay import Recalled, Replayed
-from gaiaflow.infra.inspection import Inspector
 from gaiaflow.project import Project
 
 MODULE = """

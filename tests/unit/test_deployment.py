@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 
 from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
-from gaiaflow.infra import deployment, modelforward, modelurl, ports
-from gaiaflow.infra.cluster import PATHS, Cluster, NotThereError
-from gaiaflow.infra.deployment import Deployed
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster.api import PATHS, Cluster, NotThereError
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import ports
+from gaiaflow.models import deployment
+from gaiaflow.models import forward as modelforward
+from gaiaflow.models import url as modelurl
+from gaiaflow.models.deployment import Deployed
 from gaiaflow.project import Project
 
 WANTED = Deployed("Co2 forecast", 3, "run", "p/model-co2-forecast:content-1", 2)

@@ -12,10 +12,11 @@ import pytest
 
 import gaiaflow
 from gaiaflow.errors import MissingError, UsageError
-from gaiaflow.infra import backends, process
-from gaiaflow.infra.embedded import Embedded
-from gaiaflow.infra.logfile import last_lines
+from gaiaflow.infra.host import process
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
+from gaiaflow.stack.embedded.embedded import Embedded
+from gaiaflow.stack.embedded.logfile import last_lines
 
 ROOT = Path(gaiaflow.__file__).parents[1]
 
@@ -116,7 +117,7 @@ def test_airflow_that_does_not_run_has_no_address(folder: Path) -> None:
 
 def test_remove_touches_nothing_outside_the_home(folder: Path, tmp_path: Path) -> None:
     from gaiaflow.errors import GaiaflowError
-    from gaiaflow.infra.backend import Holding
+    from gaiaflow.stack.services.backend import Holding
 
     backend = Embedded(Project.find(folder))
     with pytest.raises(GaiaflowError, match="not removed"):

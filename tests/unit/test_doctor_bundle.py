@@ -10,15 +10,15 @@ from urllib.parse import quote
 
 import pytest
 
+from gaiaflow.doctor import bundle, redact
+from gaiaflow.doctor.check import failed
+from gaiaflow.doctor.examine import Report
+from gaiaflow.doctor.place import Place
+from gaiaflow.doctor.redact import MASK, Redactor
 from gaiaflow.endpoints import PORTS
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import privatefile
-from gaiaflow.infra.doctor import bundle, redact
-from gaiaflow.infra.doctor.check import failed
-from gaiaflow.infra.doctor.examine import Report
-from gaiaflow.infra.doctor.place import Place
-from gaiaflow.infra.doctor.redact import MASK, Redactor
-from gaiaflow.infra.taskenv import write_variables
+from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host.envfile import write_variables
 from gaiaflow.project import Project
 
 # One of each kind: what is known by its file, and what only looks like a secret in a log.

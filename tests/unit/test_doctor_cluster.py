@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from gaiaflow.doctor import address, cluster, container, context, pod
+from gaiaflow.doctor.check import Check, Fix
+from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra.doctor import address, cluster, container, context, pod
-from gaiaflow.infra.doctor.check import Check, Fix
-from gaiaflow.infra.doctor.place import Place
 from gaiaflow.project import Project
 
 GOOD = cluster.Facts(

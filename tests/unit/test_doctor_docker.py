@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gaiaflow.infra.doctor import docker, image
-from gaiaflow.infra.doctor.check import Check
-from gaiaflow.infra.doctor.place import Place
-from gaiaflow.infra.shipped import shipped
+from gaiaflow.doctor import docker, image
+from gaiaflow.doctor.check import Check
+from gaiaflow.doctor.place import Place
+from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.project import Project
 
 GOOD = docker.Facts(

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from gaiaflow.infra import process
-from gaiaflow.infra.doctor import clock, machine, port, proxy
-from gaiaflow.infra.doctor.check import Check
-from gaiaflow.infra.doctor.place import Place
+from gaiaflow.doctor import clock, machine, port, proxy
+from gaiaflow.doctor.check import Check
+from gaiaflow.doctor.place import Place
+from gaiaflow.infra.host import process
 from gaiaflow.project import Project
 
 GOOD = machine.Facts(

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from gaiaflow.infra import privatefile, process
-from gaiaflow.infra.doctor import dotenv, key, leftover, python
-from gaiaflow.infra.doctor.check import Check
-from gaiaflow.infra.doctor.place import Place
-from gaiaflow.infra.stack import MARK
+from gaiaflow.doctor import dotenv, key, leftover, python
+from gaiaflow.doctor.check import Check
+from gaiaflow.doctor.place import Place
+from gaiaflow.infra.host import privatefile, process
 from gaiaflow.project import Project
+from gaiaflow.stack.services.program import MARK
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import gaiaflow
+from gaiaflow.doctor.check import Check, Fix, absent, failed, ok, unknown, warning
+from gaiaflow.doctor.examine import examine
+from gaiaflow.doctor.place import Place
+from gaiaflow.doctor.table import ROWS, Row, Topic
 from gaiaflow.errors import MissingError
-from gaiaflow.infra.doctor.check import Check, Fix, absent, failed, ok, unknown, warning
-from gaiaflow.infra.doctor.examine import examine
-from gaiaflow.infra.doctor.place import Place
-from gaiaflow.infra.doctor.table import ROWS, Row, Topic
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import environment
+from gaiaflow.infra.host import environment
 from gaiaflow.project import Project
 
 

@@ -9,12 +9,13 @@ import yaml
 
 from gaiaflow.endpoints import PORTS, Endpoints
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import airflow, executor, privatefile, state
-from gaiaflow.infra.account import forwarded_ports
-from gaiaflow.infra.stack import Stack
-from gaiaflow.infra.target import Target
-from gaiaflow.infra.taskenv import write_variables
+from gaiaflow.infra.cluster.account import forwarded_ports
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host.envfile import write_variables
 from gaiaflow.project import Project
+from gaiaflow.stack.services import airflow, executor, state
+from gaiaflow.stack.services.program import Stack
 
 ENDPOINTS = Endpoints({name: entry.port for name, entry in PORTS.items()}, "10.0.0.1")
 KEY = "a \"key\" with $signs and 'quotes'"

@@ -15,8 +15,9 @@ import pytest
 
 from gaiaflow.endpoints import Endpoints
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import account, gateway, process
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster import account, gateway
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import process
 from gaiaflow.project import Project
 
 # Another address of this machine than the one that services listen on.

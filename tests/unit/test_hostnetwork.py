@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra import airflow, hostnetwork, keys
-from gaiaflow.infra.stack import Stack
 from gaiaflow.operators.environment import read_variables
 from gaiaflow.project import Project
+from gaiaflow.stack.services import airflow, hostnetwork, keys
+from gaiaflow.stack.services.program import Stack
 
 
 @pytest.fixture

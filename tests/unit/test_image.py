@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
-from gaiaflow.infra import image
-from gaiaflow.infra.build_context import digest, staged
-from gaiaflow.infra.requirement import requirement_source, requirements
+from gaiaflow.infra.host.requirement import requirement_source, requirements
+from gaiaflow.infra.images import image
+from gaiaflow.infra.images.context import digest, staged
 from gaiaflow.project import Project
 
 PYPROJECT = (

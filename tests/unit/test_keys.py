@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import keys, privatefile
+from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
+from gaiaflow.stack.services import keys
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra import account, kubeconfig
-from gaiaflow.infra.cluster import Access, Cluster, NotThereError
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster import account, kubeconfig
+from gaiaflow.infra.cluster.api import Access, Cluster, NotThereError
+from gaiaflow.infra.cluster.target import Target
 from gaiaflow.project import Project
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import manifests
-from gaiaflow.infra.cluster import PATHS
+from gaiaflow.infra.cluster import manifests
+from gaiaflow.infra.cluster.api import PATHS
 
 KINDS = ["Namespace", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "ResourceQuota"]
 

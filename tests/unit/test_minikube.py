@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra.minikube import NOTHING, Minikube, State, Step
-from gaiaflow.infra.preflight import Wanted
+from gaiaflow.infra.cluster.minikube import NOTHING, Minikube, State, Step
+from gaiaflow.infra.cluster.preflight import Wanted
 
 FAKE = """#!{python}
 import json, os, sys

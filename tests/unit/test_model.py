@@ -13,12 +13,12 @@ import pytest
 
 from gaiaflow.endpoints import MODEL, PORTS, service_names, with_needs
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
-from gaiaflow.infra import keys, model
-from gaiaflow.infra.backend import ServiceStatus
-from gaiaflow.infra.composition import Composition
-from gaiaflow.infra.modelregistry import ModelRegistry, Version, split
-from gaiaflow.infra.stack import Stack
+from gaiaflow.models.registry import ModelRegistry, Version, split
 from gaiaflow.project import Project
+from gaiaflow.stack.composed.composition import Composition
+from gaiaflow.stack.services import keys, model
+from gaiaflow.stack.services.backend import ServiceStatus
+from gaiaflow.stack.services.program import Stack
 
 FILES = {"MLmodel": b"flavors: {}\n", "code/pkg/a b.py": b"x = 1\n", "serving_input_example.json": b"{}"}
 ROOT = "/0/models/m-1/artifacts"

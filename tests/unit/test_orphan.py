@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gaiaflow.infra import orphan, process
+from gaiaflow.infra.host import living as orphan
+from gaiaflow.infra.host import process
 from gaiaflow.project import Project
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc to find marks in")
@@ -67,7 +68,9 @@ def test_what_is_not_this_projects_is_left_alone(project: Project, value: str) -
 
 
 def test_a_signal_goes_to_no_group() -> None:
-    code = "from gaiaflow.infra import process; process.signal(0, 9); process.signal(-1, 0); print('lives')"
+    code = (
+        "from gaiaflow.infra.host import process; process.signal(0, 9); process.signal(-1, 0); print('lives')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, start_new_session=True
     )

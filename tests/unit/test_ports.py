@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import ports
+from gaiaflow.infra.host import ports
 from gaiaflow.project import Project
 
 
@@ -136,7 +136,7 @@ def test_a_claim_ends_with_the_start_and_with_its_process(taken: int) -> None:
     with ports.Claims() as over:
         assert over.take(port)
     code = (
-        f"from gaiaflow.infra.ports import Claims\nprint(Claims().take({port}), flush=True)\n"
+        f"from gaiaflow.infra.host.ports import Claims\nprint(Claims().take({port}), flush=True)\n"
         + "import os; os.abort()"
     )
     killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
-from gaiaflow.infra.preflight import Machine, Wanted, check
+from gaiaflow.infra.cluster.preflight import Machine, Wanted, check
 
 ROOMY = Machine(8, 16000)
 

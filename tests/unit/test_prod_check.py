@@ -11,10 +11,12 @@ import pytest
 import yaml
 
 from gaiaflow.errors import MissingError, UsageError
-from gaiaflow.infra import prodcheck, prodmanifests, receipt
-from gaiaflow.infra.prodcheck import FAILED, MISSING, NOT_PUSHED, OK, Aim, Check, Facts
-from gaiaflow.infra.receipt import Receipt
 from gaiaflow.inspection.local_address import local_addresses, local_values
+from gaiaflow.production import check as prodcheck
+from gaiaflow.production import manifests as prodmanifests
+from gaiaflow.production import receipt
+from gaiaflow.production.check import FAILED, MISSING, NOT_PUSHED, OK, Aim, Check, Facts
+from gaiaflow.production.receipt import Receipt
 from gaiaflow.project import Project
 from gaiaflow.runner import CALL
 from gaiaflow.testing import passed

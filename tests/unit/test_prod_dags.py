@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra import dagfiles, dagplan, dagsync
-from gaiaflow.infra.dagplan import Kept, Remote
-from gaiaflow.infra.gitdags import GitDags
-from gaiaflow.infra.s3dags import S3Dags
+from gaiaflow.production import files as dagfiles
+from gaiaflow.production import plan as dagplan
+from gaiaflow.production import sync as dagsync
+from gaiaflow.production.git import GitDags
+from gaiaflow.production.plan import Kept, Remote
+from gaiaflow.production.s3 import S3Dags
 from gaiaflow.project import Project
 
 RECORD = ".gaiaflow-sample.json"

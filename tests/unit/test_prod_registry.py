@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
-from gaiaflow.infra import push, registry
-from gaiaflow.infra.registry import Reference, Registry
+from gaiaflow.infra.images import push, registry
+from gaiaflow.infra.images.registry import Reference, Registry
 from gaiaflow.project import Project
 
 DIGEST = "sha256:" + "a" * 64

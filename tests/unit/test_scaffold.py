@@ -17,8 +17,8 @@ import tomllib
 import yaml
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import scaffold
-from gaiaflow.infra.requirement import _from_conda
+from gaiaflow.infra.host.requirement import _from_conda
+from gaiaflow.projects import scaffold
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "gaiaflow" / "example"

@@ -12,8 +12,8 @@ import pytest
 from dotenv import dotenv_values
 
 from gaiaflow.errors import MissingError, UsageError
-from gaiaflow.infra import secretstore
-from gaiaflow.infra.secretstore import FileStore, Secret
+from gaiaflow.infra.cluster import secretstore
+from gaiaflow.infra.cluster.secretstore import FileStore, Secret
 from gaiaflow.lifecycle.secret import create_secrets
 from gaiaflow.project import Project
 
@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def inv(folder: Path, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(Path(secretstore.__file__).parents[2])}
+    env = {**os.environ, "PYTHONPATH": str(Path(secretstore.__file__).parents[3])}
     argv = [sys.executable, "-m", "invoke", *words]
     return subprocess.run(
         argv, cwd=folder, env=env, input=text, capture_output=True, text=True, timeout=60, check=False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gaiaflow.infra import sqlitefile
+from gaiaflow.stack.embedded import sqlitefile
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra import airflow, environment, health, jupyter, keys, mlflow, s3
-from gaiaflow.infra.stack import Program, Stack
+from gaiaflow.infra.host import environment
 from gaiaflow.project import Project
+from gaiaflow.stack.services import airflow, health, jupyter, keys, mlflow, s3
+from gaiaflow.stack.services.program import Program, Stack
 
 PORT = {name: entry.port for name, entry in PORTS.items()}
 

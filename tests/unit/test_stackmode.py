@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import airflow, keys, privatefile, stackmode
-from gaiaflow.infra.backend import STATE
-from gaiaflow.infra.composition import Composition
-from gaiaflow.infra.stack import Stack
+from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
+from gaiaflow.stack.composed.composition import Composition
+from gaiaflow.stack.services import airflow, keys
+from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.stack.services.backend import STATE
+from gaiaflow.stack.services.program import Stack
 
 PORTS = {"s3": 9000, "mlflow": 5000, "airflow": 8080, "jupyter": 8895, "s3-console": 9001}
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra import backends, state
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
+from gaiaflow.stack.services import state
 
 SOUND: dict[str, Any] = {
     "backend": "embedded",

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from gaiaflow.endpoints import PORTS, Vantage
-from gaiaflow.infra import access, account, airflow, health, keys, privatefile, shellenv, state
-from gaiaflow.infra.compose import Compose
+from gaiaflow.infra.cluster import account
+from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
+from gaiaflow.stack.composed.compose import Compose
+from gaiaflow.stack.services import access, airflow, health, keys, shellenv, state
 
 PLACE = {name: entry.port for name, entry in PORTS.items()}
 OUTSIDE = {

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import process, supervisor
-from gaiaflow.infra.stack import SOCKET_MAX, Program
-from gaiaflow.infra.supervisor import Supervisor
+from gaiaflow.infra.host import process
+from gaiaflow.stack.embedded import supervisor
+from gaiaflow.stack.embedded.supervisor import Supervisor
+from gaiaflow.stack.services.program import SOCKET_MAX, Program
 
 pytest.importorskip("supervisor")
 NAMES = ("one", "two")

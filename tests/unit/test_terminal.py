@@ -18,8 +18,7 @@ from invoke.context import Context
 from invoke.program import Program
 
 from gaiaflow.errors import MissingError
-from gaiaflow.lifecycle import grammar
-from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, lifecycle_task, say
+from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, grammar, lifecycle_task, say
 
 ROOT = Path(__file__).parents[2]
 ESCAPE = "\x1b"

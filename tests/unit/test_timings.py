@@ -10,13 +10,14 @@ import pytest
 from invoke.program import Program
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import environment, timings
-from gaiaflow.infra.backend import StartOptions
-from gaiaflow.infra.timings import Timing
+from gaiaflow.infra.host import environment
+from gaiaflow.lifecycle.dev.timing import timed
 from gaiaflow.lifecycle.namespace import namespace
-from gaiaflow.lifecycle.phases import Phases
-from gaiaflow.lifecycle.timing import timed
+from gaiaflow.lifecycle.terminal.phases import Phases
 from gaiaflow.project import Project
+from gaiaflow.stack.services import timings
+from gaiaflow.stack.services.backend import StartOptions
+from gaiaflow.stack.services.timings import Timing
 
 
 @pytest.fixture
