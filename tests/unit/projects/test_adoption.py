@@ -13,7 +13,7 @@ from gaiaflow.errors import GaiaflowError, MissingError, UsageError
 from gaiaflow.project import Project
 from gaiaflow.projects import adoption
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PYPROJECT = (
     b"""# mine, with\tunusual   spacing\r\n[project]\r\nname = "Sea.Ice"\r\nversion = "3"\r\n[tool.black]\r\n"""
 )

@@ -71,7 +71,7 @@ def test_pods_are_restricted_and_run_the_image() -> None:
 
 
 def test_the_quota_leaves_room_for_services_inside_only() -> None:
-    quota = Path(__file__).parents[2] / "minikube" / "resource-quota.yaml"
+    quota = Path(__file__).parents[3] / "minikube" / "resource-quota.yaml"
     assert 'services.nodeports: "0"' in quota.read_text()
 
 

@@ -133,7 +133,7 @@ def guarded(folder: Path, engine: Engine, calls: list[list[str]]) -> list[dict[s
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GAIAFLOW_", "DOCKER_"))}
     env = {
         **kept,
-        "PYTHONPATH": str(HERE.parents[1]),
+        "PYTHONPATH": str(HERE.parents[2]),
         "DOCKER_HOST": f"unix://{engine.server_address}",
         "KUBECONFIG": str(folder / "none"),
         "HOME": str(folder),

@@ -144,7 +144,7 @@ def test_dag_factorys_plugin_is_taken_out_and_not_of_uvs_cache(
 
 @pytest.mark.parametrize("text", [f"{SCRIPTS}\n{PLUGIN}", f"{PLUGIN}\n{SCRIPTS}"])
 def test_the_image_takes_it_out_too(tmp_path: Path, text: str) -> None:
-    dockerfile = (Path(__file__).parents[2] / "compose" / "Dockerfile").read_text()
+    dockerfile = (Path(__file__).parents[4] / "compose" / "Dockerfile").read_text()
     (expression,) = re.findall(r"sed -i '([^']+)' \S+dag_factory", dockerfile)
     (tmp_path / "entry_points.txt").write_text(text)
     subprocess.run(["sed", "-i", expression, str(tmp_path / "entry_points.txt")], check=True)

@@ -20,7 +20,7 @@ from invoke.program import Program
 from gaiaflow.errors import MissingError
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, grammar, lifecycle_task, say
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ESCAPE = "\x1b"
 SHOW = """
 import sys, time

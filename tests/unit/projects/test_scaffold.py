@@ -1,6 +1,7 @@
 """The project template: the example is what it makes, and answers and folders that are no good are refused.
 
-After a change of the template: ``PYTHONPATH=. python tests/unit/test_scaffold.py`` makes the example anew.
+After a change of the template, render the example again:
+``PYTHONPATH=. python tests/unit/projects/test_scaffold.py``.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from gaiaflow.errors import UsageError
 from gaiaflow.infra.host.requirement import _from_conda
 from gaiaflow.projects import scaffold
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "gaiaflow" / "example"
-COMMAND = "PYTHONPATH=. python tests/unit/test_scaffold.py"
+COMMAND = "PYTHONPATH=. python tests/unit/projects/test_scaffold.py"
 ANSWERS = {"name": "co2-forecast", "author": "Gaiaflow's developers"}
 
 
