@@ -22,12 +22,12 @@ from gaiaflow.lifecycle.dag import (
 )
 from gaiaflow.lifecycle.dev import dependency, export, image, timing
 from gaiaflow.lifecycle.dev import stack as dev
-from gaiaflow.lifecycle.terminal import grammar
+from gaiaflow.lifecycle.terminal import program
 
 
 def namespace() -> Collection:
     """All lifecycle tasks, each module under its name."""
-    grammar.install()
+    program.install()
     root = Collection()
     stack = Collection.from_module(dev, name="dev")
     own = (image.dockerize, image.list_images, image.remove_image)

@@ -1,4 +1,4 @@
-"""What the verbs of `inv prodlocal` do to the cluster and the stack, phase by phase."""
+"""What the commands of `inv prodlocal` do to the cluster and the stack, phase by phase."""
 
 from __future__ import annotations
 
