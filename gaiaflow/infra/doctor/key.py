@@ -63,7 +63,7 @@ def _containers(project: Project) -> dict[str, dict[str, str]]:
     try:
         with contextlib.closing(connect()) as engine:
             running = engine.containers.list(filters={"label": [f"{PROJECT_LABEL}={project.id}", _SERVICE]})
-            parts = {c.labels[_SERVICE]: c.attrs["Config"]["Env"] or [] for c in running}
+            parts = {c.labels[_SERVICE]: c.attrs["Config"].get("Env") or [] for c in running}
     except GaiaflowError:
         return {}
     return {part: _pairs(pairs) for part, pairs in parts.items() if part.startswith("airflow-")}
