@@ -46,7 +46,7 @@ def _image(task: object) -> str:
 
 
 def _digest(project: Project, image: str) -> str:
-    """What the image is that the cluster's pods run, in every store; where that is not known, this machine's."""
+    """The identity of the image that the cluster's pods run; where it is not known, that of this machine's."""
     try:
         target = Target.choose(project)
         there = nodeimage.find(target, image) if target.profile else None
@@ -57,7 +57,7 @@ def _digest(project: Project, image: str) -> str:
 
 
 def _digest_here(image: str) -> str:
-    """What an image of this machine's engine is; without one, the digest in its name."""
+    """The identity of an image of this machine's engine; without one, the digest in its name."""
     from docker.errors import DockerException
 
     try:

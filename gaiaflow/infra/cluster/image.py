@@ -61,7 +61,7 @@ def find(target: Target, image: str) -> NodeImage | None:
 
 
 def identity_of(target: Target, there: NodeImage) -> str:
-    """The identity of an image of the node; where the node does not describe it, its digest there or nothing."""
+    """The identity of an image of the node; its digest, or nothing, where the node does not describe it."""
     variables = target.minikube.docker_env() if target.profile else None
     if variables:
         known = _of_node_engine(variables, there.name)

@@ -50,7 +50,7 @@ class Image:
         content: the same repository with a tag that stands for what went in.
         id: by what this engine knows it; another engine may know the same image by another.
         size: bytes.
-        identity: what it is, in every store; see gaiaflow.infra.images.identity.
+        identity: the same in every store; see gaiaflow.infra.images.identity.
     """
 
     name: str
@@ -151,12 +151,8 @@ def run_build(
     command += [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
     command += [part for key in _PROXIES if key in os.environ for part in ("--build-arg", key)]
     command += [*options, *(["--no-cache"] if no_cache else []), str(context)]
-    env = {
-        **_NO_ATTESTATIONS,
-        **os.environ,
-        "DOCKER_BUILDKIT": "1",
-        **orphan.mark(labels.get(PROJECT_LABEL, "")),
-    }
+    own = {"DOCKER_BUILDKIT": "1", **orphan.mark(labels.get(PROJECT_LABEL, ""))}
+    env = {**_NO_ATTESTATIONS, **os.environ, **own}
 
     def show(line: str) -> None:
         if step := _STEP.match(line):

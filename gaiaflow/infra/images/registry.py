@@ -127,7 +127,7 @@ class Registry:
         return found - {""}
 
     def _configured(self, repository: str, manifest: Mapping[str, Any]) -> set[str]:
-        """The digest of the configuration that a manifest names, and the identity that the configuration gives."""
+        """The digest of the configuration that a manifest names, and the image's identity."""
         digest = str(manifest.get("config", {}).get("digest", ""))
         answer = self._get(repository, f"blobs/{digest}") if digest else None
         return {digest} | ({identity.of_configuration(json.loads(answer.body or b"{}"))} if answer else set())

@@ -37,7 +37,7 @@ OLD_ENGINE: dict[str, Any] = {
     },
     "RootFS": {"Type": "layers", "Layers": LAYERS},
 }
-# The same of an engine with the containerd image store: its id is a manifest's, and empty settings are left out.
+# The same of an engine with the containerd image store: the manifest's id, and no empty settings.
 NEW_ENGINE: dict[str, Any] = {
     "Id": "sha256:" + "b" * 64,
     "RepoTags": ["p/p:1"],
@@ -95,7 +95,7 @@ def test_an_image_of_nothing_has_an_identity_too() -> None:
 
 
 class Node:
-    """A minikube whose node has one image, and tells of it through its own engine, its runtime, or not at all."""
+    """A minikube whose node has one image, and describes it by its engine, by its runtime, or not at all."""
 
     def __init__(self, engine: bool = False, configuration: dict[str, Any] | None = None) -> None:
         self.engine, self.configuration = engine, configuration or {}

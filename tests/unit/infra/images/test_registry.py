@@ -54,6 +54,9 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._send(404, {}, {})
 
+    def _is_allowed(self, given: str, repository: str) -> bool:
+        return given.startswith("Bearer for ") and repository in given.replace("%2F", "/")
+
     do_GET = do_HEAD = do_POST = _answer  # noqa: N815 - http.server's names
 
     def _send(self, status: int, headers: dict[str, str], body: Any) -> None:
