@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gaiaflow.infra import image
 from gaiaflow.infra.backend import Tell, silent
+from gaiaflow.infra.build_context import open_to_all
 from gaiaflow.infra.modelregistry import ModelRegistry, Version
 from gaiaflow.infra.shipped import shipped
 from gaiaflow.project import Project, slug
@@ -63,6 +64,5 @@ def _context(registry: ModelRegistry, version: Version) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="gaiaflow-model-") as name:
         files = registry.download(version, Path(name))
         shutil.move(files, Path(name) / "model")
-        for path in (Path(name) / "model", *(Path(name) / "model").rglob("*")):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        open_to_all(Path(name) / "model")
         yield Path(name)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import gaiaflow
 from gaiaflow.infra import certificates
 from gaiaflow.infra.backend import Tell, silent
-from gaiaflow.infra.build_context import copy_tree, digest
+from gaiaflow.infra.build_context import copy_tree, digest, open_to_all
 from gaiaflow.infra.docker import PROJECT_LABEL, connect
 from gaiaflow.infra.environment import LOCKS
 from gaiaflow.infra.image import DEFAULT_PYTHON_IMAGE, KIND_LABEL, PYTHON_IMAGE, run_build
@@ -108,6 +108,5 @@ def _context() -> Iterator[Path]:
         for lock in [*LOCKS.glob("*.txt"), compose / "postgres.txt"]:
             shutil.copyfile(lock, folder / "locks" / lock.name)
         copy_tree(package, folder / "gaiaflow", list(_NOT_IMPORTED))
-        for path in folder.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        open_to_all(folder)
         yield folder

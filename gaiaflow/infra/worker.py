@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from gaiaflow.endpoints import Endpoints
-from gaiaflow.infra import executor, gateway, image, nodeimage, stackimage
+from gaiaflow.infra import dagfiles, executor, gateway, image, nodeimage, stackimage
 from gaiaflow.infra.backend import Tell, silent
-from gaiaflow.infra.build_context import copy_tree, digest
+from gaiaflow.infra.build_context import digest, open_to_all
 from gaiaflow.infra.docker import PROJECT_LABEL
 from gaiaflow.infra.secretstore import ClusterStore
 from gaiaflow.infra.shipped import shipped
 from gaiaflow.infra.target import Target
+from gaiaflow.project import Project
 
 KIND = "worker"
 
@@ -45,11 +46,7 @@ def bring(target: Target, tell: Tell = silent) -> str:
     own = image.build(project, tell=tell)
     with tempfile.TemporaryDirectory(prefix="gaiaflow-worker-") as name:
         folder = Path(name)
-        shutil.copyfile(shipped("compose") / "worker.Dockerfile", folder / "Dockerfile")
-        (folder / "dags").mkdir()
-        copy_tree(project.dags, folder / "dags", ["**/__pycache__"])
-        for path in folder.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        fill(project, folder)
         made = f"{project.id}/worker:{digest(folder, airflow, own.content)}"
         labels = {PROJECT_LABEL: project.id, image.KIND_LABEL: KIND}
         parts = {"GAIAFLOW_AIRFLOW_IMAGE": airflow, "GAIAFLOW_IMAGE": own.content}
@@ -58,3 +55,18 @@ def bring(target: Target, tell: Tell = silent) -> str:
         )
     nodeimage.load(target, made)
     return made
+
+
+def fill(project: Project, folder: Path) -> None:
+    """What the image is built from: the Dockerfile and a copy of every DAG file.
+
+    Raises:
+        UsageError: a link leads out of the project.
+    """
+    shutil.copyfile(shipped("compose") / "worker.Dockerfile", folder / "Dockerfile")
+    (folder / "dags").mkdir()
+    for name, file in dagfiles.dag_files(project).items():
+        copy = folder / "dags" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    open_to_all(folder)

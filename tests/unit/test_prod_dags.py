@@ -204,7 +204,7 @@ class TestGit:
         outside = tmp_path / "outside"
         outside.mkdir()
         push_link(bare, tmp_path / "w1", "sample/inner", outside)
-        with pytest.raises(GaiaflowError, match="`sample/inner` of .* is a link"):
+        with pytest.raises(GaiaflowError, match=r"`sample/inner` of .* is a link"):
             GitDags.make(project, bare, "", "main").sync("x")
         assert list(outside.iterdir()) == []
 
@@ -215,7 +215,7 @@ class TestGit:
         config.write_text('{"auths": {}}')
         push_link(bare, tmp_path / "w1", f"sample/{RECORD}", config)
         place = GitDags.make(project, bare, "", "main")
-        with pytest.raises(GaiaflowError, match=f"`sample/{RECORD}` of .* is a link"):
+        with pytest.raises(GaiaflowError, match=rf"`sample/{RECORD}` of .* is a link"):
             place.plan()
         with pytest.raises(GaiaflowError, match="is a link"):
             place.sync("x")
@@ -229,15 +229,13 @@ class TestGit:
             GitDags.make(project, bare, "", "main").sync("x")
         assert not (tmp_path / "new.json").exists()
 
-    def test_a_folder_that_is_a_link_loses_no_files(
-        self, project: Project, bare: str, tmp_path: Path
-    ) -> None:
+    def test_a_folder_that_is_a_link_loses_no_files(self, project: Project, bare: str, tmp_path: Path) -> None:
         outside = tmp_path / "outside"
         outside.mkdir()
         (outside / "old.py").write_text("mine")
         (outside / RECORD).write_text('{"files": {"old.py": ["1", "1"]}}')
         push_link(bare, tmp_path / "w1", "sample", outside)
-        with pytest.raises(GaiaflowError, match="`sample` of .* is a link"):
+        with pytest.raises(GaiaflowError, match=r"`sample` of .* is a link"):
             GitDags.make(project, bare, "", "main").sync("x")
         assert sorted(file.name for file in outside.iterdir()) == [RECORD, "old.py"]
 
