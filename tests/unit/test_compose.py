@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import yaml
 from dotenv import dotenv_values
 
 from gaiaflow.endpoints import EVERY, Endpoints
-from gaiaflow.errors import UsageError
+from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra import composition, containers, dependency, handover, health
-from gaiaflow.infra.backend import StartOptions
+from gaiaflow.infra.backend import StartOptions, alone, silent
 from gaiaflow.infra.compose import Compose
 from gaiaflow.infra.composition import Composition
 from gaiaflow.infra.containers import ONCE, PARTS, Container
@@ -42,6 +43,14 @@ def services(*files: str) -> dict[str, dict[str, Any]]:
         for name, part in yaml.safe_load((shipped("compose") / file).read_text())["services"].items():
             found[name] = {**found.get(name, {}), **part}
     return found
+
+
+def test_the_two_backends_of_a_project_have_one_lock(project: Project) -> None:
+    options, phase = StartOptions([], {}), lambda _: nullcontext(silent)
+    with alone(project):
+        for work in (lambda: Compose(project).stop(["s3"]), lambda: Compose(project).start(options, phase)):
+            with pytest.raises(GaiaflowError, match="another `inv dev` works on this stack"):
+                work()
 
 
 ALL = ("compose.yml", "s3-seaweedfs.yml", "dev_docker.yml")

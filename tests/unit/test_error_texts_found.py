@@ -27,7 +27,7 @@ from gaiaflow.infra import (
     state,
 )
 from gaiaflow.infra.airflow_api import AirflowApi, _UnauthorizedError
-from gaiaflow.infra.backend import ServiceStatus
+from gaiaflow.infra.backend import ServiceStatus, alone
 from gaiaflow.infra.composition import Composition
 from gaiaflow.infra.embedded import Embedded
 from gaiaflow.lifecycle import prod
@@ -50,9 +50,8 @@ def latin(project: Project) -> object:
 
 
 def twice(project: Project) -> None:
-    one, other = Embedded(project), Embedded(project)
-    with one._alone(), other._alone():
-        pass
+    with alone(project):
+        Embedded(project).stop(["s3"])
 
 
 def lost(project: Project) -> object:
