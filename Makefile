@@ -6,7 +6,7 @@ BIN := .venv/bin
 .PHONY: help setup dev stop status test lint clean
 
 setup: ## make .venv with inv and nox; nothing when it is there
-	@$(PYTHON) -I gaiaflow/infra/bootstrap.py
+	@$(PYTHON) -I gaiaflow/infra/host/bootstrap.py
 dev: setup ## start the stack
 	@$(BIN)/inv dev.start
 stop: setup ## stop the stack; data stays

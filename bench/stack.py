@@ -43,9 +43,9 @@ def inv(project: Path, *argv: str) -> float:
 
 def embedded(project: Path) -> tuple[int, tuple[int, int], list[float]]:
     """Processes, KiB, seconds of three starts: from nothing, when it runs, after a stop."""
-    from gaiaflow.infra import process
-    from gaiaflow.infra.stack import MARK
+    from gaiaflow.infra.host import process
     from gaiaflow.project import Project
+    from gaiaflow.stack.services.program import MARK
 
     first = inv(project, "dev.start", "--backend", "embedded", "--auto-ports", "--wait", "600")
     try:
@@ -104,7 +104,7 @@ def by_hand(project: Path, home: Path) -> list[tuple[list[str], dict[str, str]]]
 
 def wait_for_answers() -> None:
     """Until Airflow says that all its parts are healthy, and MLflow answers."""
-    from gaiaflow.infra import health
+    from gaiaflow.stack.services import health
 
     places = {"airflow": AIRFLOW_PORT, "mlflow": MLFLOW_PORT}
     ends = time.monotonic() + 300

@@ -26,8 +26,8 @@ with DAG("seen", schedule=None, start_date=datetime(2025, 1, 1)):
 
 def environment(home: Path, ours: bool) -> dict[str, str]:
     """A configuration of its own: the stack's, or Airflow's defaults with the same folder of DAGs."""
-    from gaiaflow.infra import airflow, keys
     from gaiaflow.project import Project
+    from gaiaflow.stack.services import airflow, keys
 
     plain = {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags")}
     if not ours:

@@ -25,7 +25,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def dags(session: nox.Session) -> None:
     """Test the DAG files in the environment of the stack's Airflow, which is made when it is missing."""
-    from gaiaflow.infra.environment import ensure_environment
+    from gaiaflow.infra.host.environment import ensure_environment
     from gaiaflow.project import Project
 
     python = str(ensure_environment(Project.find(), "airflow"))

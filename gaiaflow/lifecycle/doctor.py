@@ -13,7 +13,7 @@ from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
 
 if TYPE_CHECKING:
-    from gaiaflow.infra.doctor.examine import Report
+    from gaiaflow.doctor.examine import Report
 
 BUNDLE = "gaiaflow-doctor.zip"
 
@@ -43,9 +43,9 @@ def doctor(
     A mode is ready when a task can run there now; what a start makes by itself keeps none from it. Services are
     asked from this machine, from a container of the stack and from a pod; both are removed again.
     """
-    from gaiaflow.infra.doctor import bundle as zipped
-    from gaiaflow.infra.doctor.examine import examine
-    from gaiaflow.infra.doctor.place import Place
+    from gaiaflow.doctor import bundle as zipped
+    from gaiaflow.doctor.examine import examine
+    from gaiaflow.doctor.place import Place
 
     chosen = resolve_mode(mode) if mode else None
     place = Place(Project.find())
@@ -84,8 +84,8 @@ def _would(fix: bool, file: Path | None, json: bool) -> None:
 
 def _mend(project: Project, yes: bool) -> None:
     """Offer each repair; to find them nothing is started."""
-    from gaiaflow.infra.doctor.examine import examine
-    from gaiaflow.infra.doctor.place import Place
+    from gaiaflow.doctor.examine import examine
+    from gaiaflow.doctor.place import Place
 
     with Phases(1).phase("look for repairs"):
         offered = examine(Place(project, starts=False)).fixes
@@ -98,7 +98,7 @@ def _mend(project: Project, yes: bool) -> None:
 
 
 def _show(report: Report, json: bool) -> None:
-    from gaiaflow.infra.doctor.check import State
+    from gaiaflow.doctor.check import State
 
     if json:
         emit_json(report.as_dict())

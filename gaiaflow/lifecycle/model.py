@@ -8,13 +8,13 @@ from invoke.context import Context
 
 from gaiaflow.endpoints import MODEL
 from gaiaflow.errors import MissingError
-from gaiaflow.infra import backends
-from gaiaflow.infra.backend import Backend, StartOptions
 from gaiaflow.lifecycle.terminal import Phases, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
+from gaiaflow.stack.services.backend import Backend, StartOptions
 
 if TYPE_CHECKING:
-    from gaiaflow.infra.modelregistry import Version
+    from gaiaflow.models.registry import Version
 
 WHICH = "MODEL, MODEL@ALIAS or MODEL/VERSION, as model.list shows them; by default the newest version"
 INVOKE = "curl -H 'Content-Type: application/json' -d @{example} {url}/invocations"
@@ -23,8 +23,8 @@ INVOKE = "curl -H 'Content-Type: application/json' -d @{example} {url}/invocatio
 @lifecycle_task(name="list", reads=True, help={"json": "print JSON"})
 def list_models(_c: Context, json: bool = False) -> None:
     """Show the models of the registry with their newest versions and aliases."""
-    from gaiaflow.infra import model as serving
-    from gaiaflow.infra import modelregistry
+    from gaiaflow.models import registry as modelregistry
+    from gaiaflow.stack.services import model as serving
 
     project = Project.find()
     found = modelregistry.connect(project).models()
@@ -54,8 +54,8 @@ def serve(
     c: Context, model: str, port: int = 0, auto_ports: bool = False, wait: int = 180, json: bool = False
 ) -> None:
     """Serve a registered model on 127.0.0.1 with MLflow's scoring server, in the project's environment."""
-    from gaiaflow.infra import model as serving
-    from gaiaflow.infra import modelregistry
+    from gaiaflow.models import registry as modelregistry
+    from gaiaflow.stack.services import model as serving
 
     project = Project.find()
     modelregistry.split(model)
@@ -75,7 +75,7 @@ def serve(
 @lifecycle_task(help={})
 def stop(c: Context) -> None:
     """Stop the served model, and forget which one it was."""
-    from gaiaflow.infra import model as serving
+    from gaiaflow.stack.services import model as serving
 
     project = Project.find()
     if c.config.run.dry:
@@ -89,7 +89,7 @@ def stop(c: Context) -> None:
 
 def _stopped(project: Project, version: Version) -> Backend:
     """The stack's backend, with the model that it serves stopped when that is another one."""
-    from gaiaflow.infra import model as serving
+    from gaiaflow.stack.services import model as serving
 
     backend = backends.current(project)
     if backend is None:
@@ -101,7 +101,7 @@ def _stopped(project: Project, version: Version) -> Backend:
 
 
 def _show(project: Project, version: Version, url: str, json: bool) -> None:
-    from gaiaflow.infra import model as serving
+    from gaiaflow.stack.services import model as serving
 
     if json:
         emit_json({"model": version.name, "version": version.number, "run_id": version.run_id, "url": url})

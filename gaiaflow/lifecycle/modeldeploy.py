@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster.target import Target
 from gaiaflow.lifecycle.model import INVOKE, WHICH
 from gaiaflow.lifecycle.prodlocal import WHICH as WHERE
 from gaiaflow.lifecycle.terminal import Phases, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
 
 if TYPE_CHECKING:
-    from gaiaflow.infra.backend import Tell
-    from gaiaflow.infra.deployment import Deployed
-    from gaiaflow.infra.modelregistry import ModelRegistry, Version
+    from gaiaflow.models.deployment import Deployed
+    from gaiaflow.models.registry import ModelRegistry, Version
+    from gaiaflow.stack.services.backend import Tell
 
 _DOCKERFILE = "a Dockerfile of your own for the project's image, which the model's is built on"
 _NAME = "the model's name, without version or alias"
@@ -36,7 +36,8 @@ def dockerize(
     c: Context, model: str, image: str = "", dockerfile: str = "", no_cache: bool = False, json: bool = False
 ) -> None:
     """Build an image that serves a registered model: the project's image with the model in it."""
-    from gaiaflow.infra import modelimage, modelregistry
+    from gaiaflow.models import image as modelimage
+    from gaiaflow.models import registry as modelregistry
 
     project = Project.find()
     modelregistry.split(model)
@@ -77,7 +78,8 @@ def deploy(
     json: bool = False,
 ) -> None:
     """Serve a registered model in the local cluster: image, Deployment, Service; waits until it is ready."""
-    from gaiaflow.infra import deployment, modelregistry
+    from gaiaflow.models import deployment
+    from gaiaflow.models import registry as modelregistry
 
     modelregistry.split(model)
     if not 1 <= replicas <= 50:
@@ -112,7 +114,8 @@ def url(
     c: Context, model: str, port: int = 0, profile: str = "", context: str = "", json: bool = False
 ) -> None:
     """Give a model of the cluster an address on 127.0.0.1, until model.undeploy or prodlocal.stop."""
-    from gaiaflow.infra import deployment, modelurl
+    from gaiaflow.models import deployment
+    from gaiaflow.models import url as modelurl
 
     target = Target.choose(Project.find(), profile, context)
     if c.config.run.dry:
@@ -130,7 +133,8 @@ def url(
 @lifecycle_task(positional=["model"], help={**WHERE, "model": _NAME})
 def undeploy(c: Context, model: str, profile: str = "", context: str = "") -> None:
     """Remove a model from the cluster; its image stays there."""
-    from gaiaflow.infra import deployment, modelurl
+    from gaiaflow.models import deployment
+    from gaiaflow.models import url as modelurl
 
     target = Target.choose(Project.find(), profile, context)
     if c.config.run.dry:
@@ -143,7 +147,8 @@ def undeploy(c: Context, model: str, profile: str = "", context: str = "") -> No
 
 def _bring(target: Target, registry: ModelRegistry, version: Version, dockerfile: str, tell: Tell) -> str:
     """The image's content tag, once the cluster has it: built in the node where that has an engine."""
-    from gaiaflow.infra import modelimage, nodeimage
+    from gaiaflow.infra.cluster import image as nodeimage
+    from gaiaflow.models import image as modelimage
 
     with nodeimage.node_engine(target) as in_node:
         built = modelimage.build(target.project, registry, version, dockerfile=dockerfile, tell=tell)
@@ -152,7 +157,7 @@ def _bring(target: Target, registry: ModelRegistry, version: Version, dockerfile
 
 
 def _show(target: Target, wanted: Deployed, json: bool) -> None:
-    from gaiaflow.infra import deployment
+    from gaiaflow.models import deployment
 
     address = deployment.address(wanted.model, target.namespace)
     facts = {

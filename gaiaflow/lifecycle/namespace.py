@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from gaiaflow.lifecycle import (
-    dag,
-    dagcheck,
-    dagexplain,
-    daggraph,
-    dagreplay,
-    dependency,
-    dev,
-    doctor,
-    export,
-    grammar,
-    image,
-    model,
-    modeldeploy,
-    nodeimage,
-    prod,
-    prodlocal,
-    project,
-    secret,
-    timing,
+from gaiaflow.lifecycle import doctor, model, modeldeploy, nodeimage, prod, prodlocal, project, secret
+from gaiaflow.lifecycle.dag import (
+    check as dagcheck,
 )
+from gaiaflow.lifecycle.dag import (
+    explain as dagexplain,
+)
+from gaiaflow.lifecycle.dag import (
+    graph as daggraph,
+)
+from gaiaflow.lifecycle.dag import (
+    replay as dagreplay,
+)
+from gaiaflow.lifecycle.dag import (
+    run as dag,
+)
+from gaiaflow.lifecycle.dev import dependency, export, image, timing
+from gaiaflow.lifecycle.dev import stack as dev
+from gaiaflow.lifecycle.terminal import grammar
 
 
 def namespace() -> Collection:

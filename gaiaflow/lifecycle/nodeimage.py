@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.lifecycle.dev.timing import timed
 from gaiaflow.lifecycle.prodlocal import WHICH
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
-from gaiaflow.lifecycle.timing import timed
 from gaiaflow.project import Project
 
 if TYPE_CHECKING:
-    from gaiaflow.infra.backend import Tell
-    from gaiaflow.infra.nodeimage import NodeImage
+    from gaiaflow.infra.cluster.image import NodeImage
+    from gaiaflow.stack.services.backend import Tell
 
 
 @lifecycle_task(
@@ -39,9 +39,9 @@ def dockerize(
     json: bool = False,
 ) -> None:
     """Build the project's image and bring it into the cluster."""
-    from gaiaflow.infra import image as build
-    from gaiaflow.infra import nodeimage
-    from gaiaflow.lifecycle import clusterwork
+    from gaiaflow.infra.cluster import image as nodeimage
+    from gaiaflow.infra.images import image as build
+    from gaiaflow.stack import bringup as clusterwork
 
     target = Target.choose(Project.find(), profile, context)
     name = image or build.image_name(target.project)
@@ -72,7 +72,7 @@ def dockerize(
 @lifecycle_task(name="images", reads=True, help={**WHICH, "json": "print JSON"})
 def list_images(_c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
     """The images that the cluster has."""
-    from gaiaflow.infra import nodeimage
+    from gaiaflow.infra.cluster import image as nodeimage
 
     target = Target.choose(Project.find(), profile, context)
     target.connect()
@@ -88,8 +88,8 @@ def list_images(_c: Context, profile: str = "", context: str = "", json: bool = 
 )
 def remove_image(c: Context, image: str = "", profile: str = "", context: str = "", yes: bool = False) -> None:
     """Remove an image from the cluster; by default the one that prodlocal.dockerize makes."""
-    from gaiaflow.infra import image as build
-    from gaiaflow.infra import nodeimage
+    from gaiaflow.infra.cluster import image as nodeimage
+    from gaiaflow.infra.images import image as build
 
     target = Target.choose(Project.find(), profile, context)
     name = image or build.image_name(target.project)
@@ -103,8 +103,8 @@ def remove_image(c: Context, image: str = "", profile: str = "", context: str = 
 
 def _build(target: Target, name: str, dockerfile: str, no_cache: bool, tell: Tell) -> tuple[NodeImage, str]:
     """In the node's own engine where it has one: no copy of what it has already."""
-    from gaiaflow.infra import image as build
-    from gaiaflow.infra import nodeimage
+    from gaiaflow.infra.cluster import image as nodeimage
+    from gaiaflow.infra.images import image as build
 
     with nodeimage.node_engine(target) as in_node:
         build.build(target.project, name, dockerfile or None, no_cache, tell=tell)

@@ -15,7 +15,7 @@ from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, 
 from gaiaflow.project import Project
 
 if TYPE_CHECKING:
-    from gaiaflow.infra.dagplan import Plan
+    from gaiaflow.production.plan import Plan
 
 _IMAGE = "the image's name on this machine; by default the one that dev.dockerize makes"
 _NAMESPACE = "where the pods of production run; by default gaiaflow-<project>"
@@ -30,7 +30,7 @@ _NAMESPACE = "where the pods of production run; by default gaiaflow-<project>"
 )
 def push(c: Context, image: str = "", registry: str = "", json: bool = False) -> None:
     """Push the image that was built to a registry, under its content tag, and tell its digest."""
-    from gaiaflow.infra import push as pushing
+    from gaiaflow.infra.images import push as pushing
 
     project = Project.find()
     place = pushing.registry_of(project, registry)
@@ -71,8 +71,8 @@ def check(
     json: bool = False,
 ) -> None:
     """Check that the project may go to production; nothing is changed."""
-    from gaiaflow.infra import prodcheck
-    from gaiaflow.lifecycle.inspector import inspector
+    from gaiaflow.lifecycle.dag.inspector import inspector
+    from gaiaflow.production import check as prodcheck
 
     project = Project.find()
     versions = dict(_version(word) for word in provider)
@@ -120,7 +120,8 @@ def sync(
     json: bool = False,
 ) -> None:
     """Bring the DAG files to where production's Airflow reads them; what would change is shown first."""
-    from gaiaflow.infra import dagplan, dagsync
+    from gaiaflow.production import plan as dagplan
+    from gaiaflow.production import sync as dagsync
 
     project = Project.find()
     place = dagsync.place(project, dags, dags_path, dags_branch)
@@ -161,7 +162,7 @@ def _show(found: Plan) -> None:
 )
 def manifests(c: Context, namespace: str = "", account: str = "", output: str = "", json: bool = False) -> None:
     """Print what the owner of production's cluster applies: namespace, account, least role, policy, quota."""
-    from gaiaflow.infra import prodmanifests
+    from gaiaflow.production import manifests as prodmanifests
 
     project = Project.find()
     things = prodmanifests.manifests(project, namespace, account)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra import backends, stackmode
-from gaiaflow.infra import executor as executors
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.lifecycle.dev.timing import timed
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
-from gaiaflow.lifecycle.timing import timed
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
+from gaiaflow.stack.services import executor as executors
+from gaiaflow.stack.services import mode as stackmode
 
 WHICH = {
     "profile": "the minikube profile; by default gaiaflow-<project>, or the variable GAIAFLOW_PROFILE",
@@ -47,8 +48,8 @@ def start(
     wait: int = 180,
 ) -> None:
     """Start the cluster, fit it to the project, and the stack too when that is down, in mode prod_local."""
-    from gaiaflow.infra.preflight import Wanted
-    from gaiaflow.lifecycle import clusterwork
+    from gaiaflow.infra.cluster.preflight import Wanted
+    from gaiaflow.stack import bringup as clusterwork
 
     target = Target.choose(Project.find(), profile, context)
     wanted = Wanted.parse(cpus, memory, driver, kubernetes_version)
@@ -76,7 +77,8 @@ def start(
 @lifecycle_task(help=WHICH)
 def stop(c: Context, profile: str = "", context: str = "") -> None:
     """Stop the cluster; the stack of services and all that the cluster holds stay."""
-    from gaiaflow.infra import gateway, modelurl
+    from gaiaflow.infra.cluster import gateway
+    from gaiaflow.models import url as modelurl
 
     target = Target.choose(Project.find(), profile, context)
     if c.config.run.dry:
@@ -104,7 +106,7 @@ def restart(c: Context, profile: str = "", context: str = "") -> None:
 @lifecycle_task(reads=True, help={**WHICH, "json": "print JSON"})
 def status(_c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
     """Show the cluster: whether it runs, its namespace, the gateway, the pods."""
-    from gaiaflow.lifecycle import clusterwork
+    from gaiaflow.stack import bringup as clusterwork
 
     target = Target.choose(Project.find(), profile, context)
     facts = clusterwork.facts(target)
@@ -117,8 +119,9 @@ def status(_c: Context, profile: str = "", context: str = "", json: bool = False
 @lifecycle_task(help={**WHICH, "yes": "do not ask"})
 def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False) -> None:
     """Delete this project's cluster; of a context of yours only this project's namespace."""
-    from gaiaflow.infra import gateway, modelurl
-    from gaiaflow.lifecycle import clusterwork
+    from gaiaflow.infra.cluster import gateway
+    from gaiaflow.models import url as modelurl
+    from gaiaflow.stack import bringup as clusterwork
 
     target = Target.choose(Project.find(), profile, context)
     what = f"the minikube profile {target.profile}" if target.profile else f"the namespace {target.namespace}"
@@ -136,7 +139,7 @@ def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False)
 @lifecycle_task(help={**WHICH, "json": "print JSON"})
 def config(c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
     """Write the kubeconfig that Airflow uses: of the project's service account, for this namespace only."""
-    from gaiaflow.infra import account
+    from gaiaflow.infra.cluster import account
 
     target = Target.choose(Project.find(), profile, context)
     if c.config.run.dry:

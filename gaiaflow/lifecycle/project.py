@@ -42,7 +42,7 @@ def new(
     defaults: bool = False,
 ) -> None:
     """Make a project from the template; asks for the answers that are not given."""
-    from gaiaflow.infra import scaffold
+    from gaiaflow.projects import scaffold
 
     folder = Path(path).expanduser()
     answers = _answers(name, package, author, examples, environment)
@@ -62,7 +62,7 @@ def new(
 @lifecycle_task
 def update(c: Context) -> None:
     """Bring what a newer template changed into this project; its own changes stay."""
-    from gaiaflow.infra import scaffold
+    from gaiaflow.projects import scaffold
 
     root = _root()
     if c.config.run.dry:
@@ -82,7 +82,7 @@ def update(c: Context) -> None:
 )
 def adopt(c: Context, name: str = "", yes: bool = False) -> None:
     """Add what gaiaflow needs to the project in this folder: shows it, asks, and overwrites nothing."""
-    from gaiaflow.infra import adoption
+    from gaiaflow.projects import adoption
 
     if c.config.run.dry:  # what is missing is known only when the template is rendered, and that runs git
         say(f"would add what gaiaflow needs and {Path.cwd()} lacks")
@@ -109,7 +109,7 @@ def _answers(name: str, package: str, author: str, examples: str, environment: s
 
 def _root() -> Path:
     """The folder with the answers: this one or the nearest above it; else this one."""
-    from gaiaflow.infra.scaffold import ANSWERS
+    from gaiaflow.projects.scaffold import ANSWERS
 
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / ANSWERS).is_file()), here)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster.target import Target
 from gaiaflow.lifecycle.terminal import confirm, emit_json, emit_table, lifecycle_task, say, stderr
 from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
 
 if TYPE_CHECKING:
-    from gaiaflow.infra.secretstore import Store
+    from gaiaflow.infra.cluster.secretstore import Store
 
 _HELP = {
     "mode": "prod_local: in the local cluster; dev: in a file of the project, for dev and dev_docker",
@@ -29,7 +29,7 @@ _LOCAL = Mode.PROD_LOCAL.value
 
 def create_secrets(secret_name: str, secret_data: Mapping[str, object], mode: str = _LOCAL) -> None:
     """Keep a secret from Python: the pods of this project find its keys in their environment."""
-    from gaiaflow.infra import secretstore
+    from gaiaflow.infra.cluster import secretstore
 
     values = {key: str(value) for key, value in secret_data.items()}
     secretstore.check(secret_name, values)
@@ -55,7 +55,7 @@ def create(
     json: bool = False,
 ) -> None:
     """Keep a secret; one of the same name gets the new values."""
-    from gaiaflow.infra import secretstore
+    from gaiaflow.infra.cluster import secretstore
 
     if c.config.run.dry:
         say(f"would keep the secret `{name}` for {mode}")
@@ -105,7 +105,7 @@ def delete(
 
 
 def _store(mode: str, profile: str = "", context: str = "") -> Store:
-    from gaiaflow.infra.secretstore import ClusterStore, FileStore
+    from gaiaflow.infra.cluster.secretstore import ClusterStore, FileStore
 
     wanted = resolve_mode(mode)
     project = Project.find()
@@ -118,7 +118,7 @@ def _store(mode: str, profile: str = "", context: str = "") -> Store:
 
 
 def _values(name: str, file: str) -> dict[str, str]:
-    from gaiaflow.infra import secretstore
+    from gaiaflow.infra.cluster import secretstore
 
     if file:
         return secretstore.read_file(Path(file).expanduser())

@@ -6,8 +6,8 @@ It works in Airflow's environment (``.gaiaflow/envs/airflow``). Airflow is impor
 the process has been pointed at a database of its own. For pytest: ``-p gaiaflow.testing.plugin``.
 """
 
+from gaiaflow.result import RunResult, TaskResult
 from gaiaflow.testing.cells import Cell, run_matrix
-from gaiaflow.testing.result import RunResult, TaskResult
 from gaiaflow.testing.run import load_dag, run_dag
 
 __all__ = ["Cell", "RunResult", "TaskResult", "load_dag", "run_dag", "run_matrix"]

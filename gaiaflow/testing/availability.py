@@ -112,7 +112,7 @@ def settle_image(project: Project, shared: bool) -> None:
     Args:
         shared: several projects are tested, so the shell's image cannot be meant for each of them.
     """
-    from gaiaflow.infra.image import image_name
+    from gaiaflow.infra.images.image import image_name
 
     if shared:
         os.environ.pop(IMAGE, None)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from gaiaflow.errors import GaiaflowError, UsageError, near_miss
 from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
+from gaiaflow.result import RunResult
 from gaiaflow.testing import availability, passed, place
 from gaiaflow.testing.compare import compare_edges, differences
-from gaiaflow.testing.result import RunResult
 from gaiaflow.testing.run import (
     SEE_LOG,
     Progress,

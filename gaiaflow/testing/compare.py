@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from gaiaflow.testing.result import RunResult, TaskResult
+from gaiaflow.result import RunResult, TaskResult
 
 # A pod takes its call in a variable, which has a limit. Allowed: the equal value, or this error.
 _TOO_LARGE = re.compile(r"have \d+ KiB: a pod takes at most \d+ KiB")

@@ -42,8 +42,8 @@ def in_airflow_environment(found: list[Project], argv: list[str]) -> int:
     """Make what is missing and run this module there."""
     import subprocess
 
-    from gaiaflow.infra.dagtest import environments
-    from gaiaflow.infra.environment import ensure_environment
+    from gaiaflow.dags.test import environments
+    from gaiaflow.infra.host.environment import ensure_environment
 
     for project in reversed(found):
         for name in environments(project) if project is found[0] else environments(project)[1:]:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra import nodeimage, receipt
-from gaiaflow.infra.docker import connect
-from gaiaflow.infra.receipt import Receipt
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster import image as nodeimage
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.images.engine import connect
 from gaiaflow.modes import Mode
+from gaiaflow.production import receipt
+from gaiaflow.production.receipt import Receipt
 from gaiaflow.project import Project
 from gaiaflow.testing.run import in_mode, load_dags
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import backends, hostnetwork, privatefile
-from gaiaflow.infra.airflow import airflow_environment
-from gaiaflow.infra.backend import Backend
-from gaiaflow.infra.composition import host_contract
+from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
+from gaiaflow.stack.composed.composition import host_contract
+from gaiaflow.stack.services import hostnetwork
+from gaiaflow.stack.services.airflow import airflow_environment
+from gaiaflow.stack.services.backend import Backend
 
 PYTHON = "GAIAFLOW_PYTHON"
 # A function must not see a mode, a call or an address that was left by another run.

@@ -20,8 +20,8 @@ import pytest
 
 from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
+from gaiaflow.result import RunResult
 from gaiaflow.testing import availability, place
-from gaiaflow.testing.result import RunResult
 from gaiaflow.testing.run import in_mode, load_dags
 from gaiaflow.testing.run import run_dag as run_one
 

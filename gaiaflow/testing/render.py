@@ -8,9 +8,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow.errors import GaiaflowError
+from gaiaflow.result import RunResult, TaskResult
 from gaiaflow.runner import CALL
 from gaiaflow.testing.compare import is_too_large
-from gaiaflow.testing.result import RunResult, TaskResult
 from gaiaflow.testing.schema import problems
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from gaiaflow import modes
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
+from gaiaflow.result import Part, RunResult, combine
 from gaiaflow.testing import minors, place
-from gaiaflow.testing.result import Part, RunResult, combine
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

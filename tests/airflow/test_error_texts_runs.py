@@ -14,10 +14,10 @@ from airflow.sdk import DAG
 from gaiaflow.dagfactory import load_yaml_dags
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.project import Project
+from gaiaflow.result import RunResult, TaskResult
 from gaiaflow.tasks import create_task
 from gaiaflow.testing import place, run_dag
 from gaiaflow.testing.render import check_rendered
-from gaiaflow.testing.result import RunResult, TaskResult
 
 FLOW = """
 from airflow.sdk import DAG, Param

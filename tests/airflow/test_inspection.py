@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from gaiaflow.dags.version import churn
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra.dagversion import churn
 from gaiaflow.inspection import explain, recall, serialise, structure
 from gaiaflow.project import Project
 from gaiaflow.testing import place

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gaiaflow.infra import receipt
-from gaiaflow.infra.image import image_name
+from gaiaflow.infra.images.image import image_name
+from gaiaflow.production import receipt
 from gaiaflow.project import Project
 from gaiaflow.testing import RunResult, availability, run_dag, run_matrix
 

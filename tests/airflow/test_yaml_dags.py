@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gaiaflow.infra.airflow import airflow_environment
 from gaiaflow.project import Project
+from gaiaflow.stack.services.airflow import airflow_environment
 from gaiaflow.testing import load_dag, place, run_dag
 from gaiaflow.testing.compare import differences
 from gaiaflow.testing.render import check_rendered

@@ -10,7 +10,7 @@ from composed_example import MODES, Composed, Run
 from example_model import NAME, REQUEST, answers, assert_plausible, predict
 from example_results import SCORES, assert_all_there, value
 
-from gaiaflow.infra.docker import connect, engine_answers
+from gaiaflow.infra.images.engine import connect, engine_answers
 
 pytestmark = [
     pytest.mark.engine,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from composed_example import MODES, Composed, Run
 
-from gaiaflow.infra.docker import engine_answers
+from gaiaflow.infra.images.engine import engine_answers
 
 SCREENSHOTS = Path(__file__).parents[2] / "artefacts" / "screenshots"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -59,7 +59,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallProject]:
 @pytest.fixture(scope="session")
 def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallProject]:
     """The same project on the docker backend; between tests its stack is stopped."""
-    from gaiaflow.infra.docker import engine_answers
+    from gaiaflow.infra.images.engine import engine_answers
 
     if not engine_answers():
         pytest.skip("no Docker engine answers")

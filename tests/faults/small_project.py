@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gaiaflow.infra import backends, process, s3, state
-from gaiaflow.infra.environment import ensure_environment
-from gaiaflow.infra.ports import is_free
-from gaiaflow.infra.shellenv import shell_environment
+from gaiaflow.infra.host import process
+from gaiaflow.infra.host.environment import ensure_environment
+from gaiaflow.infra.host.ports import is_free
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
+from gaiaflow.stack.services import s3, state
+from gaiaflow.stack.services.shellenv import shell_environment
 
 ROOT = Path(__file__).parents[2]
 FILES = {

@@ -14,7 +14,7 @@ import pytest
 from evidence import Evidence
 from small_project import SmallProject
 
-from gaiaflow.infra import state
+from gaiaflow.stack.services import state
 
 pytestmark = pytest.mark.stack
 AHEAD = 7200

@@ -14,8 +14,8 @@ from loopback import answering
 from small_project import SmallProject
 
 from gaiaflow.errors import MissingError, StillStartingError
-from gaiaflow.infra import cluster as cluster_module
-from gaiaflow.infra.cluster import Cluster
+from gaiaflow.infra.cluster import api as cluster_module
+from gaiaflow.infra.cluster.api import Cluster
 
 NODES = {"items": [{"status": {"conditions": [{"type": "Ready", "status": "True"}]}}]}
 

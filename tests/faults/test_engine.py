@@ -14,7 +14,7 @@ from loopback import Door
 from signalling import Moment, assert_told_to_end, interrupt
 from small_project import SmallProject
 
-from gaiaflow.infra.docker import engine_address
+from gaiaflow.infra.images.engine import engine_address
 
 pytestmark = pytest.mark.engine
 

@@ -71,7 +71,7 @@ def kept(small: SmallProject) -> Callable[[], None]:
 
 
 def _dag_runs(small: SmallProject) -> set[str]:
-    from gaiaflow.infra import dagrun
+    from gaiaflow.dags import run as dagrun
 
     api: Any = dagrun.connect(small.project)
     return {run["dag_run_id"] for run in api.request("GET", "dags/kept/dagRuns")["dag_runs"]}

@@ -17,9 +17,10 @@ import pytest
 from evidence import Evidence
 from small_project import SmallProject
 
-from gaiaflow.infra import backends, dagrun
-from gaiaflow.infra.environment import ensure_environment
-from gaiaflow.infra.shellenv import shell_environment
+from gaiaflow.dags import run as dagrun
+from gaiaflow.infra.host.environment import ensure_environment
+from gaiaflow.stack import backends
+from gaiaflow.stack.services.shellenv import shell_environment
 
 pytestmark = pytest.mark.stack
 

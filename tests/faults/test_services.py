@@ -13,7 +13,7 @@ import pytest
 from evidence import Evidence
 from small_project import SmallProject
 
-from gaiaflow.infra import process
+from gaiaflow.infra.host import process
 
 pytestmark = pytest.mark.stack
 
@@ -28,7 +28,7 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 
 def _programs(small: SmallProject) -> dict[str, int]:
     """The pids of those that run; the others have the pid 0, which to kill means this test's own group."""
-    from gaiaflow.infra.supervisor import Supervisor
+    from gaiaflow.stack.embedded.supervisor import Supervisor
 
     return {name: found.pid for name, found in Supervisor(small.home).states().items() if found.alive}
 

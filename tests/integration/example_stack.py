@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 import gaiaflow
-from gaiaflow.infra import process, s3
-from gaiaflow.infra.stack import MARK
+from gaiaflow.infra.host import process
 from gaiaflow.project import Project
+from gaiaflow.stack.services import s3
+from gaiaflow.stack.services.program import MARK
 
 PACKAGE = Path(gaiaflow.__file__).parent
 SERVICES = ("s3", "mlflow", "airflow", "jupyter")

@@ -9,8 +9,8 @@ import pytest
 from example_stack import PACKAGE
 from uv import find_uv_bin
 
-from gaiaflow.infra.environment import LOCKS
-from gaiaflow.infra.shipped import shipped
+from gaiaflow.infra.host.environment import LOCKS
+from gaiaflow.infra.host.shipped import shipped
 
 FILES = [
     *sorted(LOCKS.glob("*.txt")),

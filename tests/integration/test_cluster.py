@@ -27,9 +27,10 @@ import pytest
 import gaiaflow
 from gaiaflow.endpoints import Endpoints
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import account, clusternetwork, gateway, kubeconfig, manifests
-from gaiaflow.infra.cluster import Cluster
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster import account, gateway, kubeconfig, manifests
+from gaiaflow.infra.cluster import network as clusternetwork
+from gaiaflow.infra.cluster.api import Cluster
+from gaiaflow.infra.cluster.target import Target
 from gaiaflow.project import Project
 
 pytestmark = pytest.mark.cluster

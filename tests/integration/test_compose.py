@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 import gaiaflow
-from gaiaflow.infra import docker as engine
-from gaiaflow.infra.image import PYTHON_IMAGE
+from gaiaflow.infra.images import engine
+from gaiaflow.infra.images.image import PYTHON_IMAGE
 from gaiaflow.project import Project
 
 pytestmark = [

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from example_stack import SERVICES, Running
 
-from gaiaflow.infra import docker as engine
-from gaiaflow.infra import privatefile
-from gaiaflow.infra.doctor import address, container, docker, image, port
-from gaiaflow.infra.doctor.check import State
-from gaiaflow.infra.doctor.place import Place
-from gaiaflow.infra.taskenv import write_variables
+from gaiaflow.doctor import address, container, docker, image, port
+from gaiaflow.doctor.check import State
+from gaiaflow.doctor.place import Place
+from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host.envfile import write_variables
+from gaiaflow.infra.images import engine
 from gaiaflow.project import Project
 
 needs_engine = pytest.mark.skipif(not engine.engine_answers(), reason="no Docker engine answers")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from example_stack import SERVICES, Running, opener
 
-from gaiaflow.infra import process
-from gaiaflow.infra.stack import MARK
+from gaiaflow.infra.host import process
+from gaiaflow.stack.services.program import MARK
 
 pytestmark = pytest.mark.stack
 

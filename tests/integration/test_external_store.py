@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from example_stack import Running, opener
 
-from gaiaflow.infra import docker as engine
-from gaiaflow.infra import gateway
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster import gateway
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.images import engine
 from gaiaflow.project import Project
 
 pytestmark = [

@@ -10,7 +10,8 @@ import pytest
 from example_results import SCORES, assert_all_there, assert_tagged, value
 from example_stack import Running
 
-from gaiaflow.infra import docker, hostnetwork
+from gaiaflow.infra.images import engine as docker
+from gaiaflow.stack.services import hostnetwork
 
 pytestmark = [
     pytest.mark.engine,

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra import belongings, image
-from gaiaflow.infra import docker as engine
+from gaiaflow.infra.images import engine, image
 from gaiaflow.project import Project
+from gaiaflow.stack.composed import belongings
 
 pytestmark = [
     pytest.mark.engine,

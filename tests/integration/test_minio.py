@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from example_stack import Running, opener
 
-from gaiaflow.infra import docker as engine
-from gaiaflow.infra import stackimage
+from gaiaflow.infra.images import engine
 from gaiaflow.project import Project
+from gaiaflow.stack.composed import image as stackimage
 
 pytestmark = [
     pytest.mark.engine,

@@ -10,8 +10,8 @@ import pytest
 from example_model import NAME, answers, predict
 from example_stack import Running
 
-from gaiaflow.infra import process
-from gaiaflow.infra.stack import MARK
+from gaiaflow.infra.host import process
+from gaiaflow.stack.services.program import MARK
 
 pytestmark = pytest.mark.stack
 # Two versions that differ by one ppm, the first under an alias; much quicker than two runs of the pipeline.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from example_stack import Running
 
-from gaiaflow.infra import scaffold
+from gaiaflow.projects import scaffold
 
 pytestmark = pytest.mark.stack
 NOTEBOOK = Path("notebooks", "mlflow_introduction.ipynb")

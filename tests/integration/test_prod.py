@@ -15,13 +15,14 @@ from conftest import airflow_python
 from example_stack import PACKAGE, Running
 from loopback_registry import LoopbackRegistry, running
 
+from gaiaflow.dags.inspector import Inspector
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra import docker as engine
-from gaiaflow.infra import image, prodcheck, push, receipt
-from gaiaflow.infra.inspection import Inspector
-from gaiaflow.infra.prodcheck import FAILED, MISSING, OK, Aim
-from gaiaflow.infra.registry import Reference, Registry
-from gaiaflow.infra.s3dags import S3Dags
+from gaiaflow.infra.images import engine, image, push
+from gaiaflow.infra.images.registry import Reference, Registry
+from gaiaflow.production import check as prodcheck
+from gaiaflow.production import receipt
+from gaiaflow.production.check import FAILED, MISSING, OK, Aim
+from gaiaflow.production.s3 import S3Dags
 from gaiaflow.project import Project
 
 GOOD = """

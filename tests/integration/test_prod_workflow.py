@@ -17,11 +17,12 @@ from example_stack import PACKAGE
 from loopback_registry import PASSWORD, USER, LoopbackRegistry, running
 from test_prod import GOOD, make_project
 
-from gaiaflow.infra import docker as engine
-from gaiaflow.infra import image, receipt, scaffold
-from gaiaflow.infra.environment import missing
-from gaiaflow.infra.registry import Reference, Registry
+from gaiaflow.infra.host.environment import missing
+from gaiaflow.infra.images import engine, image
+from gaiaflow.infra.images.registry import Reference, Registry
+from gaiaflow.production import receipt
 from gaiaflow.project import Project
+from gaiaflow.projects import scaffold
 
 pytestmark = [
     pytest.mark.engine,

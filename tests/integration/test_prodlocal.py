@@ -24,8 +24,9 @@ from example_model import NAME, assert_plausible, predict
 from example_results import SCORES, assert_all_there, assert_tagged, mlflow, value
 from example_stack import SERVICES, Running, copy_example
 
-from gaiaflow.infra import dagrun, environment
-from gaiaflow.infra.target import Target
+from gaiaflow.dags import run as dagrun
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import environment
 
 pytestmark = [pytest.mark.stack, pytest.mark.cluster]
 SHARED = os.environ.get("GAIAFLOW_TEST_PROFILE", "")

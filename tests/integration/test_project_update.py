@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra import scaffold, templatestore
+from gaiaflow.projects import scaffold
+from gaiaflow.projects import versions as templatestore
 
 ROOT = Path(__file__).parents[2]
 WHO = ("-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main")

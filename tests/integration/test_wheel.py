@@ -69,7 +69,7 @@ def test_a_project_elsewhere_works_without_a_clone(wheel: Path, tmp_path: Path) 
     assert "dev.start" in run(env / "bin" / "inv", "--list", cwd=project)
     status = json.loads(run(env / "bin" / "inv", "dev.status", "--json", cwd=project))
     assert {s["state"] for s in status["services"].values()} == {"stopped"}
-    where = "import gaiaflow.infra.shipped as s; print(s.shipped('minikube'), s.shipped('compose'))"
+    where = "import gaiaflow.infra.host.shipped as s; print(s.shipped('minikube'), s.shipped('compose'))"
     assert run(python, "-c", where, cwd=project).count("_data") == 2
     run(env / "bin" / "inv", "project.new", tmp_path / "new", "--defaults", "--examples=no", cwd=project)
     made, example = tmp_path / "new", ROOT / "gaiaflow" / "example"

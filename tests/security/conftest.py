@@ -45,7 +45,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallProject]
 @pytest.fixture(scope="session")
 def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallProject]:
     """The same with containers, and with the door to the engine."""
-    from gaiaflow.infra.docker import engine_answers
+    from gaiaflow.infra.images.engine import engine_answers
 
     if not engine_answers():
         pytest.skip("no Docker engine answers")

@@ -14,8 +14,9 @@ sys.path[:0] = [str(Path(__file__).parents[2])]
 with atheris.instrument_imports(include=["gaiaflow", "dotenv"]):
     from gaiaflow import runner
     from gaiaflow.errors import GaiaflowError
-    from gaiaflow.infra import image, secretstore
-    from gaiaflow.lifecycle.dag import read_conf
+    from gaiaflow.infra.cluster import secretstore
+    from gaiaflow.infra.images import image
+    from gaiaflow.lifecycle.dag.run import read_conf
     from gaiaflow.project import Project, slug
 
 

@@ -17,7 +17,7 @@ import pytest
 from evidence import Evidence
 from small_project import SmallProject
 
-from gaiaflow.infra.handover import OTHER_UID
+from gaiaflow.stack.composed.handover import OTHER_UID
 
 pytestmark = pytest.mark.stack
 

@@ -18,9 +18,13 @@ from hypothesis import strategies as st
 
 from gaiaflow import runner
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra import handover, image, s3, secretstore, taskenv
-from gaiaflow.infra.keys import Keys
+from gaiaflow.infra.cluster import secretstore
+from gaiaflow.infra.host import envfile as taskenv
+from gaiaflow.infra.images import image
 from gaiaflow.project import Project, slug
+from gaiaflow.stack.composed import handover
+from gaiaflow.stack.services import s3
+from gaiaflow.stack.services.keys import Keys
 from gaiaflow.tasks import FromTask
 
 TRIES = int(os.environ.get("GAIAFLOW_EXAMPLES", "150"))
@@ -284,7 +288,7 @@ def test_an_image_name_is_no_option(name: str) -> None:
 
 @given(text)
 def test_conf_is_an_object_or_refused(conf: str) -> None:
-    from gaiaflow.lifecycle.dag import read_conf
+    from gaiaflow.lifecycle.dag.run import read_conf
 
     try:
         assert isinstance(read_conf(conf), dict)
@@ -294,7 +298,7 @@ def test_conf_is_an_object_or_refused(conf: str) -> None:
 
 @given(text)
 def test_an_id_of_a_dag_is_one_word_or_refused(name: str) -> None:
-    from gaiaflow.infra.dagid import checked
+    from gaiaflow.dags.name import checked
 
     try:
         found = checked(name)

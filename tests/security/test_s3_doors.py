@@ -12,9 +12,9 @@ from evidence import Evidence
 from requests_out import answer, status
 from small_project import SmallProject
 
-from gaiaflow.infra import backends
-from gaiaflow.infra.environment import ensure_environment
-from gaiaflow.infra.shellenv import shell_environment
+from gaiaflow.infra.host.environment import ensure_environment
+from gaiaflow.stack import backends
+from gaiaflow.stack.services.shellenv import shell_environment
 
 pytestmark = pytest.mark.stack
 

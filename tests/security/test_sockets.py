@@ -14,7 +14,7 @@ from requests_out import status
 from small_project import SmallProject
 
 from gaiaflow.endpoints import LOOPBACK
-from gaiaflow.infra import backends
+from gaiaflow.stack import backends
 
 pytestmark = pytest.mark.stack
 

@@ -10,9 +10,9 @@ import pytest
 
 from gaiaflow.commit import tree_commit
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra.composition import Composition
-from gaiaflow.infra.shipped import shipped
+from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.project import Project
+from gaiaflow.stack.composed.composition import Composition
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="no `git` on PATH")
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")

@@ -10,12 +10,13 @@ from typing import Any, cast
 
 import pytest
 
-from gaiaflow.infra import account, kubeconfig, manifests, minikube, nodeimage, secretstore
-from gaiaflow.infra import cluster as clusters
-from gaiaflow.infra.cluster import Cluster
-from gaiaflow.infra.minikube import Minikube
-from gaiaflow.infra.process import Output
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster import account, kubeconfig, manifests, minikube, secretstore
+from gaiaflow.infra.cluster import api as clusters
+from gaiaflow.infra.cluster import image as nodeimage
+from gaiaflow.infra.cluster.api import Cluster
+from gaiaflow.infra.cluster.minikube import Minikube
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host.process import Output
 from gaiaflow.project import Project
 from tests.error_case import Case, fail_with, hold, text_of
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from docker.errors import ImageNotFound
 
+from gaiaflow.doctor import container
+from gaiaflow.doctor.place import Place
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra import hostnetwork, keys
-from gaiaflow.infra.doctor import container
-from gaiaflow.infra.doctor.place import Place
-from gaiaflow.infra.stack import Stack
 from gaiaflow.project import Project
+from gaiaflow.stack.services import hostnetwork, keys
+from gaiaflow.stack.services.program import Stack
 from tests.error_case import Case, hold, text_of
 
 

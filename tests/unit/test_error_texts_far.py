@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from gaiaflow.infra import docker, gateway, push
-from gaiaflow.infra.gitdags import GitDags
-from gaiaflow.infra.registry import Reference, Registry
+from gaiaflow.infra.cluster import gateway
+from gaiaflow.infra.images import engine as docker
+from gaiaflow.infra.images import push
+from gaiaflow.infra.images.registry import Reference, Registry
+from gaiaflow.production.git import GitDags
 from gaiaflow.project import Project
 from tests.error_case import Case, hold, text_of
 

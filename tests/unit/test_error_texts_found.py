@@ -10,28 +10,23 @@ from typing import Any, cast
 
 import pytest
 
+from gaiaflow.dags.api import AirflowApi, _UnauthorizedError
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import (
-    adoption,
-    backends,
-    composition,
-    dagfiles,
-    dagplan,
-    image,
-    nodeimage,
-    ports,
-    privatefile,
-    prodmanifests,
-    scaffold,
-    secretstore,
-    state,
-)
-from gaiaflow.infra.airflow_api import AirflowApi, _UnauthorizedError
-from gaiaflow.infra.backend import ServiceStatus, alone
-from gaiaflow.infra.composition import Composition
-from gaiaflow.infra.embedded import Embedded
+from gaiaflow.infra.cluster import image as nodeimage
+from gaiaflow.infra.cluster import secretstore
+from gaiaflow.infra.host import ports, privatefile
+from gaiaflow.infra.images import image
 from gaiaflow.lifecycle import prod
+from gaiaflow.production import manifests as prodmanifests
+from gaiaflow.production import plan as dagplan
 from gaiaflow.project import Project
+from gaiaflow.projects import adoption, dagfile, scaffold
+from gaiaflow.stack import backends
+from gaiaflow.stack.composed import composition
+from gaiaflow.stack.composed.composition import Composition
+from gaiaflow.stack.embedded.embedded import Embedded
+from gaiaflow.stack.services import state
+from gaiaflow.stack.services.backend import ServiceStatus, alone
 from tests.error_case import Case, hold, text_of
 
 PORTS: dict[str, int] = {}
@@ -40,7 +35,7 @@ PORTS: dict[str, int] = {}
 def linked(project: Project) -> object:
     project.dags.mkdir()
     (project.dags / "a.py").symlink_to("/etc/passwd")
-    return dagfiles.dag_files(project)
+    return dagfile.dag_files(project)
 
 
 def latin(project: Project) -> object:

@@ -12,27 +12,22 @@ from typing import Any, cast
 import pytest
 
 import gaiaflow
+from gaiaflow.dags import test as dagtest
+from gaiaflow.doctor import bundle
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra import (
-    adoption,
-    belongings,
-    breakdown,
-    dagplan,
-    dagtest,
-    docker,
-    embedded,
-    environment,
-    image,
-    scaffold,
-    supervisor,
-    templatestore,
-)
-from gaiaflow.infra.backend import Holding
-from gaiaflow.infra.doctor import bundle
-from gaiaflow.infra.embedded import Embedded
-from gaiaflow.infra.stack import Program, Stack
-from gaiaflow.infra.supervisor import ProcessState, Supervisor
+from gaiaflow.infra.host import environment
+from gaiaflow.infra.images import breakdown, image
+from gaiaflow.infra.images import engine as docker
+from gaiaflow.production import plan as dagplan
 from gaiaflow.project import Project
+from gaiaflow.projects import adoption, scaffold
+from gaiaflow.projects import versions as templatestore
+from gaiaflow.stack.composed import belongings
+from gaiaflow.stack.embedded import embedded, supervisor
+from gaiaflow.stack.embedded.embedded import Embedded
+from gaiaflow.stack.embedded.supervisor import ProcessState, Supervisor
+from gaiaflow.stack.services.backend import Holding
+from gaiaflow.stack.services.program import Program, Stack
 from tests.error_case import Case, fail_with, hold, text_of
 
 

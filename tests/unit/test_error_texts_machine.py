@@ -11,13 +11,9 @@ import pytest
 
 from gaiaflow.endpoints import PORTS
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import (
-    ports,
-    preflight,
-    process,
-    shipped,
-)
-from gaiaflow.infra.preflight import Machine, Wanted
+from gaiaflow.infra.cluster import preflight
+from gaiaflow.infra.cluster.preflight import Machine, Wanted
+from gaiaflow.infra.host import ports, process, shipped
 from gaiaflow.project import Project
 from tests.error_case import Case, hold, text_of
 

@@ -9,14 +9,19 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from gaiaflow.infra import deployment, model, modelforward, modelregistry, modelurl, ports, privatefile
-from gaiaflow.infra.cluster import Cluster
-from gaiaflow.infra.deployment import Deployed
-from gaiaflow.infra.modelregistry import ModelRegistry, Version
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster.api import Cluster
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import ports, privatefile
 from gaiaflow.lifecycle import model as verbs
 from gaiaflow.lifecycle import modeldeploy
+from gaiaflow.models import deployment
+from gaiaflow.models import forward as modelforward
+from gaiaflow.models import registry as modelregistry
+from gaiaflow.models import url as modelurl
+from gaiaflow.models.deployment import Deployed
+from gaiaflow.models.registry import ModelRegistry, Version
 from gaiaflow.project import Project
+from gaiaflow.stack.services import model
 from tests.error_case import Case, hold, text_of
 
 VERSION = Version("co2", 3, "run", "mlflow-artifacts:/0/models/m-1/artifacts")

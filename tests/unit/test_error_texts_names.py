@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from gaiaflow.dags import name as dagid
 from gaiaflow.endpoints import service_names
-from gaiaflow.infra import (
-    backends,
-    dagid,
-    environment,
-    executor,
-    image,
-    registry,
-    scaffold,
-    secretstore,
-)
-from gaiaflow.infra.preflight import Wanted
+from gaiaflow.infra.cluster import secretstore
+from gaiaflow.infra.cluster.preflight import Wanted
+from gaiaflow.infra.host import environment
+from gaiaflow.infra.images import image, registry
 from gaiaflow.project import Project
+from gaiaflow.projects import scaffold
+from gaiaflow.stack import backends
+from gaiaflow.stack.services import executor
 from tests.error_case import Case, hold, text_of
 
 CASES = [

@@ -10,13 +10,14 @@ from typing import Any, cast
 
 import pytest
 
+from gaiaflow.doctor import cluster as doctor_cluster
+from gaiaflow.doctor import container, pod
+from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import nodeimage, privatefile
-from gaiaflow.infra.cluster import Cluster
-from gaiaflow.infra.doctor import cluster as doctor_cluster
-from gaiaflow.infra.doctor import container, pod
-from gaiaflow.infra.doctor.place import Place
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster import image as nodeimage
+from gaiaflow.infra.cluster.api import Cluster
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
 from tests.error_case import Case, fail_with, hold, text_of
 

@@ -8,17 +8,22 @@ from types import SimpleNamespace
 import pytest
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import (
-    dagfiles,
-    dagplan,
-    dagsync,
-    gitdags,
-    push,
-    requirement,
-    s3dags,
-    scaffold,
+from gaiaflow.infra.host import requirement
+from gaiaflow.infra.images import push
+from gaiaflow.production import (
+    git as gitdags,
+)
+from gaiaflow.production import (
+    plan as dagplan,
+)
+from gaiaflow.production import (
+    s3 as s3dags,
+)
+from gaiaflow.production import (
+    sync as dagsync,
 )
 from gaiaflow.project import Project
+from gaiaflow.projects import scaffold
 from tests.error_case import Case, hold, text_of
 
 CASES = [
@@ -40,7 +45,7 @@ CASES = [
         "`demo:1` does not say what went into it: it was not built by gaiaflow",
         "inv dev.dockerize",
     ),
-    Case(dagfiles.dag_files, 3, "no folder `{root}/dags`", "mkdir {root}/dags"),
+    Case(dagfile.dag_files, 3, "no folder `{root}/dags`", "mkdir {root}/dags"),
     Case(
         lambda p: dagsync.place(p, "ftp://x"),
         2,

@@ -10,26 +10,23 @@ from urllib.error import HTTPError
 
 import pytest
 
+from gaiaflow.dags import api as airflow_api
+from gaiaflow.dags import replay as dagreplay
+from gaiaflow.dags import run as dagrun
+from gaiaflow.dags.api import AirflowApi
 from gaiaflow.endpoints import PORTS
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra import (
-    airflow_api,
-    backends,
-    containers,
-    dagreplay,
-    dagrun,
-    modelregistry,
-    ports,
-    privatefile,
-    state,
-)
-from gaiaflow.infra.airflow_api import AirflowApi
-from gaiaflow.infra.backend import ServiceStatus, StartOptions
-from gaiaflow.infra.compose import Compose
-from gaiaflow.infra.containers import Container
-from gaiaflow.infra.embedded import Embedded
-from gaiaflow.infra.modelregistry import ModelRegistry, Version
+from gaiaflow.infra.host import ports, privatefile
+from gaiaflow.models import registry as modelregistry
+from gaiaflow.models.registry import ModelRegistry, Version
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
+from gaiaflow.stack.composed import containers
+from gaiaflow.stack.composed.compose import Compose
+from gaiaflow.stack.composed.containers import Container
+from gaiaflow.stack.embedded.embedded import Embedded
+from gaiaflow.stack.services import state
+from gaiaflow.stack.services.backend import ServiceStatus, StartOptions
 from tests.error_case import Case, fail_with, hold, text_of
 
 LAST_LINES = {

@@ -8,22 +8,18 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra import (
-    backends,
-    handover,
-    health,
-    image,
-    keys,
-    privatefile,
-    shellenv,
-    stackmode,
-)
-from gaiaflow.infra.backend import Holding, StartOptions
-from gaiaflow.infra.compose import Compose
-from gaiaflow.infra.composition import Composition
-from gaiaflow.infra.embedded import Embedded
-from gaiaflow.infra.target import Target
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.images import image
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
+from gaiaflow.stack.composed import handover
+from gaiaflow.stack.composed.compose import Compose
+from gaiaflow.stack.composed.composition import Composition
+from gaiaflow.stack.embedded.embedded import Embedded
+from gaiaflow.stack.services import health, keys, shellenv
+from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.stack.services.backend import Holding, StartOptions
 from tests.error_case import Case, fail_with, hold, text_of
 
 PORT = {name: entry.port for name, entry in PORTS.items()}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gaiaflow.infra import scaffold
+from gaiaflow.projects import scaffold
 
 WORKFLOWS = ("ci", "release")
 

@@ -1,0 +1,146 @@
+"""Checks the DAGs of a project: imports, integrity, functions, what a file costs to read, the DAG version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gaiaflow import runner
+from gaiaflow.dags.inspector import Inspector
+from gaiaflow.dags.version import Stored, churn
+from gaiaflow.errors import UsageError, near_miss
+from gaiaflow.testing.place import project_python
+from gaiaflow.testing.run import last_line
+
+# How much more than `import airflow.sdk` alone a file may cost: 1.0 is nothing at all.
+BUDGET = 3.0
+ERROR, WARNING = "error", "warning"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        level: ``error`` or ``warning``.
+        check: import, integrity, function, cost or version.
+    """
+
+    level: str
+    check: str
+    message: str
+    file: str | None = None
+    dag: str | None = None
+    task: str | None = None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came out of the checks.
+
+    Attributes:
+        costs: each file's cost, as a multiple of importing ``airflow.sdk`` alone; None when it does not import.
+    """
+
+    dags: list[dict[str, Any]]
+    costs: dict[str, float | None]
+    findings: list[Finding]
+    times: int
+
+    @property
+    def ok(self) -> bool:
+        return not any(finding.level == ERROR for finding in self.findings)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "ok": self.ok,
+            "dags": [{"dag": d["dag"], "file": d["file"], "tasks": len(d["tasks"])} for d in self.dags],
+            "files": [{"file": file, "cost": cost} for file, cost in sorted(self.costs.items())],
+            "serialised": self.times,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+
+def structures(
+    inspector: Inspector, name: str, mode: str | None
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The DAGs to check, and the files that do not import.
+
+    Raises:
+        UsageError: there is no such DAG, and every file imports.
+    """
+    found = inspector.ask("structure", mode=mode)
+    dags, errors = found["dags"], found["errors"]
+    chosen = [dag for dag in dags if name in ("", dag["dag"])]
+    if name and not chosen and not errors:
+        known = [dag["dag"] for dag in dags]
+        raise UsageError(
+            f"no DAG `{name}` in {inspector.project.dags}{near_miss(name, known)}",
+            f"there is {', '.join(known) or 'none at all'}",
+        )
+    return chosen, {} if name and chosen else errors
+
+
+def import_findings(errors: Mapping[str, str]) -> Iterator[Finding]:
+    """Cycles, double ids and a FromTask that names nothing are errors of the import, too."""
+    for file, text in errors.items():
+        yield Finding(ERROR, "import", last_line(text), file=file)
+
+
+def integrity_findings(dag: Mapping[str, Any]) -> Iterator[Finding]:
+    """Tasks that are connected with nothing, and DAGs without tasks."""
+    where = {"file": dag["file"], "dag": dag["dag"]}
+    if not dag["tasks"]:
+        yield Finding(WARNING, "integrity", "the DAG has no task", **where)
+    reached = {name for task in dag["tasks"] for name in task["downstream"]}
+    for task in dag["tasks"]:
+        if len(dag["tasks"]) > 1 and not task["downstream"] and task["task"] not in reached:
+            message = "the task has no task before it and none behind it"
+            yield Finding(WARNING, "integrity", message, **where, task=task["task"])
+
+
+def function_findings(inspector: Inspector, dags: list[dict[str, Any]]) -> list[Finding]:
+    """Functions that do not import in the project's environment, or do not take what their task passes."""
+    tasks = [(dag, task) for dag in dags for task in dag["tasks"] if task["function"]]
+    if not tasks:
+        return []
+    calls = [{"function": task["function"], **task["call"]} for _, task in tasks]
+    script = Path(__file__).parents[1] / "inspection" / "signatures.py"
+    python = project_python(inspector.project, str(inspector.python))
+    said = inspector.run([python, str(script), str(runner.__file__)], calls, inspector.project.dotenv)
+    return [
+        Finding(ERROR, "function", problem, file=dag["file"], dag=dag["dag"], task=task["task"])
+        for (dag, task), problem in zip(tasks, said, strict=True)
+        if problem
+    ]
+
+
+def costs(inspector: Inspector, files: list[str], mode: str | None) -> dict[str, float | None]:
+    """Each file's cost as a multiple of importing ``airflow.sdk`` alone."""
+    folder = inspector.project.dags
+    argv = [str(inspector.python), "-m", "gaiaflow.inspection.stopwatch"]
+    more = {"GAIAFLOW_MODE": mode} if mode else {}
+    request = {"dags": str(folder), "files": [str(folder / file) for file in files]}
+    found = inspector.run(argv, request, more)
+    alone = found["airflow"]
+    seconds = (found["files"][str(folder / file)] for file in files)
+    return {
+        f: None if s is None else round((alone + s) / alone, 2) for f, s in zip(files, seconds, strict=True)
+    }
+
+
+def cost_findings(found: Mapping[str, float | None], budget: float) -> Iterator[Finding]:
+    for file, cost in found.items():
+        if cost is not None and cost > budget:
+            message = f"reading it costs {cost} times `import airflow.sdk` alone; the budget is {budget}"
+            yield Finding(WARNING, "cost", message, file=file)
+
+
+def version_findings(dags: list[dict[str, Any]], stored: list[Mapping[str, Stored]]) -> Iterator[Finding]:
+    """DAGs that get a new version at every look, and those that cannot be stored at all."""
+    for dag in dags:
+        samples = [sample[dag["dag"]] for sample in stored if dag["dag"] in sample]
+        for message in churn(samples):
+            yield Finding(ERROR, "version", message, file=dag["file"], dag=dag["dag"])

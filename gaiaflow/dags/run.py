@@ -1,0 +1,181 @@
+"""Runs a DAG on the running stack: waits until Airflow has read it, triggers it, follows it, collects it."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from gaiaflow.dags import name as dagid
+from gaiaflow.dags.api import FINISHED, AirflowApi, NotFoundError
+from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
+from gaiaflow.infra.host import privatefile
+from gaiaflow.project import Project
+from gaiaflow.result import Part, RunResult, combine
+from gaiaflow.stack import backends
+from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.testing.run import last_line
+
+# Told of each change: the task (or its part), its new state, a detail.
+Progress = Callable[[str, str, str], None]
+# A new file is read within seconds; past this it is not going to be.
+PATIENCE = 60
+POLL = 1.0
+
+
+def connect(project: Project) -> AirflowApi:
+    """The running Airflow of a project.
+
+    Raises:
+        MissingError: it does not run.
+    """
+    access = backends.airflow_access(project)
+    return AirflowApi(access.url, access.user, access.secret)
+
+
+def await_dag(api: AirflowApi, project: Project, name: str, patience: float = PATIENCE) -> None:
+    """Wait until Airflow knows the DAG in its present form: of this file, in this mode.
+
+    Raises:
+        UsageError: there is no such DAG; the near miss and the list are named.
+        GaiaflowError: a file does not import.
+        StillStartingError: Airflow has not read the file since it was changed or Airflow was started.
+    """
+    dagid.checked(name)
+    deadline = time.monotonic() + patience
+    while not _is_current(dag := _dag(api, name), project):
+        _raise_import_errors(api, dag)
+        if time.monotonic() > deadline:
+            raise _not_read(api, dag, name)
+        time.sleep(POLL)
+    if dag.get("is_paused"):
+        api.unpause(name)
+
+
+def _dag(api: AirflowApi, name: str) -> dict[str, Any]:
+    try:
+        return api.dag(name)
+    except NotFoundError:
+        return {}
+
+
+def _is_current(dag: Mapping[str, Any], project: Project) -> bool:
+    if not dag or dag.get("is_stale") or dag.get("has_import_errors"):
+        return False
+    return _read_at(dag) >= max(stackmode.kept_began(project), _changed_at(dag, project))
+
+
+def _read_at(dag: Mapping[str, Any]) -> float:
+    """When Airflow opened the file for what it knows now; 0 where it does not say."""
+    if not dag.get("last_parsed_time"):
+        return 0
+    written = datetime.fromisoformat(str(dag["last_parsed_time"]).replace("Z", "+00:00"))
+    return written.timestamp() - float(dag.get("last_parse_duration") or 0)
+
+
+def _changed_at(dag: Mapping[str, Any], project: Project) -> float:
+    """When the file was changed; a time ahead of the clock says nothing."""
+    file = project.dags / str(dag.get("relative_fileloc") or "")
+    changed = file.stat().st_mtime if file.is_file() else 0
+    return changed if changed <= time.time() else 0
+
+
+def _not_read(api: AirflowApi, dag: Mapping[str, Any], name: str) -> GaiaflowError:
+    if dag:
+        return StillStartingError(
+            f"Airflow has not read the file of DAG `{name}` since it was changed or Airflow was started",
+            "inv dev.logs --service airflow",
+        )
+    known = sorted(api.dag_ids())
+    return UsageError(
+        f"Airflow has no DAG `{name}`{near_miss(name, known)}", f"there is {', '.join(known) or 'none at all'}"
+    )
+
+
+def _raise_import_errors(api: AirflowApi, dag: Mapping[str, Any]) -> None:
+    errors = api.import_errors()
+    if dag.get("relative_fileloc"):
+        errors = {f: e for f, e in errors.items() if f.endswith(str(dag["relative_fileloc"]))} or errors
+    if errors:
+        said = "; ".join(f"`{file}` does not import: {last_line(text)}" for file, text in errors.items())
+        raise GaiaflowError(said, "mend the file and repeat; Airflow reads it again within seconds")
+
+
+def trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any]) -> str:
+    """Start a run; its id. One at a time: on SQLite, Airflow holds itself up when two write at one moment."""
+    with privatefile.locked(privatefile.folder(project.home) / "trigger.lock"):
+        return api.trigger(name, conf)
+
+
+def follow(api: AirflowApi, dag: str, run: str, wait: float, progress: Progress) -> str:
+    """Wait for the end of a run; its state.
+
+    Raises:
+        StillStartingError: it did not end in time; it goes on.
+        MissingError: Airflow answers no more; a pause on a busy machine is waited out.
+    """
+    deadline = time.monotonic() + wait
+    silent_until = time.monotonic() + PATIENCE
+    seen: dict[str, str] = {}
+    while True:
+        try:
+            state, instances = api.run_state(dag, run), api.instances(dag, run)
+        except MissingError:
+            if time.monotonic() > silent_until:
+                raise
+            state, instances = "", []
+        else:
+            silent_until = time.monotonic() + PATIENCE
+        _tell(instances, seen, progress)
+        if state in FINISHED:
+            return state
+        if time.monotonic() > deadline:
+            raise StillStartingError(
+                f"run `{run}` of `{dag}` has not ended after {wait:.0f} s; it goes on", api.url
+            )
+        time.sleep(POLL)
+
+
+def _tell(instances: list[dict[str, Any]], seen: dict[str, str], progress: Progress) -> None:
+    """What has changed since the last look."""
+    for ti in instances:
+        name = ti["task_id"] if ti["map_index"] < 0 else f"{ti['task_id']}[{ti['map_index']}]"
+        if ti["state"] and seen.get(name) != ti["state"]:
+            seen[name] = ti["state"]
+            progress(name, ti["state"], f"{ti['duration']:.1f} s" if ti["end_date"] and ti["duration"] else "")
+
+
+def collect(api: AirflowApi, dag: str, run: str, state: str) -> RunResult:
+    """The run with its values and errors."""
+    parts: dict[str, list[Part]] = {}
+    for ti in api.instances(dag, run):
+        parts.setdefault(ti["task_id"], []).append(api.part(dag, run, ti))
+    tasks = api.tasks(dag)
+    return RunResult(
+        dag,
+        state,
+        {t["task_id"]: combine(parts.get(t["task_id"], []), bool(t.get("is_mapped"))) for t in tasks},
+        {t["task_id"]: sorted(t["downstream_task_ids"]) for t in tasks},
+    )
+
+
+def mlflow_address(project: Project, result: RunResult) -> str | None:
+    """Where the MLflow run that a task returned as ``run_id`` is seen; None without one."""
+    values = [task.value for task in result.tasks.values() if isinstance(task.value, dict)]
+    run_id = next((str(value["run_id"]) for value in reversed(values) if value.get("run_id")), None)
+    backend = backends.current(project)
+    if run_id is None or backend is None:
+        return None
+    base = backend.endpoints().url("mlflow")
+    query = urllib.parse.urlencode({"run_id": run_id})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{base}/api/2.0/mlflow/runs/get?{query}", timeout=10) as response:
+            experiment = json.loads(response.read())["run"]["info"]["experiment_id"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return f"{base}/#/experiments/{experiment}/runs/{run_id}"

@@ -1,0 +1,70 @@
+"""How the DAGs and tasks of a project went on its running stack; nothing where none runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gaiaflow.dags import run as dagrun
+from gaiaflow.dags.api import AirflowApi, NotFoundError
+from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
+from gaiaflow.project import Project
+from gaiaflow.result import worst
+
+LATEST = "latest"
+
+
+def running(project: Project) -> AirflowApi | None:
+    """The running Airflow, or None."""
+    try:
+        api = dagrun.connect(project)
+        api.request("GET", "version")
+    except GaiaflowError:
+        return None
+    return api
+
+
+def last_states(project: Project) -> dict[str, str]:
+    """The state of each DAG's last run."""
+    api = running(project)
+    return {} if api is None else {r["dag_id"]: r["state"] for r in reversed(api.runs("~"))}
+
+
+def find_run(api: AirflowApi, dag: str, run: str) -> dict[str, Any]:
+    """A run of a DAG; ``latest`` is the one that began last.
+
+    Raises:
+        UsageError: there is none of that id, or no such DAG.
+        MissingError: the DAG has not run yet.
+    """
+    try:
+        runs = api.runs(dag)
+    except NotFoundError:
+        known = sorted(api.dag_ids())
+        raise UsageError(
+            f"Airflow has no DAG `{dag}`{near_miss(dag, known)}",
+            f"there is {', '.join(known) or 'none at all'}",
+        ) from None
+    if not runs:
+        raise MissingError(f"DAG `{dag}` has not run yet", f"inv dag.run {dag}")
+    found = runs[0] if run == LATEST else next((r for r in runs if r["dag_run_id"] == run), None)
+    if found is None:
+        known = [str(r["dag_run_id"]) for r in runs]
+        raise UsageError(
+            f"DAG `{dag}` has no run `{run}`{near_miss(run, known)}", f"the last are {', '.join(known[:5])}"
+        )
+    return found
+
+
+def task_states(api: AirflowApi, dag: str, run: str) -> dict[str, dict[str, Any]]:
+    """State and seconds of each task of a run; of a mapped task the worst state, the sum, and how many."""
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for instance in api.instances(dag, run):
+        parts.setdefault(instance["task_id"], []).append(instance)
+    return {
+        task: {
+            "state": worst([str(part["state"] or "none") for part in found]),
+            "seconds": round(sum(part["duration"] or 0.0 for part in found), 3),
+            "parts": len([part for part in found if part["map_index"] >= 0]),
+        }
+        for task, found in parts.items()
+    }

@@ -1,0 +1,155 @@
+"""Requests from a pod of the project's namespace: restricted, short, and removed afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import time
+from typing import Any
+
+from gaiaflow.doctor import address, container
+from gaiaflow.doctor.address import Facts
+from gaiaflow.doctor.place import Place
+from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.infra.cluster import image as nodeimage
+from gaiaflow.infra.cluster import target
+from gaiaflow.infra.cluster.api import Cluster, labels
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.images.image import image_name
+
+VANTAGE = "a pod"
+LABEL = "gaiaflow/doctor"
+# Where a container leaves its last words, which its pod's status then shows.
+LAST_WORDS = "/dev/termination-log"
+USER = 10001
+_SECONDS = 60
+_HOPELESS = {"ErrImagePull", "ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName",
+             "CreateContainerConfigError", "CreateContainerError"}  # fmt: skip
+
+
+def read(place: Place) -> Facts:
+    """Asks with the rights that Airflow has, so that they are proven too."""
+    try:
+        chosen = Target.choose(place.project)
+        _require_running(chosen)
+        variables = _variables(chosen)
+        image = _image(chosen)
+    except MissingError as error:
+        return Facts(VANTAGE, unasked=(error.message, error.hint))
+    except GaiaflowError as error:
+        return Facts(VANTAGE, trouble=(error.message, error.hint))
+    if not place.starts:
+        return Facts(VANTAGE, unasked=("nothing was started to ask from", "inv doctor"))
+    try:
+        return _from_pod(chosen, image, address.urls(variables))
+    except GaiaflowError as error:
+        return Facts(VANTAGE, trouble=(error.message, error.hint))
+
+
+def _require_running(chosen: Target) -> None:
+    """
+    Raises:
+        MissingError: no cluster to start a pod in.
+    """
+    if not (chosen.project.home / target.FOLDER / "config").is_file():
+        raise MissingError("the project has no cluster yet: no pod was started", "inv prodlocal.start")
+    chosen.connect()
+
+
+def _variables(chosen: Target) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    if not chosen.task_environment.is_file():
+        raise MissingError(
+            "no stack that pods reach was ever started: nothing was asked", "inv prodlocal.start"
+        )
+    return {key: value for key, value in dotenv_values(chosen.task_environment).items() if value}
+
+
+def _image(chosen: Target) -> str:
+    """The project's own, which has Python and is what its tasks run in."""
+    name = image_name(chosen.project)
+    if nodeimage.find(chosen, name) is None:
+        raise MissingError(f"the cluster has no image `{name}` to ask from", "inv prodlocal.dockerize")
+    return name
+
+
+def spec(project: str, namespace: str, name: str, image: str, pairs: list[str]) -> dict[str, Any]:
+    """The pod: what a restricted namespace admits, and no token of the cluster in it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": {**labels(project), LABEL: "address"}},
+        "spec": {
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": _SECONDS,
+            "terminationGracePeriodSeconds": 1,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "doctor",
+                    "image": image,
+                    "imagePullPolicy": "IfNotPresent",
+                    "command": ["python", "-IS", "-c", container.text(), "--to", LAST_WORDS, *pairs],
+                    "terminationMessagePath": LAST_WORDS,
+                    "resources": {
+                        "requests": {"cpu": "50m", "memory": "32Mi"},
+                        "limits": {"cpu": "500m", "memory": "128Mi"},
+                    },
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "capabilities": {"drop": ["ALL"]},
+                        "readOnlyRootFilesystem": True,
+                    },
+                }
+            ],
+        },
+    }
+
+
+def _from_pod(chosen: Target, image: str, asked: dict[str, str]) -> Facts:
+    cluster = Cluster.connect(chosen.config, None)
+    name = f"gaiaflow-doctor-{secrets.token_hex(3)}"
+    pairs = [f"{service}={url}" for service, url in asked.items()]
+    cluster.delete_pods(chosen.namespace, f"{LABEL}=address")  # of a doctor that was killed
+    begun = time.time()
+    path = f"/api/v1/namespaces/{chosen.namespace}/pods"
+    try:
+        cluster.request("POST", path, spec(chosen.project.name, chosen.namespace, name, image, pairs))
+        words = _last_words(cluster, chosen.namespace, name)
+    finally:
+        with contextlib.suppress(GaiaflowError):
+            cluster.delete("Pod", chosen.namespace, name, grace=0)
+    try:
+        return address.heard(VANTAGE, asked, json.loads(words), begun)
+    except (ValueError, KeyError, TypeError):
+        raise GaiaflowError("the pod ended without an answer", "inv prodlocal.status") from None
+
+
+def _last_words(cluster: Cluster, namespace: str, name: str) -> str:
+    """What its container left when it ended.
+
+    Raises:
+        GaiaflowError: it does not start, or does not end in time.
+    """
+    until = time.monotonic() + _SECONDS
+    while time.monotonic() < until:
+        state = _state(cluster.find("Pod", namespace, name) or {})
+        if "terminated" in state:
+            return str(state["terminated"].get("message", ""))
+        if (reason := state.get("waiting", {}).get("reason")) in _HOPELESS:
+            raise GaiaflowError(f"the pod does not start: {reason}", "inv prodlocal.dockerize")
+        time.sleep(0.3)
+    raise GaiaflowError(f"the pod did not answer within {_SECONDS} s", "inv prodlocal.status")
+
+
+def _state(pod: dict[str, Any]) -> dict[str, Any]:
+    statuses = pod.get("status", {}).get("containerStatuses") or [{}]
+    return dict(statuses[0].get("state", {}))

@@ -1,0 +1,120 @@
+"""Python: the one that runs this, the tools beside it, and whether the environments fit their locks."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import platform
+import sys
+from dataclasses import dataclass
+
+from gaiaflow.doctor.check import Check, Fix, absent, failed, ok, warning
+from gaiaflow.doctor.place import Place
+from gaiaflow.infra.host import environment
+from gaiaflow.project import Project
+from gaiaflow.stack.services import access
+from gaiaflow.stack.services import mode as stackmode
+
+OLDEST = (3, 10)
+# What gaiaflow itself is installed with, by the name to import.
+TOOLS = ("docker", "dotenv", "invoke", "kubernetes", "nox", "packaging", "pydantic", "rich", "supervisor", "uv")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What there is.
+
+    Attributes:
+        wanted: the project's ``requires-python``.
+        fits: whether this Python is in it.
+        lacking: tools that cannot be imported.
+        unmade: environments that the next start has to make.
+        composed: whether the composed stack's environment is of the project's dependencies; None without one.
+    """
+
+    project: Project
+    version: tuple[int, int, int]
+    wanted: str
+    fits: bool
+    lacking: tuple[str, ...]
+    unmade: tuple[str, ...]
+    composed: bool | None
+
+
+def read(place: Place) -> Facts:
+    project = place.project
+    wanted = str(project.pyproject.get("project", {}).get("requires-python", ""))
+    version = sys.version_info[:3]
+    return Facts(
+        project,
+        version,
+        wanted,
+        fits(platform.python_version(), wanted),
+        tuple(name for name in TOOLS if importlib.util.find_spec(name) is None),
+        tuple(environment.missing(project)),
+        _composed(place) if place.backend == "docker" else None,
+    )
+
+
+def fits(version: str, wanted: str) -> bool:
+    """Whether a version is in ``>=3.10,<3.13``; a text that nobody understands allows all."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    with contextlib.suppress(InvalidSpecifier):
+        return SpecifierSet(wanted).contains(version, prereleases=True)
+    return True
+
+
+def _composed(place: Place) -> bool:
+    from gaiaflow.stack.composed import dependency
+    from gaiaflow.stack.composed.composition import Composition
+
+    ports = dict(access.endpoints(place.project).ports)
+    return dependency.is_current(Composition(place.project, ports, mode=stackmode.kept(place.project)))
+
+
+def interpreter(facts: Facts) -> Check:
+    found = ".".join(map(str, facts.version))
+    if facts.version[:2] < OLDEST:
+        return failed(f"this is Python {found}: gaiaflow needs 3.10", "make setup PYTHON=python3.12")
+    if not facts.fits:
+        return failed(
+            f"this is Python {found}, and the project asks for `{facts.wanted}`",
+            "make setup PYTHON=python3.12  # or change requires-python in pyproject.toml",
+        )
+    return ok(f"Python {found}")
+
+
+def tools(facts: Facts) -> Check:
+    if facts.lacking:
+        return absent(f"not installed beside gaiaflow: {', '.join(facts.lacking)}",
+                      "pip install --upgrade --force-reinstall gaiaflow, in a clone: make setup")  # fmt: skip
+    return ok("what gaiaflow itself needs is installed")
+
+
+def environments(facts: Facts) -> Check:
+    """Those on this machine; a start makes them, so that a missing one keeps no mode from being ready."""
+    if not facts.unmade:
+        return ok("the environments fit their locks")
+    names = ", ".join(facts.unmade)
+    fix = Fix(f"make the environments {names}", lambda: _make(facts))
+    return warning(
+        f"environments that are missing or older than their lock: {names}; the next start makes them",
+        "inv doctor --fix, or inv dev.start",
+        fix,
+    )
+
+
+def _make(facts: Facts) -> None:
+    for name in facts.unmade:
+        environment.ensure_environment(facts.project, name)
+
+
+def composed(facts: Facts) -> Check:
+    if facts.composed is False:
+        return warning(
+            "the composed stack's environment is not of the project's dependencies", "inv dev.update-deps"
+        )
+    if facts.composed is None:
+        return ok("no composed stack has an environment to compare")
+    return ok("the composed stack's environment is of the project's dependencies")

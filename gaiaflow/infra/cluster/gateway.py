@@ -1,0 +1,199 @@
+"""How pods reach the services of this machine: under which address, and who listens there for them.
+
+The services listen on loopback. Where the cluster's gateway is an address of this machine (minikube's and
+kind's networks), one forwarding process listens on that address, at the services' ports, and nowhere else.
+Where it is not (a virtual machine that carries connections to the host's loopback), nothing is needed.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection
+from pathlib import Path
+from subprocess import Popen
+
+from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK
+from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.infra.cluster import forward
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import privatefile, process
+from gaiaflow.project import Project
+
+# What pods ask for.
+SERVICES = ("s3", "mlflow")
+# Clusters in a virtual machine that carries this name to the host's loopback.
+_DESKTOPS = {"docker-desktop": "host.docker.internal", "rancher-desktop": "host.docker.internal"}
+_START_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Where the host is for pods.
+
+    Attributes:
+        name: what pods call it.
+        address: the address on this machine to listen on, empty where none is needed.
+    """
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Forwarder:
+    """The forwarding process, as its record says."""
+
+    pid: int
+    started: str
+    address: str
+    ports: list[int]
+
+
+def find(target: Target) -> Gateway:
+    """The gateway of the project's cluster.
+
+    Raises:
+        MissingError: nobody knows it for this kind of cluster.
+    """
+    if wanted := target.project.setting(GATEWAY_VARIABLE, ""):
+        return Gateway(wanted, wanted if _is_ours(wanted) else "")
+    if target.profile:
+        address = gateway_address(target)
+        return Gateway(GATEWAY, address if _is_ours(address) else "")
+    if name := _DESKTOPS.get(target.context):
+        return Gateway(name, "")
+    address = gateway_address(target)
+    return Gateway(address, address if _is_ours(address) else "")
+
+
+def gateway_address(target: Target) -> str:
+    """The address of this machine as the nodes of the cluster see it."""
+    if target.profile:
+        return target.minikube.gateway()
+    return _network_gateway("kind" if target.context.startswith("kind-") else target.context)
+
+
+def refuse_unknown_host(name: str, mlflow_port: int) -> None:
+    """Stop where MLflow would answer pods with 403: it serves only the hosts that it was started for.
+
+    Raises:
+        GaiaflowError: it does not know the gateway's name.
+    """
+    connection = HTTPConnection(LOOPBACK, mlflow_port, timeout=_START_SECONDS)
+    try:
+        connection.request("GET", "/api/2.0/mlflow/experiments/get", headers={"Host": f"{name}:{mlflow_port}"})
+        refused = connection.getresponse().status == HTTPStatus.FORBIDDEN
+    except OSError:
+        return
+    finally:
+        connection.close()
+    if refused:
+        raise GaiaflowError(
+            f"MLflow does not answer pods: it was not started for the host `{name}`",
+            f"{GATEWAY_VARIABLE}={name} in .env, then inv dev.restart --service mlflow",
+        )
+
+
+def open_ports(target: Target, address: str, ports: list[int]) -> Forwarder:
+    """Have these ports forwarded; a process that does just that already is left alone.
+
+    Raises:
+        GaiaflowError: it could not listen.
+    """
+    running = current(target)
+    if running and (running.address, running.ports) == (address, ports):
+        return running
+    close(target)
+    log = target.folder / "gateway.log"
+    argv = [sys.executable, "-I", "-S", forward.__file__, str(target.folder), address, *map(str, ports)]
+    child = process.detach(argv, env={}, log=log)
+    _await_listening(child, address, ports, log)
+    made = Forwarder(child.pid, process.started(child.pid) or "", address, ports)
+    privatefile.write_json(_record(target), asdict(made))
+    return made
+
+
+def close(target: Target) -> bool:
+    """End the forwarding; False when there was none."""
+    running = current(target)
+    if running:
+        process.signal(running.pid, signal.SIGTERM)
+        until = time.monotonic() + _START_SECONDS
+        while process.started(running.pid) == running.started and time.monotonic() < until:
+            time.sleep(0.05)
+    _record(target).unlink(missing_ok=True)
+    return running is not None
+
+
+def current(target: Target) -> Forwarder | None:
+    """The forwarding process when it lives."""
+    kept = privatefile.read_json(_record(target))
+    if not kept or process.started(kept["pid"]) != kept["started"]:
+        return None
+    return Forwarder(**kept)
+
+
+@contextmanager
+def aside(project: Project) -> Iterator[None]:
+    """The forwarding ends for a while: the S3 store starts only where its port is free on every address."""
+    target = Target(project, "", "", "")  # whatever cluster it is for, the record lies in one place
+    running = current(target)
+    if running is None:
+        yield
+        return
+    close(target)
+    try:
+        yield
+    finally:
+        open_ports(target, running.address, running.ports)
+
+
+def _record(target: Target) -> Path:
+    return target.folder / "gateway.json"
+
+
+def _await_listening(child: Popen[bytes], address: str, ports: list[int], log: Path) -> None:
+    """Wait for its own word: that something answers there may be somebody else."""
+    until = time.monotonic() + _START_SECONDS
+    while forward.LISTENING not in (lines := log.read_text(encoding="utf-8").splitlines()):
+        if child.poll() is not None or time.monotonic() > until:
+            child.kill()
+            raise GaiaflowError(
+                f"nothing can listen on the gateway `{address}` at {', '.join(map(str, ports))}: "
+                f"{lines[-1] if lines else 'no reason given'}",
+                "end what holds the port there, or move the service: inv dev.start --auto-ports",
+            )
+        time.sleep(0.05)
+
+
+def _is_ours(address: str) -> bool:
+    """Whether this machine has the address."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def _network_gateway(network: str) -> str:
+    """The gateway of a docker network of this machine."""
+    from docker.errors import NotFound
+
+    from gaiaflow.infra.images.engine import connect
+
+    try:
+        pools = connect().networks.get(network).attrs["IPAM"]["Config"]
+    except NotFound:
+        raise MissingError(
+            f"how pods of `{network}` reach this machine is not known: no docker network of that name",
+            f"{GATEWAY_VARIABLE}=<address of this machine that pods reach> in .env",
+        ) from None
+    return next(str(pool["Gateway"]) for pool in pools if "." in pool.get("Gateway", ""))

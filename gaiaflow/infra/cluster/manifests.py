@@ -1,0 +1,82 @@
+"""The objects of a project's namespace: read from minikube/, fitted to it, applied in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra.cluster.api import MANAGED_BY, PROJECT, Cluster, labels
+from gaiaflow.infra.host.shipped import shipped
+
+ACCOUNT = "gaiaflow"
+# What comes first must be there for the next; removal goes from the end.
+ORDER = ("namespace", "service-account", "role", "role-binding", "network-policy", "resource-quota")
+# Only while Airflow runs on the KubernetesExecutor.
+EXECUTOR = ("executor-role", "executor-role-binding")
+
+
+def manifests(project: str, namespace: str, names: tuple[str, ...] = ORDER) -> list[dict[str, Any]]:
+    """The objects in the order of their creation, with the project's namespace and labels."""
+    folder = shipped("minikube")
+    return [_fit(yaml.safe_load((folder / f"{name}.yaml").read_text()), project, namespace) for name in names]
+
+
+def apply(cluster: Cluster, project: str, namespace: str, executor: bool = False) -> dict[str, str]:
+    """Make all of them so; what became of each, by ``kind/name``.
+
+    Args:
+        executor: with the role of the KubernetesExecutor, which is taken away otherwise.
+
+    Raises:
+        GaiaflowError: the namespace is there and not this project's, or the cluster refused.
+    """
+    refuse_foreign(cluster, project, namespace)
+    names = (*ORDER, *EXECUTOR) if executor else ORDER
+    made = {_label(thing): cluster.apply(thing) for thing in manifests(project, namespace, names)}
+    if not executor:
+        for thing in reversed(manifests(project, namespace, EXECUTOR)):
+            cluster.delete(thing["kind"], namespace, thing["metadata"]["name"])
+    return made
+
+
+def delete(cluster: Cluster, project: str, namespace: str) -> Iterator[str]:
+    """Remove them in the reversed order; the ``kind/name`` of each that was there."""
+    refuse_foreign(cluster, project, namespace)
+    for thing in reversed(manifests(project, namespace, (*ORDER, *EXECUTOR))):
+        metadata = thing["metadata"]
+        if cluster.delete(thing["kind"], metadata.get("namespace", ""), metadata["name"]):
+            yield _label(thing)
+
+
+def refuse_foreign(cluster: Cluster, project: str, namespace: str) -> None:
+    """Stop before anything of somebody else's namespace is touched."""
+    there = cluster.find("Namespace", "", namespace)
+    if there is None:
+        return
+    marks = there["metadata"].get("labels", {})
+    if marks.get(MANAGED_BY) != "gaiaflow" or marks.get(PROJECT) != project:
+        owner = marks.get(PROJECT, "somebody else")
+        raise GaiaflowError(
+            f"the namespace `{namespace}` of the cluster `{cluster.name}` is not this project's: "
+            f"it belongs to {owner}",
+            "choose another one: GAIAFLOW_NAMESPACE=<name> in .env",
+        )
+
+
+def _fit(thing: dict[str, Any], project: str, namespace: str) -> dict[str, Any]:
+    metadata = thing["metadata"]
+    metadata["labels"] = {**metadata.get("labels", {}), **labels(project)}
+    if thing["kind"] == "Namespace":
+        metadata["name"] = namespace
+    else:
+        metadata["namespace"] = namespace
+    for subject in thing.get("subjects", []):
+        subject["namespace"] = namespace
+    return thing
+
+
+def _label(thing: dict[str, Any]) -> str:
+    return f"{thing['kind'].lower()}/{thing['metadata']['name']}"

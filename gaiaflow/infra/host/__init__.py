@@ -1,0 +1,1 @@
+"""This machine: processes, private files, ports, environments, progress."""

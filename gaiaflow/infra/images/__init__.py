@@ -1,0 +1,1 @@
+"""Docker: the engine, a build and its context, registries, pushing."""

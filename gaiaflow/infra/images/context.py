@@ -1,0 +1,105 @@
+"""The folder that an image is built from: a copy of the project's tree without secrets, state and data."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import gaiaflow
+from gaiaflow.infra.host.requirement import requirements
+from gaiaflow.project import Project
+
+# Never in an image, whatever the project's own .dockerignore says; .dockerignore syntax, last match wins.
+_SECRETS = (".env", ".env.*", "**/.env", "**/.env.*")
+_STATE = (".git", ".gaiaflow", ".venv", "venv", ".nox", ".tox", "build", "dist", "**/node_modules")
+_DATA = ("data", "mlruns", "mlartifacts", "mlflow.db")
+_CACHES = (
+    "__pycache__",
+    "*.pyc",
+    "*.egg-info",
+    ".ipynb_checkpoints",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+)
+NEVER = (*_SECRETS, *_STATE, *_DATA, *(f"**/{name}" for name in _CACHES))
+# Of no use to a function; a Dockerfile of the user's own may want them.
+NOT_CODE = (
+    "dags",
+    "tests",
+    "test",
+    "docs",
+    "notebooks",
+    "bench",
+    ".ci",
+    ".github",
+    ".dockerignore",
+    "tasks.py",
+)
+
+
+@contextmanager
+def staged(project: Project, dockerfile: Path | None = None) -> Iterator[Path]:
+    """A temporary folder to build from.
+
+    Without a Dockerfile of the user's: ``code/`` is the tree, ``gaiaflow/`` the runner and the requirements.
+    With one: the tree is the folder itself, and gaiaflow's files lie in ``.gaiaflow/``.
+    """
+    with tempfile.TemporaryDirectory(prefix="gaiaflow-build-") as name:
+        folder = Path(name)
+        code, own = (folder, ".gaiaflow") if dockerfile else (folder / "code", "gaiaflow")
+        code.mkdir(exist_ok=True)
+        copy_tree(project.source, code, _patterns(project, dockerfile))
+        (code / ".dockerignore").unlink(missing_ok=True)  # applied by now; again it could hide gaiaflow's files
+        _add_own(project, folder / own)
+        yield folder
+
+
+def _patterns(project: Project, dockerfile: Path | None) -> list[str]:
+    beside = [dockerfile.with_name(f"{dockerfile.name}.dockerignore")] if dockerfile else []
+    files = [file for file in [*beside, project.source / ".dockerignore"] if file.is_file()]
+    lines = files[0].read_text(encoding="utf-8").splitlines() if files else []
+    own = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return [*own, *(() if dockerfile else NOT_CODE), *NEVER]
+
+
+def copy_tree(source: Path, target: Path, patterns: list[str]) -> None:
+    """Copy what the patterns leave; links stay links."""
+    from docker.utils.build import exclude_paths
+
+    for relative in sorted(exclude_paths(str(source), patterns)):
+        origin, copy = source / relative, target / relative
+        if origin.is_dir() and not origin.is_symlink():
+            copy.mkdir(parents=True, exist_ok=True)
+        elif origin.is_symlink() or origin.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(origin, copy, follow_symlinks=False)
+
+
+def open_to_all(folder: Path) -> None:
+    """Let any user of the image read the copy; what a link leads to stays as it is."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _add_own(project: Project, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "requirements.txt").write_text(requirements(project), encoding="utf-8")
+    shutil.copyfile(Path(gaiaflow.__file__).with_name("runner.py"), folder / "runner.py")
+    (folder / "runner.py").chmod(0o644)
+
+
+def digest(folder: Path, *others: str) -> str:
+    """Twelve hex digits that change with any name, mode or byte of the folder, and with the other texts."""
+    seen = hashlib.sha256("\0".join(others).encode())
+    for path in sorted(p for p in folder.rglob("*") if p.is_symlink() or p.is_file()):
+        kind = str(path.readlink()) if path.is_symlink() else f"{path.stat().st_mode & 0o111:o}"
+        seen.update(f"\0{path.relative_to(folder)}\0{kind}\0".encode())
+        if not path.is_symlink():
+            seen.update(hashlib.sha256(path.read_bytes()).digest())
+    return seen.hexdigest()[:12]

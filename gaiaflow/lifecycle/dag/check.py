@@ -1,0 +1,131 @@
+"""`inv dag.list` and `inv dag.check`: which DAGs there are, and what is wrong with them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from gaiaflow.errors import UsageError
+from gaiaflow.lifecycle.terminal import Phases, emit_json, emit_table, lifecycle_task, say
+from gaiaflow.modes import resolve_mode
+from gaiaflow.project import Project
+
+_MODE = "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev"
+
+
+def _named(verb: str) -> list[str]:
+    """The name stands without a flag where a word follows the verb; Invoke requires what is positional."""
+    words = sys.argv[sys.argv.index(verb) + 1 :] if verb in sys.argv else []
+    return ["name"] if words and not words[0].startswith("-") else []
+
+
+@lifecycle_task(name="list", reads=True, help={"mode": _MODE, "json": "print one JSON object"})
+def list_dags(_c: Context, mode: str = "", json: bool = False) -> None:
+    """List the DAGs of the project: file, tasks, modes, schedule, files that do not import."""
+    from gaiaflow.dags import state as dagstate
+    from gaiaflow.lifecycle.dag.inspector import inspector
+    from gaiaflow.testing.run import last_line
+
+    project = Project.find()
+    checked = resolve_mode(mode).value if mode else None
+    found = inspector(project).ask("structure", mode=checked)
+    states = dagstate.last_states(project)
+    rows = [_listed(dag, states.get(dag["dag"])) for dag in found["dags"]]
+    if json:
+        emit_json({"dags": rows, "errors": found["errors"]})
+        return
+    columns = ["dag", "file", "tasks", "modes", "schedule", "last run"]
+    emit_table(columns, [[_text(row[name.replace(" ", "_")]) for name in columns] for row in rows])
+    for file, text in found["errors"].items():
+        say(f"`{file}` does not import: {last_line(text)}")
+
+
+def _listed(dag: dict[str, Any], state: str | None) -> dict[str, Any]:
+    modes = sorted({task["mode"] or "airflow" for task in dag["tasks"]})
+    head = {name: dag[name] for name in ("dag", "file", "schedule", "tags")}
+    return {**head, "tasks": len(dag["tasks"]), "modes": modes, "last_run": state}
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else str(value)
+
+
+@lifecycle_task(
+    reads=True,
+    positional=_named("dag.check"),
+    help={
+        "name": "the id of one DAG; by default all of them",
+        "mode": _MODE,
+        "budget": "what reading a file may cost, as a multiple of `import airflow.sdk`; more is a warning",
+        "times": "how often each DAG is serialised, each time with another hash seed",
+        "json": "print one JSON object",
+    },
+)
+def check(
+    _c: Context,
+    name: str | None = None,
+    mode: str = "",
+    budget: str = "3.0",
+    times: int = 20,
+    json: bool = False,
+) -> None:
+    """Check DAGs: imports, tasks, functions and their arguments, what a file costs to read, the DAG version."""
+    from gaiaflow.dags import check as dagcheck
+    from gaiaflow.dags import name as dagid
+    from gaiaflow.dags import test as dagtest
+    from gaiaflow.lifecycle.dag.inspector import inspector
+
+    project = Project.find()
+    if name:
+        dagid.checked(name)
+    checked = resolve_mode(mode).value if mode else None
+    limit = _number(budget)
+    asked = inspector(project, *dagtest.environments(project))
+    report = run_checks(asked, name or "", checked, limit, times)
+    if json:
+        emit_json(report.as_dict())
+    else:
+        _show(report)
+    if not report.ok:
+        wrong = sum(finding.level == dagcheck.ERROR for finding in report.findings)
+        raise Exit(f"error: {wrong} of the checks failed", code=1)
+
+
+def run_checks(asked: Any, name: str, mode: str | None, budget: float, times: int) -> Any:
+    """All checks, one phase each."""
+    from gaiaflow.dags import check as dagcheck
+    from gaiaflow.dags import version as dagversion
+
+    phases = Phases(4)
+    with phases.phase("imports and tasks"):
+        dags, errors = dagcheck.structures(asked, name, mode)
+        findings = [*dagcheck.import_findings(errors)]
+        findings += [f for dag in dags for f in dagcheck.integrity_findings(dag)]
+    with phases.phase("functions in the project's environment"):
+        findings += dagcheck.function_findings(asked, dags)
+    with phases.phase("what a file costs to read"):
+        costs = dagcheck.costs(asked, sorted({dag["file"] for dag in dags} | set(errors)), mode)
+        findings += dagcheck.cost_findings(costs, budget)
+    with phases.phase(f"the DAG version, {times} times"):
+        stored = dagversion.serialised(asked, times, mode, name or None)
+        findings += dagcheck.version_findings(dags, stored)
+    return dagcheck.Checked(dags, costs, findings, times)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"`--budget` is {text!r}, not a number", "--budget 3.0") from None
+
+
+def _show(report: Any) -> None:
+    costs = {file: "-" if cost is None else f"{cost:.2f}" for file, cost in report.costs.items()}
+    rows = [[d["dag"], d["file"], str(len(d["tasks"])), costs[d["file"]]] for d in report.dags]
+    emit_table(["dag", "file", "tasks", "cost"], rows)
+    for finding in report.findings:
+        where = " ".join(filter(None, [finding.file, finding.dag, finding.task]))
+        say(f"{finding.level}: {where}: {finding.message} [{finding.check}]")

@@ -1,0 +1,1 @@
+"""Commands of the development stack: `dev.*`."""

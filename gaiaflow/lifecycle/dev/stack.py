@@ -1,0 +1,256 @@
+"""`inv dev.*`: the stack of services for the project in the current folder."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from gaiaflow.endpoints import MODEL, PORTS, service_names, service_of, with_needs
+from gaiaflow.errors import UsageError
+from gaiaflow.infra.images.engine import engine_answers
+from gaiaflow.lifecycle.dev.timing import timed
+from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
+from gaiaflow.project import Project
+from gaiaflow.stack import backends
+from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.stack.services.backend import Backend, Credential, Holding, StartOptions
+
+_SERVICE = (
+    "a service: airflow, mlflow, s3 (or minio), jupyter, model (after inv model.serve), all; may be repeated"
+)
+_START_HELP = {
+    "service": f"{_SERVICE}; what it needs comes along",
+    "backend": "auto, embedded or docker",
+    "auto-ports": "take the next free port where one is taken",
+    "mode": "where tasks run that name no mode themselves: dev, dev_docker, prod_local or prod; "
+    "else GAIAFLOW_MODE, in the shell or in .env, else dev",
+    "wait": "seconds until a service that does not answer is called still starting",
+    "with": "docker only: `dev_docker` lets the composed Airflow make containers, through a checking proxy",
+    "docker-build": "docker only: build the stack's images although they are there",
+    "cache": "let --docker-build take unchanged layers from earlier builds",
+    "force-new": "docker only: make the containers anew although they are there; data stays",
+    **{
+        f"{name}-port": f"the port of {name}, or the variable {entry.variable}" for name, entry in PORTS.items()
+    },
+}
+
+
+_RESTART_FLAGS = ("mode", "wait", "jupyter-port", "docker-build", "cache", "force-new")
+
+
+@lifecycle_task(iterable=["service", "with_"], help=_START_HELP)
+def start(
+    c: Context,
+    service: list[str],
+    backend: str = backends.AUTO,
+    airflow_port: int = 0,
+    mlflow_port: int = 0,
+    s3_port: int = 0,
+    s3_console_port: int = 0,
+    jupyter_port: int = 0,
+    auto_ports: bool = False,
+    mode: str = "",
+    wait: int = 180,
+    with_: list[str] | None = None,
+    docker_build: bool = False,
+    cache: bool = False,
+    force_new: bool = False,
+) -> None:
+    """Start the stack, or some of its services, and wait until each answers."""
+    flags = {
+        "airflow": airflow_port,
+        "mlflow": mlflow_port,
+        "s3": s3_port,
+        "s3-console": s3_console_port,
+        "jupyter": jupyter_port,
+    }
+    given = {name: port for name, port in flags.items() if port}
+    extras = tuple(with_ or ())
+    names = with_needs(service_names(service))
+    if MODEL.name in names:
+        from gaiaflow.stack.services import model
+
+        given[MODEL.name] = model.port(Project.find())
+    options = StartOptions(names, given, auto_ports, wait, extras, docker_build, cache, force_new, mode)
+    chosen, why = backends.choose(Project.find(), backend, engine_answers)
+    say(f"backend {chosen.name}: {why}")
+    if chosen.name == "embedded" and (extras or docker_build or cache or force_new):
+        say("--with, --docker-build, --cache and --force-new say nothing to the backend embedded")
+    _start(c, chosen, options, "dev.start")
+
+
+@lifecycle_task(
+    iterable=["service"],
+    help={"service": _SERVICE, "delete-volume": "remove the data too", "yes": "do not ask"},
+)
+def stop(c: Context, service: list[str], delete_volume: bool = False, yes: bool = False) -> None:
+    """Stop the stack, or some of its services; data stays."""
+    chosen = _current()
+    if delete_volume and service and service_names(service) != service_names([]):
+        raise UsageError("`--delete-volume` takes the data of all services", "inv dev.stop --delete-volume")
+    if chosen is None:
+        say("nothing runs")
+        return
+    held = chosen.volumes() if delete_volume else []
+    agreed = bool(held) and _named(c, held, yes)
+    if held and not agreed and not c.config.run.dry:
+        return
+    _stop(c, chosen, service_names(service, every=True))
+    if agreed:
+        chosen.remove(held)
+        say("removed")
+
+
+@lifecycle_task(
+    iterable=["service"],
+    help={
+        "service": _SERVICE,
+        **{name: _START_HELP[name] for name in _RESTART_FLAGS},
+    },
+)
+def restart(
+    c: Context,
+    service: list[str],
+    mode: str = "",
+    wait: int = 180,
+    jupyter_port: int = 0,
+    docker_build: bool = False,
+    cache: bool = False,
+    force_new: bool = False,
+) -> None:
+    """Stop and start the stack, or some of its services, on the same ports."""
+    project = Project.find()
+    chosen = _current() or backends.choose(project, backends.AUTO, engine_answers)[0]
+    ports = {**chosen.endpoints().ports, **({"jupyter": jupyter_port} if jupyter_port else {})}
+    names = service_names(service)
+    if mode and "airflow" not in names:
+        hint = f"inv dev.restart --service airflow --mode {mode}"
+        raise UsageError("`--mode` says nothing to services other than `airflow`", hint)
+    extras = chosen.extras()
+    mode = stackmode.again(project, mode)
+    _stop(c, chosen, names)
+    needed = with_needs(names)
+    options = StartOptions(needed, ports, False, wait, extras, docker_build, cache, force_new, mode)
+    _start(c, chosen, options, "dev.restart")
+
+
+@lifecycle_task(reads=True, help={"json": "print JSON"})
+def status(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke passes it
+    """Show each service: running, starting, stopped or failed."""
+    project = Project.find()
+    chosen = _current() or backends.choose(project, backends.AUTO, engine_answers)[0]
+    rows = chosen.status()
+    mode = stackmode.kept(project)
+    if json:
+        services = {row.service: row.as_dict() for row in rows}
+        emit_json({"backend": chosen.name, "mode": mode, "services": services})
+        return
+    emit_table(["service", "state", "address", ""], [[r.service, r.state, r.url, r.detail] for r in rows])
+    say(f"Airflow's mode: {mode}")
+
+
+@lifecycle_task(
+    reads=True,
+    iterable=["service"],
+    help={
+        "service": _SERVICE,
+        "lines": "how many from the end",
+        "follow": "go on until Ctrl-C",
+        "json": "print JSON",
+    },
+)
+def logs(c: Context, service: list[str], lines: int = 50, follow: bool = False, json: bool = False) -> None:  # noqa: ARG001
+    """Show the last lines of the services' logs."""
+    if follow and json:
+        raise UsageError("`--follow` and `--json` do not go together", "inv dev.logs --json")
+    chosen = _current()
+    names = service_names(service, every=True)
+    found = chosen.logs(names, lines, follow) if chosen else iter(())
+    if json:
+        emit_json({"lines": list(found)})
+        return
+    try:
+        for line in found:
+            print(line, flush=True)  # noqa: T201 - data on stdout
+    except KeyboardInterrupt:
+        return
+
+
+@lifecycle_task(reads=True, help={"json": "print JSON"})
+def credentials(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke passes it
+    """Show how to get into each service: address, user, password."""
+    chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
+    rows = chosen.credentials()
+    if json:
+        emit_json({"services": {r.service: _as_dict(r) for r in rows}})
+        return
+    emit_table(["service", "address", "user", "password"], [[r.service, r.url, r.user, r.secret] for r in rows])
+
+
+@lifecycle_task(help={"yes": "do not ask"})
+def cleanup(c: Context, yes: bool = False) -> None:
+    """Stop the stack and remove all that it made: data, environments, logs, keys."""
+    chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
+    held = chosen.holdings()
+    if not held:
+        say("nothing to remove")
+        return
+    if _named(c, held, yes):
+        _stop(c, chosen, service_names([], every=True))
+        chosen.remove(held)
+        say("removed")
+
+
+def _as_dict(row: Credential) -> dict[str, str]:
+    return {"url": row.url, "user": row.user, "secret": row.secret, "place": str(row.place)}
+
+
+def _current() -> Backend | None:
+    return backends.current(Project.find())
+
+
+def _start(c: Context, backend: Backend, options: StartOptions, verb: str) -> None:
+    from gaiaflow.stack.services import model, timings
+
+    if c.config.run.dry:
+        say(f"would start {', '.join(options.services)} on the backend {backend.name}")
+        return
+    project, phases = Project.find(), Phases(backend.phases(options))
+    if MODEL.name in options.services:
+        model.files(project)  # refuses where no model is chosen
+    cold = timings.is_cold(project, backend.name, options)
+    with timed(project, verb, backend.name, cold, [phases]):
+        backend.start(options, phases.phase)
+    shown = set(options.services)
+    rows = [[r.service, r.url, r.user, str(r.place) if r.secret else ""] for r in backend.credentials()]
+    rows.append([MODEL.name, backend.endpoints().url(MODEL.name), "", ""])
+    emit_table(["service", "address", "user", "password in"], [r for r in rows if service_of(r[0]) in shown])
+    say("passwords: inv dev.credentials")
+
+
+def _stop(c: Context, backend: Backend, names: list[str]) -> None:
+    if c.config.run.dry:
+        say(f"would stop {', '.join(names)}")
+        return
+    ran = backend.stop(names)
+    say(f"stopped {', '.join(ran)}" if ran else "nothing ran")
+
+
+def _named(c: Context, held: list[Holding], yes: bool) -> bool:
+    """Name what goes, and ask; under --dry nothing goes."""
+    for holding in held:
+        say(
+            f"  {holding.kind} {holding.name}"
+            + ("" if holding.size is None else f" ({_readable(holding.size)})")
+        )
+    if c.config.run.dry:
+        say("would remove these")
+        return False
+    return confirm("remove these?", yes)
+
+
+def _readable(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,1 @@
+"""MLflow's registered models: the registry, their images, deployments and addresses."""

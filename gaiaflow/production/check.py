@@ -1,0 +1,274 @@
+"""Whether a project may go to production: each check reads, and says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from gaiaflow.dags.inspector import Inspector
+from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.infra.cluster.api import Cluster
+from gaiaflow.infra.images import push
+from gaiaflow.infra.images.registry import Reference, Registry
+from gaiaflow.modes import Mode
+from gaiaflow.production import receipt
+from gaiaflow.project import Project
+from gaiaflow.testing.run import last_line
+
+OK, FAILED, MISSING = "ok", "failed", "missing"
+# Stands for the image where none was pushed, so that DAG files can be read all the same.
+NOT_PUSHED = "image.invalid/not-pushed"
+# The minors of Airflow that the matrix runs on, and from where on the provider has what our operator calls.
+OLDEST, NEWEST = (3, 1), (3, 3)
+OLDEST_PROVIDERS = {"cncf-kubernetes": (10, 11)}
+# The image that is pushed, not one built anew in the cluster.
+_MATRIX = "inv prodlocal.dockerize --existing && python -m gaiaflow.testing.matrix --modes dev,prod_local"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the answer.
+
+    Attributes:
+        state: ok, failed, or missing where something that the check needs is not there.
+    """
+
+    name: str
+    state: str
+    why: str
+    hint: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is known of production.
+
+    Attributes:
+        image: what its Airflow has for tasks that name no image themselves.
+        providers: what is installed beside Airflow, by name.
+    """
+
+    image: str
+    namespace: str
+    context: str = ""
+    airflow_version: str = ""
+    providers: Mapping[str, str] = field(default_factory=dict)
+    allowed: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        project: Project,
+        image: str = "",
+        namespace: str = "",
+        context: str = "",
+        airflow_version: str = "",
+        providers: Mapping[str, str] | None = None,
+    ) -> Aim:
+        """Options first, then the settings; the image that was pushed last where none is named."""
+        known = project.settings.prod
+        return cls(
+            image or push.last_pushed(project) or NOT_PUSHED,
+            namespace or known.namespace or f"gaiaflow-{project.name}",
+            context or known.context or "",
+            airflow_version or known.airflow_version or "",
+            {**known.providers, **(providers or {})},
+            tuple(known.allowed_addresses),
+        )
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What production's Airflow would make of the DAG files."""
+
+    dags: list[dict[str, Any]]
+    errors: dict[str, str]
+
+    @classmethod
+    def ask(cls, inspector: Inspector, aim: Aim) -> Facts:
+        allowed = list(aim.allowed)
+        found = inspector.ask("production", image=aim.image, namespace=aim.namespace, allowed=allowed)
+        return cls(found["dags"], found["errors"])
+
+    def tasks(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each task with words for where it is."""
+        for dag in self.dags:
+            for task in dag["tasks"]:
+                yield f"`{task['task']}` of DAG `{dag['dag']}`", task
+
+    @property
+    def images(self) -> list[str]:
+        return list(dict.fromkeys(image for _, task in self.tasks() for image in task["images"]))
+
+
+def run(project: Project, inspector: Inspector, aim: Aim, force: bool = False) -> Iterator[Check]:
+    """All checks, one after the other; nothing is changed.
+
+    Args:
+        force: what the matrix passed with need not be what goes to production.
+    """
+    facts = Facts.ask(inspector, aim)
+    known: dict[str, set[str]] = {}
+    yield check_dags(facts)
+    yield check_modes(facts)
+    yield check_images(facts)
+    yield check_registry(facts, known)
+    yield check_secrets(facts, aim)
+    yield check_addresses(facts)
+    yield check_versions(facts, aim)
+    yield check_receipt(project, known, force)
+
+
+def check_dags(facts: Facts) -> Check:
+    wrong = [f"`{file}` does not import: {last_line(text)}" for file, text in sorted(facts.errors.items())]
+    wrong += [
+        f"DAG `{dag['dag']}` cannot be stored: {dag['unstorable']}" for dag in facts.dags if dag["unstorable"]
+    ]
+    if not facts.dags and not wrong:
+        return Check("dags", FAILED, "there is no DAG", "inv dag.list")
+    hint = "production has no code but the DAG files: import the package inside functions"
+    return _verdict("dags", wrong, f"{len(facts.dags)} import and can be stored", hint)
+
+
+def check_modes(facts: Facts) -> Check:
+    wrong = [
+        f"{where} is set to mode {task['mode']}"
+        for where, task in facts.tasks()
+        if task["mode"] not in {None, Mode.PROD.value}
+    ]
+    hint = "leave `mode` out of the DAG files: production's Airflow has GAIAFLOW_MODE=prod"
+    return _verdict("modes", wrong, "no task is bound to a place of this machine", hint)
+
+
+def check_images(facts: Facts) -> Check:
+    if NOT_PUSHED in facts.images:
+        return Check("images", MISSING, "no image was pushed, and none is named", "inv prod.push, or --image")
+    wrong = []
+    for where, task in facts.tasks():
+        loose = [image for image in task["images"] if not Reference.parse(image).pinned]
+        wrong += [f"{where} uses `{image}`, which may be another image tomorrow" for image in loose]
+    hint = "inv prod.push, and use the name that it tells, with a digest"
+    return _verdict("images", wrong, f"{len(facts.images)} by digest or content tag", hint)
+
+
+def check_registry(facts: Facts, known: dict[str, set[str]]) -> Check:
+    """Ask the registries for each pinned image.
+
+    Args:
+        known: takes all digests by which an image may be known.
+    """
+    pinned = {name: Reference.parse(name) for name in facts.images}
+    wanted = {name: reference for name, reference in pinned.items() if reference.pinned}
+    if not wanted:
+        return Check("registry", MISSING, "no image to look for means one image only", "inv prod.push")
+    registries: dict[str, Registry] = {}
+    wrong = []
+    try:
+        for name, reference in wanted.items():
+            registry = registries.setdefault(reference.host, Registry.connect(reference.host))
+            if registry.digest(reference) is None:
+                wrong.append(f"`{reference.host}` does not have `{name}`")
+            else:
+                known[name] = registry.identities(reference)
+    except GaiaflowError as error:
+        return _unanswered("registry", error)
+    return _verdict("registry", wrong, f"{len(known)} of {len(facts.images)} images are there", "inv prod.push")
+
+
+def check_secrets(facts: Facts, aim: Aim) -> Check:
+    users: dict[str, str] = {}
+    for where, task in facts.tasks():
+        for name in task["secrets"]:
+            users.setdefault(name, where)
+    if not users:
+        return Check("secrets", OK, "no task names one")
+    if not aim.context:
+        why = f"no kube context of production is named, to look for {', '.join(sorted(users))}"
+        return Check("secrets", MISSING, why, "inv prod.check --context NAME; kubectl config get-contexts")
+    try:
+        cluster = Cluster.connect(None, aim.context)
+        absent = [name for name in sorted(users) if not cluster.has("Secret", aim.namespace, name)]
+    except GaiaflowError as error:
+        hint = f"kubectl --context {aim.context} --namespace {aim.namespace} get secrets"
+        return Check("secrets", MISSING if isinstance(error, MissingError) else FAILED, error.message, hint)
+    wrong = [f"`{name}` of {users[name]} is not in `{aim.namespace}`" for name in absent]
+    place = f"kubectl --context {aim.context} --namespace {aim.namespace}"
+    hint = f"{place} create secret generic NAME --from-env-file FILE"
+    return _verdict("secrets", wrong, f"{len(users)} in `{aim.namespace}` of `{aim.context}`", hint)
+
+
+def check_addresses(facts: Facts) -> Check:
+    wrong = [
+        f"{where} gets `{address}` in {place}"
+        for where, task in facts.tasks()
+        for place, address in task["local"]
+    ]
+    hint = (
+        "take it from a secret or from the image; or allowed_addresses in [tool.gaiaflow.prod] if it is right"
+    )
+    return _verdict("addresses", wrong, "no pod gets one of this machine", hint)
+
+
+def check_versions(facts: Facts, aim: Aim) -> Check:
+    used = {
+        task["provider"] for _, task in facts.tasks() if task["provider"] and task["mode"] in {None, "prod"}
+    }
+    hint = 'airflow_version = "3.1.7", providers = {cncf-kubernetes = "10.12.0"} in [tool.gaiaflow.prod]'
+    if not aim.airflow_version:
+        return Check("versions", MISSING, "the version of production's Airflow is not named", hint)
+    if used and not aim.providers:
+        return Check("versions", MISSING, "the providers of production's Airflow are not named", hint)
+    wrong = [*_airflow_fits(aim.airflow_version), *_providers_fit(used, aim.providers)]
+    return _verdict("versions", wrong, f"Airflow {aim.airflow_version} and {len(used)} providers fit", hint)
+
+
+def _airflow_fits(version: str) -> Iterator[str]:
+    found = _numbers(version)[:2]
+    if not OLDEST <= found <= NEWEST:
+        span = " to ".join(".".join(map(str, minor)) for minor in (OLDEST, NEWEST))
+        yield f"Airflow {version} is none of {span}, which the DAGs are tested on"
+
+
+def _providers_fit(used: Iterable[str], there: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(used):
+        least = OLDEST_PROVIDERS.get(name, ())
+        if name not in there:
+            yield f"the provider `{name}` is not in production, and a DAG uses it"
+        elif _numbers(there[name]) < least:
+            yield f"the provider `{name}` is {there[name]}; at least {'.'.join(map(str, least))} is needed"
+
+
+def check_receipt(project: Project, known: Mapping[str, set[str]], force: bool) -> Check:
+    passed = receipt.read(project)
+    if passed is None:
+        wrong, state = ["the matrix never passed in prod_local"], MISSING
+    else:
+        wrong, state = list(receipt.differences(passed, receipt.take(project, {}), known)), FAILED
+    if wrong and not force:
+        return Check("receipt", state, "; ".join(wrong), f"{_MATRIX}, or inv prod.check --force")
+    if wrong:
+        return Check("receipt", OK, f"forced, although {'; '.join(wrong)}")
+    return Check("receipt", OK, f"the matrix passed with this at {passed.at if passed else ''}")
+
+
+def _verdict(name: str, wrong: list[str], good: str, hint: str) -> Check:
+    return Check(name, FAILED, "; ".join(wrong), hint) if wrong else Check(name, OK, good)
+
+
+def _unanswered(name: str, error: GaiaflowError) -> Check:
+    return Check(name, MISSING if isinstance(error, MissingError) else FAILED, error.message, error.hint)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0])[:3])
+
+
+def exit_code(checks: Iterable[Check]) -> int:
+    """1 when one failed, else 3 when one lacks something, else 0."""
+    states = {check.state for check in checks}
+    return 1 if FAILED in states else MissingError.exit_code if MISSING in states else 0

@@ -1,0 +1,1 @@
+"""Projects on disk: made from the template, adopted, updated."""

@@ -1,0 +1,1 @@
+"""The services of one project, on either backend."""

@@ -1,0 +1,1 @@
+"""The stack as containers by Docker Compose."""

@@ -1,0 +1,27 @@
+"""Where a project's stack is and how a person gets into it, whatever backend runs it."""
+
+from __future__ import annotations
+
+from gaiaflow.endpoints import Endpoints
+from gaiaflow.infra.host import ports
+from gaiaflow.project import Project
+from gaiaflow.stack.services import keys, state, store
+from gaiaflow.stack.services.backend import Credential
+
+
+def endpoints(project: Project) -> Endpoints:
+    """The addresses of the stack, running or as it last ran; before its first start those it would take."""
+    kept: dict[str, int] = state.read(project).get("ports", {})
+    return Endpoints(kept or ports.wanted(project, {}), store=store.outside(project))
+
+
+def credentials(project: Project) -> list[Credential]:
+    """Address, user and password of each service."""
+    made, place, where = keys.load(project), keys.place(project), endpoints(project)
+    rows = [
+        ("mlflow", "", ""),
+        ("airflow", keys.USER, made.airflow_password),
+        ("jupyter", "", made.jupyter_token),
+    ]
+    others = [Credential(name, where.url(name), user, secret, place) for name, user, secret in rows]
+    return [*store.credentials(project, where.url("s3"), where.url("s3-console"), place), *others]

@@ -1,0 +1,38 @@
+"""Mode dev_docker beside the embedded stack: containers share this machine's network, where the stack is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from gaiaflow.infra.host import envfile as taskenv
+from gaiaflow.infra.images.engine import engine_address
+from gaiaflow.project import Project
+from gaiaflow.stack.services.program import Stack
+
+# Sockets of engines whose host network is another machine's: Docker Desktop's, rootless Docker's.
+_ELSEWHERE = ("/.docker/", "/run/user/")
+
+
+def is_shared() -> bool:
+    """Whether the engine, once it runs, has this machine's loopback for its host network."""
+    address = engine_address() or ""
+    local = not address or address.startswith("unix://")
+    return sys.platform == "linux" and local and not any(part in address for part in _ELSEWHERE)
+
+
+def write(stack: Stack) -> None:
+    """Write the addresses and keys that containers of tasks get, 0600."""
+    stack.folder("task")
+    taskenv.write_variables(_file(stack.project), stack.task_environment())
+
+
+def contract(project: Project) -> dict[str, str]:
+    """What the operator of dev_docker reads; empty where containers cannot reach the stack."""
+    if not is_shared() or not _file(project).is_file():
+        return {}
+    return {"GAIAFLOW_TASK_ENV_DEV_DOCKER": str(_file(project)), "GAIAFLOW_NETWORK": "host"}
+
+
+def _file(project: Project) -> Path:
+    return project.home / "task" / "dev_docker.env"

@@ -1,0 +1,185 @@
+"""The forwarding process: only where it was told, whole streams in both directions, gone when it is closed."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from gaiaflow.endpoints import Endpoints
+from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra.cluster import account, gateway
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import process
+from gaiaflow.project import Project
+
+# Another address of this machine than the one that services listen on.
+GATEWAY = "127.0.0.2"
+SIZE = 3 * 2**20
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Target]:
+    try:
+        socket.create_server((GATEWAY, 0)).close()
+    except OSError:
+        pytest.skip(f"this machine has no second loopback address {GATEWAY}")
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "p"\n[tool.gaiaflow]\n')
+    made = Target.choose(Project.find(tmp_path), profile="none")
+    yield made
+    gateway.close(made)
+
+
+@pytest.fixture
+def service() -> Iterator[int]:
+    """Reads until the caller is done, then sends back as much: an upload and a download."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                caller, _ = server.accept()
+            except OSError:
+                return
+            with caller:
+                size = 0
+                while data := caller.recv(2**16):
+                    size += len(data)
+                caller.sendall(b"x" * size)
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield server.getsockname()[1]
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+
+
+def exchange(port: int, size: int) -> int:
+    with socket.create_connection((GATEWAY, port), timeout=20) as caller:
+        caller.sendall(b"y" * size)
+        caller.shutdown(socket.SHUT_WR)
+        return sum(len(data) for data in iter(lambda: caller.recv(2**16), b""))
+
+
+def test_streams_arrive_whole_in_both_directions(target: Target, service: int) -> None:
+    gateway.open_ports(target, GATEWAY, [service])
+    assert exchange(service, SIZE) == SIZE
+    callers = [threading.Thread(target=exchange, args=(service, 1000)) for _ in range(20)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(20)
+    assert exchange(service, 1) == 1
+
+
+def test_it_is_one_process_and_ends_when_closed(target: Target, service: int) -> None:
+    first = gateway.open_ports(target, GATEWAY, [service])
+    assert gateway.open_ports(target, GATEWAY, [service]) == first
+    assert gateway.current(target) == first
+    assert gateway.close(target)
+    assert process.started(first.pid) != first.started
+    assert not gateway.close(target)
+    with pytest.raises(OSError, match=r"refused") as caught:
+        exchange(service, 1)
+    assert caught.value.errno == errno.ECONNREFUSED
+
+
+def test_it_ends_with_the_project(target: Target, service: int) -> None:
+    running = gateway.open_ports(target, GATEWAY, [service])
+    shutil.rmtree(target.project.home)
+    until = time.monotonic() + 30
+    while process.started(running.pid) == running.started:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_other_ports_replace_it(target: Target, service: int) -> None:
+    first = gateway.open_ports(target, GATEWAY, [service])
+    with socket.create_server((GATEWAY, 0)) as free:
+        other = free.getsockname()[1]
+    second = gateway.open_ports(target, GATEWAY, [service, other])
+    assert process.started(first.pid) != first.started
+    assert second.ports == [service, other]
+
+
+def test_a_service_that_is_down_looks_down_and_comes_back(target: Target) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    gateway.open_ports(target, GATEWAY, [port])
+    with socket.create_connection((GATEWAY, port), timeout=20) as caller, suppress(ConnectionResetError):
+        assert caller.recv(1) == b""
+    with (
+        socket.create_server(("127.0.0.1", port)) as service,
+        socket.create_connection((GATEWAY, port)) as caller,
+    ):
+        served, _ = service.accept()
+        with served:
+            served.sendall(b"back")
+            assert caller.recv(4) == b"back"
+
+
+def test_a_taken_port_is_an_error_with_its_reason(target: Target) -> None:
+    with socket.create_server((GATEWAY, 0)) as holder:
+        port = holder.getsockname()[1]
+        holder.close()
+        with socket.socket() as bound:
+            bound.bind((GATEWAY, port))
+            with pytest.raises(
+                GaiaflowError, match=rf"nothing can listen on the gateway `{GATEWAY}` at {port}: .*in use"
+            ):
+                gateway.open_ports(target, GATEWAY, [port])
+    assert gateway.current(target) is None
+
+
+def test_somebody_else_who_answers_there_is_not_taken_for_it(target: Target) -> None:
+    with socket.create_server((GATEWAY, 0)) as holder, pytest.raises(GaiaflowError, match="in use"):
+        gateway.open_ports(target, GATEWAY, [holder.getsockname()[1]])
+    assert gateway.current(target) is None
+
+
+def test_an_address_of_another_machine_needs_no_forwarding(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAIAFLOW_GATEWAY", "192.0.2.1")
+    assert gateway.find(target) == gateway.Gateway("192.0.2.1", "")
+    monkeypatch.setenv("GAIAFLOW_GATEWAY", GATEWAY)
+    assert gateway.find(target) == gateway.Gateway(GATEWAY, GATEWAY)
+
+
+def test_pods_get_the_gateways_name_and_the_ports_of_the_stack(target: Target) -> None:
+    endpoints = Endpoints({"s3": 9009, "mlflow": 5005, "airflow": 1, "jupyter": 2})
+    file = account.write_task_environment(
+        target, endpoints, "host.minikube.internal", {"AWS_ACCESS_KEY_ID": "k"}
+    )
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_text().splitlines() == [
+        'MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD="false"',
+        'MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD="false"',
+        'MLFLOW_TRACKING_URI="http://host.minikube.internal:5005"',
+        'AWS_ENDPOINT_URL_S3="http://host.minikube.internal:9009"',
+        'MLFLOW_S3_ENDPOINT_URL="http://host.minikube.internal:9009"',
+        'AWS_ACCESS_KEY_ID="k"',
+    ]
+    assert account.forwarded_ports(endpoints) == [9009, 5005]
+
+
+def test_the_forwarding_stands_aside_while_the_store_starts(target: Target, service: int) -> None:
+    first = gateway.open_ports(target, GATEWAY, [service])
+    with gateway.aside(target.project):
+        socket.create_server((GATEWAY, service)).close()
+    again = gateway.current(target)
+    assert again is not None
+    assert (again.address, again.ports) == (first.address, first.ports)
+    assert again.pid != first.pid
+
+
+def test_without_a_forwarding_nothing_is_opened(target: Target) -> None:
+    with gateway.aside(target.project):
+        pass
+    assert gateway.current(target) is None

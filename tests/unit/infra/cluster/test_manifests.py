@@ -1,0 +1,115 @@
+"""The objects of a project's namespace: their order, their marks, their rights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra.cluster import manifests
+from gaiaflow.infra.cluster.api import PATHS
+
+KINDS = ["Namespace", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "ResourceQuota"]
+
+# Its role is there only while Airflow runs on the KubernetesExecutor.
+EXECUTOR_GOES = [("delete", "RoleBinding"), ("delete", "Role")]
+
+
+class Cluster:
+    """Remembers what is applied and deleted."""
+
+    name = "local"
+
+    def __init__(self, namespace: dict[str, Any] | None = None) -> None:
+        self.namespace = namespace
+        self.done: list[tuple[str, str]] = []
+
+    def find(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        return self.namespace
+
+    def apply(self, thing: dict[str, Any]) -> str:
+        self.done.append(("apply", thing["kind"]))
+        return "created"
+
+    def delete(self, kind: str, namespace: str, name: str) -> bool:
+        self.done.append(("delete", kind))
+        return kind != "ResourceQuota"
+
+
+def of(kind: str) -> dict[str, Any]:
+    return next(thing for thing in manifests.manifests("p", "gaiaflow-p") if thing["kind"] == kind)
+
+
+def test_what_is_needed_comes_first() -> None:
+    cluster = Cluster()
+    became = manifests.apply(cluster, "p", "gaiaflow-p")  # type: ignore[arg-type]
+    assert cluster.done == [("apply", kind) for kind in KINDS] + EXECUTOR_GOES
+    assert list(became) == ["namespace/gaiaflow-p", *(f"{kind.lower()}/gaiaflow" for kind in KINDS[1:])]
+    assert set(KINDS) <= set(PATHS)
+
+
+def test_removal_goes_from_the_end_and_names_what_was_there() -> None:
+    cluster = Cluster()
+    removed = list(manifests.delete(cluster, "p", "gaiaflow-p"))  # type: ignore[arg-type]
+    assert cluster.done == EXECUTOR_GOES + [("delete", kind) for kind in reversed(KINDS)]
+    assert removed[:3] == [
+        "rolebinding/gaiaflow-executor",
+        "role/gaiaflow-executor",
+        "networkpolicy/gaiaflow",
+    ]
+    assert removed[-1] == "namespace/gaiaflow-p"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_carries_the_project_and_its_namespace(kind: str) -> None:
+    metadata = of(kind)["metadata"]
+    assert metadata["labels"]["app.kubernetes.io/managed-by"] == "gaiaflow"
+    assert metadata["labels"]["gaiaflow/project"] == "p"
+    assert metadata.get("namespace", metadata["name"]) == "gaiaflow-p"
+
+
+def test_the_role_holds_what_the_operator_calls_and_nothing_more() -> None:
+    rights = {rule["resources"][0]: set(rule["verbs"]) for rule in of("Role")["rules"]}
+    assert rights == {
+        "pods": {"create", "get", "list", "patch", "delete"},
+        "pods/log": {"get"},
+        "pods/exec": {"get", "create"},
+        "events": {"list", "watch"},
+    }
+    assert all(rule["apiGroups"] == [""] and len(rule["resources"]) == 1 for rule in of("Role")["rules"])
+
+
+def test_the_role_is_bound_to_this_namespaces_account_only() -> None:
+    binding = of("RoleBinding")
+    assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "gaiaflow"}
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": manifests.ACCOUNT, "namespace": "gaiaflow-p"}
+    ]
+
+
+def test_nothing_connects_to_pods_and_they_get_no_token() -> None:
+    policy = of("NetworkPolicy")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in policy
+    assert of("ServiceAccount")["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize(
+    "marks", [None, {}, {"app.kubernetes.io/managed-by": "gaiaflow", "gaiaflow/project": "other"}]
+)
+@pytest.mark.parametrize("action", [manifests.apply, lambda *given: list(manifests.delete(*given))])
+def test_a_namespace_of_somebody_else_is_left_alone(action: Any, marks: dict[str, str] | None) -> None:
+    cluster = Cluster({"metadata": {"name": "n", **({"labels": marks} if marks is not None else {})}})
+    with pytest.raises(GaiaflowError, match="the namespace `n` of the cluster `local` is not this project's"):
+        action(cluster, "p", "n")
+    assert cluster.done == []
+
+
+def test_the_executor_watches_pods_and_nothing_more() -> None:
+    cluster = Cluster()
+    became = manifests.apply(cluster, "p", "gaiaflow-p", executor=True)  # type: ignore[arg-type]
+    assert list(became)[-2:] == ["role/gaiaflow-executor", "rolebinding/gaiaflow-executor"]
+    assert not [what for what, _ in cluster.done if what == "delete"]
+    role = next(iter(manifests.manifests("p", "gaiaflow-p", manifests.EXECUTOR)))
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["watch"]}]

@@ -1,0 +1,151 @@
+"""The environments: what makes one current, what JupyterLab adds to a project's pins, the locks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gaiaflow.errors import UsageError
+from gaiaflow.infra.host import environment
+from gaiaflow.project import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    text = '[project]\nname = "demo"\ndependencies = ["requests>=2"]\n[tool.gaiaflow]\n'
+    (tmp_path / "pyproject.toml").write_text(text)
+    return Project.find(tmp_path)
+
+
+@pytest.fixture
+def record(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Stand in for uv: note each call, and make what `uv venv` makes."""
+    calls: list[list[str]] = []
+
+    def uv(_project: Project, *argv: str) -> str:
+        calls.append(list(argv))
+        if argv[0] == "venv":
+            folder = Path(argv[-1])
+            (folder / "bin").mkdir(parents=True)
+            (folder / "bin" / "python").touch()
+            (folder / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+        return ""
+
+    monkeypatch.setattr(environment, "_uv", uv)
+    return calls
+
+
+def test_the_second_time_does_nothing(project: Project, record: list[list[str]]) -> None:
+    environment.ensure_environment(project, "services")
+    made = len(record)
+    assert made > 0
+    environment.ensure_environment(project, "services")
+    assert len(record) == made
+
+
+def test_a_half_made_environment_is_made_again(project: Project, record: list[list[str]]) -> None:
+    environment.ensure_environment(project, "services")
+    made = len(record)
+    (project.home / "envs" / "services" / "stamp").unlink()
+    assert "services" in environment.missing(project)
+    environment.ensure_environment(project, "services")
+    assert len(record) == 2 * made
+    assert "services" not in environment.missing(project)
+
+
+def test_a_failed_build_leaves_the_old_environment(
+    project: Project, record: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = environment.ensure_environment(project, "services")
+    monkeypatch.setattr(environment, "_lock", lambda name: "another lock")
+
+    def fails(project: Project, folder: Path, requirements: Path) -> None:
+        raise RuntimeError("no network")
+
+    monkeypatch.setattr(environment, "_install", fails)
+    with pytest.raises(RuntimeError):
+        environment.ensure_environment(project, "services")
+    assert python.exists()
+
+
+def test_a_changed_lock_makes_the_project_environment_again(project: Project, record: list[list[str]]) -> None:
+    environment.ensure_environment(project, "project")
+    made = len(record)
+    project.lock.write_text("requests==2.32.0 --hash=sha256:00\n")
+    environment.ensure_environment(project, "project")
+    again = record[made:]
+    assert any("--require-hashes" in call for call in again)
+
+
+def test_airflow_imports_gaiaflow_from_where_it_lies(project: Project, record: list[list[str]]) -> None:
+    python = environment.ensure_environment(project, "airflow")
+    link = next((python.parents[1] / "lib").glob("python3.*/site-packages")) / "gaiaflow"
+    assert (link / "project.py").is_file()
+
+
+def test_the_project_is_imported_live(project: Project, record: list[list[str]]) -> None:
+    python = environment.ensure_environment(project, "project")
+    packages = next((python.parents[1] / "lib").glob("python3.*/site-packages"))
+    assert (packages / "gaiaflow-project.pth").read_text() == f"{project.root}\n"
+
+
+def test_an_unknown_environment_is_refused(project: Project) -> None:
+    with pytest.raises(UsageError, match="nosuch"):
+        environment.ensure_environment(project, "nosuch")
+
+
+def test_the_first_file_wins_where_both_pin_a_package() -> None:
+    first = "PyZMQ==25.0\nnumpy==2.0\n"
+    second = "pyzmq==27.1 \\\n    --hash=sha256:aa\n"
+    second += "jupyterlab==4.6.6 ; python_version > '3' \\\n    --hash=sha256:bb\n"
+    merged = environment.merge_pins(first, second)
+    assert merged == "PyZMQ==25.0\nnumpy==2.0\njupyterlab==4.6.6 ; python_version > '3'\n"
+
+
+@pytest.mark.parametrize("name", ["uv", "tools", "airflow", "services", "jupyter"])
+def test_every_package_of_a_lock_is_pinned_and_hashed(name: str) -> None:
+    text = (environment.LOCKS / f"{name}.txt").read_text()
+    blocks = re.split(r"\n(?=\S)", text.strip())
+    assert blocks
+    for block in blocks:
+        assert re.match(r"[\w.\[\]-]+==", block), block
+        assert "--hash=sha256:" in block
+    assert "://" not in text
+
+
+def test_uv_is_the_same_in_both_locks() -> None:
+    locks = [(environment.LOCKS / f"{name}.txt").read_text() for name in ("uv", "tools")]
+    pins = [re.findall(r"^uv==\S+", text, re.MULTILINE) for text in locks]
+    assert len(pins[0]) == 1
+    assert pins[0] == pins[1]
+
+
+PLUGIN = "[airflow.plugins]\ndagfactory = dagfactory.plugin:DagFactoryPlugin\n"
+SCRIPTS = "[console_scripts]\ndagfactory = dagfactory.__main__:app\n"
+
+
+@pytest.mark.parametrize("text", [f"{SCRIPTS}\n{PLUGIN}", f"{PLUGIN}\n{SCRIPTS}"])
+def test_dag_factorys_plugin_is_taken_out_and_not_of_uvs_cache(
+    project: Project, record: list[list[str]], tmp_path: Path, text: str
+) -> None:
+    environment.ensure_environment(project, "airflow")
+    packages = next((project.home / "envs" / "airflow" / "lib").glob("python3.*/site-packages"))
+    cached, info = tmp_path / "cached", packages / "dag_factory-1.1.0.dist-info"
+    cached.write_text(text)
+    info.mkdir()
+    (info / "entry_points.txt").hardlink_to(cached)
+    environment.ensure_environment(project, "airflow")
+    assert (info / "entry_points.txt").read_text().strip() == SCRIPTS.strip()
+    assert cached.read_text() == text
+
+
+@pytest.mark.parametrize("text", [f"{SCRIPTS}\n{PLUGIN}", f"{PLUGIN}\n{SCRIPTS}"])
+def test_the_image_takes_it_out_too(tmp_path: Path, text: str) -> None:
+    dockerfile = (Path(__file__).parents[4] / "compose" / "Dockerfile").read_text()
+    (expression,) = re.findall(r"sed -i '([^']+)' \S+dag_factory", dockerfile)
+    (tmp_path / "entry_points.txt").write_text(text)
+    subprocess.run(["sed", "-i", expression, str(tmp_path / "entry_points.txt")], check=True)
+    assert (tmp_path / "entry_points.txt").read_text().strip() == SCRIPTS.strip()

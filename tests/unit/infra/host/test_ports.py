@@ -1,0 +1,145 @@
+"""Which ports are free, who holds the others, what is taken instead."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gaiaflow.errors import UsageError
+from gaiaflow.infra.host import ports
+from gaiaflow.project import Project
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "pyproject.toml").write_text("[tool.gaiaflow]\n")
+    return Project.find(tmp_path)
+
+
+def test_a_listening_port_is_not_free(taken: int) -> None:
+    assert not ports.is_free(taken)
+
+
+def test_a_listener_on_all_interfaces_holds_loopback_too() -> None:
+    with socket.socket() as listener:
+        listener.bind(("0.0.0.0", 0))
+        listener.listen()
+        assert not ports.is_free(listener.getsockname()[1])
+
+
+def test_the_owner_is_named_with_its_pid(taken: int) -> None:
+    assert ports.owner(taken).endswith(f"(pid {os.getpid()})")
+
+
+def test_a_taken_port_is_refused_with_its_owner_and_a_way_out(taken: int) -> None:
+    with pytest.raises(UsageError) as refused:
+        ports.settle({"mlflow": taken}, auto=False)
+    assert f"port {taken} of `mlflow` is taken by" in refused.value.message
+    assert f"pid {os.getpid()}" in refused.value.message
+    assert "--auto-ports" in refused.value.hint
+
+
+def test_auto_moves_to_the_next_free_port(taken: int) -> None:
+    assert ports.settle({"mlflow": taken}, auto=True)["mlflow"] > taken
+
+
+def test_auto_gives_no_port_twice(taken: int) -> None:
+    settled = ports.settle({"s3": taken, "mlflow": taken, "airflow": taken}, auto=True)
+    assert len(set(settled.values())) == 3
+
+
+def test_two_services_cannot_want_the_same_port() -> None:
+    with pytest.raises(UsageError, match="wanted twice"):
+        ports.settle({"s3": 21001, "mlflow": 21001}, auto=False)
+
+
+def test_the_second_port_of_a_service_is_checked_too(taken: int) -> None:
+    reach = next(n for n in range(1, 1000) if ports.is_free(taken - n))  # strangers have ports too
+    with pytest.raises(UsageError, match=f"port {taken} of `s3-console`"):
+        ports.settle({"s3-console": taken - reach}, auto=False, reach={"s3-console": reach})
+
+
+def test_a_port_whose_second_is_out_of_range_is_refused() -> None:
+    with pytest.raises(UsageError, match="out of range"):
+        ports.settle({"s3-console": 60000}, auto=False, reach={"s3-console": 10000})
+
+
+def test_a_flag_comes_before_the_variable_and_the_variable_before_the_table(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAIAFLOW_MLFLOW_PORT", "15001")
+    monkeypatch.setenv("GAIAFLOW_S3_PORT", "19001")
+    found = ports.wanted(project, {"mlflow": 15002})
+    assert (found["mlflow"], found["s3"], found["airflow"]) == (15002, 19001, 8080)
+
+
+@pytest.mark.parametrize("text", ["many", "0", "70000", "-1"])
+def test_a_variable_that_is_no_port_is_named(
+    project: Project, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("GAIAFLOW_S3_PORT", text)
+    with pytest.raises(UsageError, match="GAIAFLOW_S3_PORT"):
+        ports.wanted(project, {})
+
+
+def test_inner_ports_are_neighbours_and_the_same_for_one_project() -> None:
+    block = ports.inner("a-project", 7)
+    assert block == list(range(block[0], block[0] + 7))
+    assert ports.inner("a-project", 7) == block
+    assert ports.inner("another-project", 7) != block
+
+
+def test_who_listens_is_told_from_the_processes(taken: int) -> None:
+    assert ports.is_listened_on_by([os.getpid()], taken)
+    assert not ports.is_listened_on_by([1, 2**22], taken)
+
+
+def test_a_port_that_is_lost_names_its_owner(taken: int) -> None:
+    lost = ports.lost("mlflow", taken)
+    assert f"port {taken} of `mlflow` was taken at this moment by" in lost.message
+    assert f"pid {os.getpid()}" in lost.message
+    assert "--auto-ports" in lost.hint
+
+
+def test_what_one_start_has_chosen_another_does_not_get(taken: int) -> None:
+    with ports.Claims() as first, ports.Claims() as second:
+        mine = ports.settle({"mlflow": taken}, auto=True, take=first.take)["mlflow"]
+        assert ports.is_free(mine)
+        assert ports.settle({"mlflow": taken}, auto=True, take=second.take)["mlflow"] > mine
+        with pytest.raises(UsageError, match="is taken by another stack that starts now"):
+            ports.settle({"mlflow": mine}, auto=False, take=second.take)
+        assert ports.settle({"mlflow": mine}, auto=False, take=first.take) == {"mlflow": mine}
+
+
+def test_a_port_that_somebody_listens_at_cannot_be_claimed(taken: int) -> None:
+    with ports.Claims() as claims:
+        assert not claims.take(taken)
+        assert not claims.take(taken)
+
+
+def test_a_claim_ends_with_the_start_and_with_its_process(taken: int) -> None:
+    port = ports.settle({"mlflow": taken}, auto=True)["mlflow"]
+    with ports.Claims() as over:
+        assert over.take(port)
+    code = (
+        f"from gaiaflow.infra.host.ports import Claims\nprint(Claims().take({port}), flush=True)\n"
+        + "import os; os.abort()"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert killed.stdout == "True\n"
+    with ports.Claims() as next_one:
+        assert next_one.take(port)

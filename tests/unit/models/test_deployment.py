@@ -1,0 +1,269 @@
+"""A model in the cluster: its objects, the wait for it, what it says when it cannot start, its address."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
+from gaiaflow.infra.cluster.api import PATHS, Cluster, NotThereError
+from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import ports
+from gaiaflow.models import deployment
+from gaiaflow.models import forward as modelforward
+from gaiaflow.models import url as modelurl
+from gaiaflow.models.deployment import Deployed
+from gaiaflow.project import Project
+
+WANTED = Deployed("Co2 forecast", 3, "run", "p/model-co2-forecast:content-1", 2)
+LABELS = {"app.kubernetes.io/name": "model", "app.kubernetes.io/instance": "model-co2-forecast"}
+QUERY = "app.kubernetes.io/name=model,app.kubernetes.io/instance=model-co2-forecast"
+
+
+def made() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    policy, service, found = deployment.objects(WANTED, "demo", "gaiaflow-demo")
+    return policy, service, found
+
+
+def test_all_objects_carry_project_model_and_version() -> None:
+    for thing in made():
+        metadata = thing["metadata"]
+        assert (metadata["name"], metadata["namespace"]) == ("model-co2-forecast", "gaiaflow-demo")
+        assert metadata["labels"] == {**LABELS, "app.kubernetes.io/managed-by": "gaiaflow",
+                                      "gaiaflow/project": "demo", "gaiaflow/model-version": "3"}  # fmt: skip
+        assert metadata["annotations"] == {"gaiaflow/model": "Co2 forecast", "gaiaflow/model-run": "run"}
+        assert thing["kind"] in PATHS
+
+
+def test_service_policy_and_deployment_mean_the_same_pods() -> None:
+    policy, service, found = made()
+    labels = found["spec"]["template"]["metadata"]["labels"]
+    assert found["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert service["spec"]["selector"] == policy["spec"]["podSelector"]["matchLabels"] == LABELS
+    port = found["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"]
+    allowed = policy["spec"]["ingress"][0]["ports"][0]["port"]
+    assert service["spec"]["ports"][0]["port"] == port == allowed == deployment.PORT
+    assert "type" not in service["spec"]
+
+
+def test_pods_are_restricted_and_run_the_image() -> None:
+    spec = made()[2]["spec"]
+    pod = spec["template"]["spec"]
+    container = pod["containers"][0]
+    assert (spec["replicas"], container["image"]) == (2, WANTED.image)
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["readinessProbe"]["httpGet"]["path"] == "/ping"
+    assert set(container["resources"]) == {"requests", "limits"}
+
+
+def test_the_quota_leaves_room_for_services_inside_only() -> None:
+    quota = Path(__file__).parents[3] / "minikube" / "resource-quota.yaml"
+    assert 'services.nodeports: "0"' in quota.read_text()
+
+
+class Fake:
+    """A cluster that answers with the states of a Deployment one after the other, and with its pods."""
+
+    name = "local"
+
+    def __init__(self, *states: dict[str, Any], pods: list[dict[str, Any]] | None = None) -> None:
+        self.states = list(states)
+        self.pods = pods or []
+        self.removed: list[str] = []
+
+    def find(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+
+    def find_all(self, kind: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
+        if kind == "Deployment":
+            return [made()[2]]
+        assert selector == QUERY
+        return self.pods
+
+    def delete(self, kind: str, namespace: str, name: str) -> bool:
+        self.removed.append(kind)
+        return kind != "NetworkPolicy"
+
+
+def state(replicas: int, updated: int, available: int, observed: int = 2) -> dict[str, Any]:
+    counts = {"replicas": replicas, "updatedReplicas": updated, "availableReplicas": available}
+    return {"metadata": {"generation": 2}, "status": {"observedGeneration": observed, **counts}}
+
+
+def pod(image: str = WANTED.image, **status: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "x"}, "spec": {"containers": [{"image": image}]}, "status": status}
+
+
+def waiting(reason: str, message: str = "", last: str = "") -> dict[str, Any]:
+    ended = {"lastState": {"terminated": {"message": last}}} if last else {}
+    return {"state": {"waiting": {"reason": reason, "message": message}}, **ended}
+
+
+@pytest.mark.parametrize("before", [state(2, 2, 2, observed=1), state(3, 2, 2), state(2, 1, 2), state(2, 2, 1)])
+def test_it_waits_for_all_new_pods_and_the_end_of_the_old(before: dict[str, Any]) -> None:
+    told: list[str] = []
+    cluster: Any = Fake(before, state(2, 2, 2))
+    deployment.wait(cluster, WANTED, "n", 30, told.append)
+    assert told == ["0 of 2 ready"]
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (waiting("ErrImageNeverPull", "image is not present"), "ErrImageNeverPull\nimage is not present"),
+        (
+            waiting("CrashLoopBackOff", "back-off", "Traceback\nValueError: x"),
+            "CrashLoopBackOff\nTraceback\nValueE",
+        ),
+    ],
+)
+def test_a_pod_that_can_never_start_ends_the_wait(status: dict[str, Any], message: str) -> None:
+    cluster: Any = Fake(state(2, 2, 0), pods=[pod(containerStatuses=[status])])
+    with pytest.raises(GaiaflowError, match=f"model `Co2 forecast` does not start: {message}"):
+        deployment.wait(cluster, WANTED, "n", 30)
+
+
+def test_a_pod_of_the_version_before_does_not_end_the_wait() -> None:
+    old = pod("p/other:1", containerStatuses=[waiting("CrashLoopBackOff")])
+    cluster: Any = Fake(state(3, 2, 2), state(2, 2, 2), pods=[old])
+    deployment.wait(cluster, WANTED, "n", 30)
+
+
+def test_patience_ends_with_the_schedulers_reason() -> None:
+    full = {"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1 nodes: Insufficient  memory."}
+    cluster: Any = Fake(state(2, 2, 0), pods=[pod(conditions=[full])])
+    with pytest.raises(StillStartingError, match="0/1 nodes: Insufficient memory") as caught:
+        deployment.wait(cluster, WANTED, "n", 0)
+    assert caught.value.hint == f"kubectl describe pods -n n -l {QUERY}"
+
+
+def test_removal_names_what_was_there_and_guesses() -> None:
+    cluster: Any = Fake(state(2, 2, 2))
+    assert deployment.delete(cluster, "Co2 forecast", "n") == [
+        "deployment/model-co2-forecast",
+        "service/model-co2-forecast",
+    ]
+    with pytest.raises(UsageError, match=r"no model `Co2 forecst` in `n` \(did you mean `Co2 forecast`\?\)"):
+        deployment.delete(cluster, "Co2 forecst", "n")
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Stands where the pod's server is."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"x" * 200_000)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+class Pods:
+    """A cluster of one pod whose port is a server of the test."""
+
+    def __init__(self, port: int, ready: bool = True) -> None:
+        self.port = port
+        self.conditions = [{"type": "Ready", "status": str(ready)}]
+
+    def find_all(self, kind: str, namespace: str, selector: str) -> list[dict[str, Any]]:
+        ending = {"metadata": {"name": "old", "deletionTimestamp": "now"},
+                  "status": {"conditions": [{"type": "Ready", "status": "True"}]}}  # fmt: skip
+        return [ending, {"metadata": {"name": "new"}, "status": {"conditions": self.conditions}}]
+
+    def forward(self, namespace: str, name: str, port: int) -> socket.socket:
+        assert name == "new"
+        return socket.create_connection(("127.0.0.1", self.port))
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_connection_reaches_a_ready_pod_until_the_record_goes(
+    ready: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=inside.serve_forever, daemon=True).start()
+    monkeypatch.setattr(Cluster, "connect", lambda *_: Pods(inside.server_port, ready))
+    monkeypatch.setattr(modelforward, "LOOK_SECONDS", 0.05)
+    for name, value in (("namespace", "n"), ("selector", "s"), ("target", 1), ("access", (None, "c"))):
+        monkeypatch.setattr(modelforward.Connection, name, value, raising=False)
+    record, port = tmp_path / "record", ports.settle({"model": 21000}, auto=True)["model"]
+    record.touch()
+    thread = threading.Thread(target=modelforward.main, args=(record, port))
+    thread.start()
+    try:
+        if ready:
+            assert len(_get(port)) == 200_000
+        else:
+            with pytest.raises((urllib.error.URLError, ConnectionError)):
+                _get(port)
+    finally:
+        record.unlink()
+        thread.join(10)
+        inside.shutdown()
+        inside.server_close()
+    assert not thread.is_alive()
+
+
+def _get(port: int) -> bytes:
+    until = time.monotonic() + 10
+    while ports.is_free(port) and time.monotonic() < until:
+        time.sleep(0.02)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+        return bytes(answer.read())
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Target:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
+    return Target(Project.find(tmp_path), "", "nowhere", "n")
+
+
+def test_the_address_holds_until_it_is_closed(target: Target) -> None:
+    url = modelurl.open_port(target, "co2", 0)
+    try:
+        assert modelurl.open_port(target, "co2", 0) == modelurl.current(target, "co2") == url
+        port = int(url.rpartition(":")[2])
+        assert not ports.is_free(port)
+    finally:
+        modelurl.close_all(target)
+    assert modelurl.current(target, "co2") == ""
+    assert modelurl.close(target, "co2") is False
+    until = time.monotonic() + 10
+    while not ports.is_free(port) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert ports.is_free(port)
+
+
+def test_a_taken_port_is_refused(target: Target) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        with pytest.raises(UsageError, match="port"):
+            modelurl.open_port(target, "co2", holder.getsockname()[1])
+    assert modelurl.current(target, "co2") == ""
+
+
+def test_a_namespace_that_is_not_there_names_the_command() -> None:
+    class Empty(Fake):
+        def find(self, kind: str, namespace: str, name: str) -> None:
+            return None
+
+    cluster: Any = Empty()
+    with pytest.raises(GaiaflowError, match="no namespace `n`") as caught:
+        deployment.require_namespace(cluster, "demo", "n")
+    assert caught.value.hint == "inv prodlocal.start"
+    assert not isinstance(caught.value, NotThereError)

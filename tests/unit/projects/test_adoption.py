@@ -1,0 +1,163 @@
+"""`inv project.adopt` in projects of several shapes: what is there stays byte for byte, what lacks comes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gaiaflow.errors import GaiaflowError, MissingError, UsageError
+from gaiaflow.project import Project
+from gaiaflow.projects import adoption
+
+ROOT = Path(__file__).parents[3]
+PYPROJECT = (
+    b"""# mine, with\tunusual   spacing\r\n[project]\r\nname = "Sea.Ice"\r\nversion = "3"\r\n[tool.black]\r\n"""
+)
+OWN = {
+    "pyproject.toml": PYPROJECT,
+    "Makefile": b"all:\n\techo mine\n",
+    "src/sea_ice/__init__.py": b'"""Mine."""\n',
+    "tests/test_mine.py": b"def test_mine():\n    pass\n",
+    "tasks.py": b"import invoke\n",
+    ".gitignore": b"*.log\n",
+    "CHANGELOG.md": b"# mine\n",
+    "notes.txt": b"\xff\xfe no text \x00",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name, content in OWN.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def inv(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *argv]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
+def test_what_is_there_stays_byte_for_byte_and_the_rest_comes(project: Path) -> None:
+    done = inv(project, "project.adopt", "--yes")
+    assert done.returncode == 0, done.stderr
+    after = kept(project)
+    for name, content in OWN.items():
+        if name != "pyproject.toml":
+            assert after[name] == content, name
+    assert after["pyproject.toml"].startswith(PYPROJECT)
+    added = set(after) - set(OWN)
+    assert {"dags/.gitkeep", "data/.gitkeep", "noxfile.py", "tests/test_dags.py", ".env.example"} <= added
+    assert not {"README.md", "CHANGES.md", "requirements.lock", "sea_ice/__init__.py"} & added
+    assert b"import sea_ice" in after["notebooks/mlflow_introduction.ipynb"]
+    found = Project.find(project)
+    assert (found.name, found.packages, found.dags.is_dir()) == ("sea-ice", ("sea_ice",), True)
+
+
+def test_the_difference_is_shown_before_anything_is_asked(project: Path) -> None:
+    done = inv(project, "project.adopt")
+    assert (done.returncode, kept(project)) == (2, OWN), done.stderr
+    assert "--yes" in done.stderr
+    assert "+++ noxfile.py" in done.stdout
+    assert "+[tool.gaiaflow]" in done.stdout
+    assert "-" not in {line[:1] for line in done.stdout.splitlines() if not line.startswith("---")}
+
+
+def test_what_only_a_person_can_change_is_said_ready_to_paste(project: Path) -> None:
+    done = inv(project, "project.adopt", "--yes")
+    assert "    from gaiaflow.lifecycle.namespace import namespace" in done.stderr
+    assert "    .env\n    .gaiaflow/" in done.stderr
+    assert 'dependencies:\n    "mlflow-skinny",\n    "boto3",\n' in done.stderr
+
+
+def test_dry_writes_nothing(project: Path) -> None:
+    done = inv(project, "--dry", "project.adopt", "--yes")
+    assert (done.returncode, kept(project)) == (0, OWN)
+    assert "would add" in done.stderr
+
+
+def test_a_second_time_there_is_nothing_to_add(project: Path) -> None:
+    adoption.apply(adoption.plan(project))
+    after = kept(project)
+    assert adoption.plan(project).additions == {}
+    assert "nothing to add" in inv(project, "project.adopt").stderr
+    assert kept(project) == after
+
+
+def test_a_patch_of_the_difference_gives_the_same(project: Path, tmp_path: Path) -> None:
+    found = adoption.plan(project)
+    text = adoption.difference(found)
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    apply = ["git", "apply", "-p0", "--check", "--whitespace=nowarn", "-"]
+    subprocess.run(apply, cwd=project, input=text.encode(), check=True, timeout=30)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[project]\nname = "x"\n[tool]\nruff = {}\n[tool.black]\nline-length = 1',
+        'tool = { ruff = {} }\n[project]\nname = "x"\n',
+        '[project]\nname = "x"\n[[tool.mypy.overrides]]\nmodule = "y"\n',
+        "",
+    ],
+)
+def test_pyproject_gets_its_table_only_at_the_end(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    found = adoption.plan(tmp_path)
+    if text.startswith("tool ="):
+        assert "pyproject.toml" not in found.additions
+        assert any("    [tool.gaiaflow]" in advice for advice in found.advice)
+        return
+    adoption.apply(found)
+    assert (tmp_path / "pyproject.toml").read_text().startswith(text)
+    assert Project.find(tmp_path).root == tmp_path
+
+
+def test_a_table_that_is_there_is_left(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.gaiaflow]\nname = "mine"\n')
+    found = adoption.plan(tmp_path)
+    assert "pyproject.toml" not in found.additions
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("pixi.toml", "pixi run inv"),
+        ("environment.yml", "conda run --no-capture-output -n sea inv"),
+        ("x", ".venv"),
+    ],
+)
+def test_the_makefile_goes_by_the_environment_that_is_there(tmp_path: Path, file: str, said: str) -> None:
+    (tmp_path / file).write_text("")
+    found = adoption.plan(tmp_path, "sea")
+    assert said in found.additions["Makefile"].decode()
+    assert not {"pixi.toml", "environment.yml"} & set(found.additions)
+
+
+def test_without_pyproject_there_is_a_small_one(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("numpy\n")
+    adoption.apply(adoption.plan(tmp_path, "sea"))
+    assert Project.find(tmp_path).name == "sea"
+    assert (tmp_path / "requirements.txt").read_text() == "numpy\n"
+    assert "nox.project" not in (tmp_path / "noxfile.py").read_text()
+    assert "lint" not in (tmp_path / "Makefile").read_text()
+
+
+def test_what_cannot_be_adopted_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="no project"):
+        adoption.plan(tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[tool")
+    with pytest.raises(GaiaflowError, match="cannot read"):
+        adoption.plan(tmp_path)
+    (tmp_path / "pyproject.toml").write_text("")
+    with pytest.raises(UsageError, match="no name for a project"):
+        adoption.plan(tmp_path, "sea ice")

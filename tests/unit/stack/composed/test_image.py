@@ -1,0 +1,51 @@
+"""What goes into the stack's images; no engine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from gaiaflow.infra.host.environment import LOCKS
+from gaiaflow.infra.host.shipped import shipped
+from gaiaflow.infra.images.context import digest
+from gaiaflow.stack.composed import image as stackimage
+
+
+def test_context_has_locks_scripts_and_what_airflow_imports() -> None:
+    with stackimage._context() as folder:
+        found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {"Dockerfile", "locks/airflow.txt", "locks/postgres.txt", "scripts/health.py"} <= found
+    assert {"scripts/certificates.py", "gaiaflow/runner.py", "gaiaflow/operators/docker.py"} <= found
+    assert not [name for name in found if name.startswith(("gaiaflow/infra/", "gaiaflow/lifecycle/"))]
+
+
+@pytest.mark.parametrize("module", ["gaiaflow.tasks", "gaiaflow.runner", "gaiaflow.core.create_task"])
+def test_what_is_copied_imports_without_the_rest(module: str) -> None:
+    with stackimage._context() as folder:
+        code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {module} as m; print(m.__file__)"
+        done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(str(folder)), done.stderr
+
+
+def test_same_sources_give_the_same_content() -> None:
+    with stackimage._context() as first, stackimage._context() as second:
+        assert digest(first, "python") == digest(second, "python") != digest(first, "other")
+
+
+def test_every_requirement_is_pinned_with_its_hash() -> None:
+    for file in (*LOCKS.glob("*.txt"), shipped("compose") / "postgres.txt"):
+        pins = [line for line in file.read_text().splitlines() if line[:1].isalnum()]
+        assert pins
+        assert all("==" in line and line.endswith("\\") for line in pins), file.name
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "project.Dockerfile"])
+def test_dependencies_come_before_code_and_nobody_is_root(name: str) -> None:
+    text = (shipped("compose") / name).read_text()
+    assert text.index("uv pip install") < text.rindex("COPY ")
+    assert text.count("--mount=type=cache") >= 2
+    last_user = [line for line in text.splitlines() if line.startswith("USER ")][-1]
+    assert not last_user.startswith(("USER 0", "USER root"))
+    assert "# syntax=" not in text
