@@ -23,7 +23,7 @@ from gaiaflow.production import (
     sync as dagsync,
 )
 from gaiaflow.project import Project
-from gaiaflow.projects import scaffold
+from gaiaflow.projects import dagfile, scaffold
 from tests.error_case import Case, hold, text_of
 
 CASES = [
