@@ -23,11 +23,10 @@ INVOKE = "curl -H 'Content-Type: application/json' -d @{example} {url}/invocatio
 @lifecycle_task(name="list", reads=True, help={"json": "print JSON"})
 def list_models(_c: Context, json: bool = False) -> None:
     """Show the models of the registry with their newest versions and aliases."""
-    from gaiaflow.models import registry as modelregistry
     from gaiaflow.stack.services import model as serving
 
     project = Project.find()
-    found = modelregistry.connect(project).models()
+    found = backends.model_registry(project).models()
     served = serving.chosen(project)
     if json:
         rows = [{"model": m.name, "newest": m.newest, "aliases": m.aliases} for m in found]
@@ -62,7 +61,7 @@ def serve(
     if c.config.run.dry:
         say(f"would serve the model `{model}`")
         return
-    registry = modelregistry.connect(project)
+    registry = backends.model_registry(project)
     version = registry.find(model)
     backend = _stopped(project, version)
     options = StartOptions([MODEL.name], {MODEL.name: serving.port(project, port)}, auto_ports, wait)

@@ -12,11 +12,12 @@ from gaiaflow.lifecycle.model import INVOKE, WHICH
 from gaiaflow.lifecycle.prodlocal import WHICH as WHERE
 from gaiaflow.lifecycle.terminal import Phases, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
 
 if TYPE_CHECKING:
+    from gaiaflow.infra.host.progress import Tell
     from gaiaflow.models.deployment import Deployed
     from gaiaflow.models.registry import ModelRegistry, Version
-    from gaiaflow.stack.services.backend import Tell
 
 _DOCKERFILE = "a Dockerfile of your own for the project's image, which the model's is built on"
 _NAME = "the model's name, without version or alias"
@@ -44,7 +45,7 @@ def dockerize(
     if c.config.run.dry:
         say(f"would build an image that serves the model `{model}`")
         return
-    registry = modelregistry.connect(project)
+    registry = backends.model_registry(project)
     version = registry.find(model)
     name = image or modelimage.image_name(project, version)
     with Phases(1).phase(f"build image {name}") as tell:
@@ -90,7 +91,7 @@ def deploy(
         return
     cluster = target.connect()
     deployment.require_namespace(cluster, target.project.name, target.namespace)
-    registry = modelregistry.connect(target.project)
+    registry = backends.model_registry(target.project)
     version, phases = registry.find(model), Phases(2)
     with phases.phase(f"image of {version.spec} in {target.name}") as tell:
         image = _bring(target, registry, version, dockerfile, tell)

@@ -15,7 +15,7 @@ from gaiaflow.project import Project
 
 if TYPE_CHECKING:
     from gaiaflow.infra.cluster.image import NodeImage
-    from gaiaflow.stack.services.backend import Tell
+    from gaiaflow.infra.host.progress import Tell
 
 
 @lifecycle_task(

@@ -21,6 +21,7 @@ from gaiaflow.models import url as modelurl
 from gaiaflow.models.deployment import Deployed
 from gaiaflow.models.registry import ModelRegistry, Version
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
 from gaiaflow.stack.services import model
 from tests.error_case import Case, hold, text_of
 
@@ -78,7 +79,10 @@ STARTING: dict[str, Any] = {"metadata": {"generation": 1}}
 NO_PODS: Any = Fake(None)
 CASES = [
     Case(
-        modelregistry.connect, 3, "no registry of models: MLflow does not run", "inv dev.start --service mlflow"
+        backends.model_registry,
+        3,
+        "no registry of models: MLflow does not run",
+        "inv dev.start --service mlflow",
     ),
     Case(
         lambda _: modelregistry.split("models:/co2/1"),

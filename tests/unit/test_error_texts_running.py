@@ -134,7 +134,7 @@ CASES = [
         "in this run it has 0 to 1",
     ),
     Case(
-        modelregistry.connect,
+        backends.model_registry,
         3,
         "no registry of models: MLflow does not run",
         "inv dev.start --service mlflow",

@@ -27,7 +27,7 @@ def list_dags(_c: Context, mode: str = "", json: bool = False) -> None:
     """List the DAGs of the project: file, tasks, modes, schedule, files that do not import."""
     from gaiaflow.dags import state as dagstate
     from gaiaflow.lifecycle.dag.inspector import inspector
-    from gaiaflow.testing.run import last_line
+    from gaiaflow.result import last_line
 
     project = Project.find()
     checked = resolve_mode(mode).value if mode else None

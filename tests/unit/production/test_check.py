@@ -20,7 +20,7 @@ from gaiaflow.production.receipt import Receipt
 from gaiaflow.project import Project
 from gaiaflow.runner import CALL
 from gaiaflow.testing import passed
-from gaiaflow.testing.cells import Cell
+from gaiaflow.testing.cell import Cell
 
 DIGEST = "sha256:" + "a" * 64
 PINNED = f"reg.example.org/team/app@{DIGEST}"
