@@ -13,8 +13,7 @@ from typing import Any
 
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.host import process
-from gaiaflow.production import bucket
-from gaiaflow.production import files as dagfiles
+from gaiaflow.production import bucket, files as dagfiles
 from gaiaflow.production.plan import (
     Kept,
     Plan,

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from gaiaflow.endpoints import Endpoints, Vantage
-from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.cluster import image as nodeimage
+from gaiaflow.infra.cluster import gateway, image as nodeimage
+from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.cluster.manifests import ACCOUNT
 from gaiaflow.infra.cluster.secretstore import ClusterStore
 from gaiaflow.infra.cluster.target import Target
@@ -28,14 +28,14 @@ from gaiaflow.stack.services.executor import SECRET
 KIND = "worker"
 
 
-def refresh(target: Target, endpoints: Endpoints, tell: Tell = silent) -> str:
+def refresh(target: Target, cluster: Cluster, endpoints: Endpoints, tell: Tell = silent) -> str:
     """Have the next worker pods run the code and the DAG files as they are now; the image's name.
 
     Raises:
         GaiaflowError: a build failed; the message ends with its last lines.
     """
     made = bring(target, tell)
-    store = ClusterStore(target.connect(), target.project, target.namespace)
+    store = ClusterStore(cluster, target.project, target.namespace)
     store.create(executor.SECRET, secret_values(target))
     write_template(target, made, replace(endpoints, gateway=gateway.find(target).name))
     return made

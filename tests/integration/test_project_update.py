@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.projects import scaffold
-from gaiaflow.projects import versions as templatestore
+from gaiaflow.projects import scaffold, versions as templatestore
 
 ROOT = Path(__file__).parents[2]
 WHO = ("-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main")

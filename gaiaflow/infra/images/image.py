@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gaiaflow.commit import tree_commit
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
-from gaiaflow.infra.host import living as orphan
-from gaiaflow.infra.host import process
+from gaiaflow.infra.host import living as orphan, process
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images.context import digest, staged

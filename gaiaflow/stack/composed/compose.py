@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from gaiaflow.endpoints import SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
-from gaiaflow.infra.host import living as orphan
-from gaiaflow.infra.host import ports, process
+from gaiaflow.infra.host import living as orphan, ports, process
 from gaiaflow.infra.host.progress import Phase, Tell
 from gaiaflow.project import Project
-from gaiaflow.stack.composed import belongings, containers, dependency
-from gaiaflow.stack.composed import image as stackimage
+from gaiaflow.stack.composed import belongings, containers, dependency, image as stackimage
 from gaiaflow.stack.composed.composition import DEV_DOCKER, Composition
 from gaiaflow.stack.composed.containers import ONCE, PARTS, Container
-from gaiaflow.stack.services import access, executor, health, model, state
-from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.stack.services import access, executor, health, mode as stackmode, model, state
 from gaiaflow.stack.services.backend import (
     Credential,
     Holding,

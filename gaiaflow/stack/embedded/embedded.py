@@ -12,8 +12,7 @@ from pathlib import Path
 from gaiaflow.endpoints import EVERY, SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, StillStartingError
 from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.host import environment, ports, privatefile, process
-from gaiaflow.infra.host import living as orphan
+from gaiaflow.infra.host import environment, living as orphan, ports, privatefile, process
 from gaiaflow.infra.host.progress import Phase, Tell
 from gaiaflow.project import Project
 from gaiaflow.stack.embedded import processes
@@ -27,12 +26,10 @@ from gaiaflow.stack.services import (
     jupyter,
     keys,
     mlflow,
+    mode as stackmode,
     model,
     s3,
     state,
-)
-from gaiaflow.stack.services import (
-    mode as stackmode,
 )
 from gaiaflow.stack.services.backend import (
     Credential,

@@ -12,8 +12,7 @@ from gaiaflow.infra.host import privatefile
 from gaiaflow.infra.images.image import image_name
 from gaiaflow.modes import VARIABLE
 from gaiaflow.project import Project
-from gaiaflow.stack.services import keys as keyring
-from gaiaflow.stack.services import store
+from gaiaflow.stack.services import keys as keyring, store
 from gaiaflow.stack.services.keys import USER, Keys
 from gaiaflow.stack.services.program import unsteered
 

@@ -12,8 +12,7 @@ from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.embedded import processes
-from gaiaflow.stack.services import keys
-from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.stack.services import keys, mode as stackmode
 from gaiaflow.stack.services.backend import STATE
 from gaiaflow.stack.services.program import Stack
 
