@@ -36,7 +36,7 @@ def _step(row: int, name: str, job: str) -> str:
     place = f'x="{left}" y="{top}" width="{WIDTH - 4 - left}" height="{ROW}"'
     return (
         f'<rect {place} rx="4" fill="#d5e3ef"/>'
-        f'<text x="{left + 10}" y="{top + 22}" font-size="15" font-weight="bold" fill="#123">{escape(name)}</text>'
+        f'<text x="{left + 10}" y="{top + 22}" font-weight="bold" fill="#123">{escape(name)}</text>'
         f'<text x="{left + 120}" y="{top + 22}" font-size="13" fill="#123">{escape(job)}</text>'
     )
 

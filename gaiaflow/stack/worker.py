@@ -18,9 +18,11 @@ from gaiaflow.infra.host.envfile import text_of
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import image
-from gaiaflow.infra.images.context import copy_tree, digest
+from gaiaflow.infra.images.context import digest, open_to_all
 from gaiaflow.infra.images.engine import PROJECT_LABEL
 from gaiaflow.modes import VARIABLE
+from gaiaflow.project import Project
+from gaiaflow.projects import dagfile
 from gaiaflow.stack.composed import image as stackimage
 from gaiaflow.stack.services import executor, state
 from gaiaflow.stack.services.executor import SECRET
@@ -54,11 +56,7 @@ def bring(target: Target, tell: Tell = silent) -> str:
     own = image.build(project, tell=tell)
     with tempfile.TemporaryDirectory(prefix="gaiaflow-worker-") as name:
         folder = Path(name)
-        shutil.copyfile(shipped("compose") / "worker.Dockerfile", folder / "Dockerfile")
-        (folder / "dags").mkdir()
-        copy_tree(project.dags, folder / "dags", ["**/__pycache__"])
-        for path in folder.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        fill(project, folder)
         made = f"{project.id}/worker:{digest(folder, airflow, own.content)}"
         labels = {PROJECT_LABEL: project.id, image.KIND_LABEL: KIND}
         parts = {"GAIAFLOW_AIRFLOW_IMAGE": airflow, "GAIAFLOW_IMAGE": own.content}
@@ -162,3 +160,18 @@ def _environment(target: Target, endpoints: Endpoints) -> dict[str, str]:
         "GAIAFLOW_KUBECONFIG": "in-cluster",
         "GAIAFLOW_TASK_ENV_PROD_LOCAL": f"{_TASK_ENVIRONMENT}/task.env",
     }
+
+
+def fill(project: Project, folder: Path) -> None:
+    """What the image is built from: the Dockerfile and a copy of every DAG file.
+
+    Raises:
+        UsageError: a link leads out of the project.
+    """
+    shutil.copyfile(shipped("compose") / "worker.Dockerfile", folder / "Dockerfile")
+    (folder / "dags").mkdir()
+    for name, file in dagfile.dag_files(project).items():
+        copy = folder / "dags" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    open_to_all(folder)
