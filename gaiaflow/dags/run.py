@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import time
 import urllib.parse
 import urllib.request
@@ -109,9 +107,7 @@ def _raise_import_errors(api: AirflowApi, dag: Mapping[str, Any]) -> None:
 
 def trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any]) -> str:
     """Start a run; its id. One at a time: on SQLite, Airflow holds itself up when two write at one moment."""
-    lock = privatefile.folder(project.home) / "trigger.lock"
-    with os.fdopen(os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600), "w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with privatefile.locked(privatefile.folder(project.home) / "trigger.lock"):
         return api.trigger(name, conf)
 
 

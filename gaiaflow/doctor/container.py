@@ -50,7 +50,7 @@ def _ask(place: Place, engine: Any) -> Facts:
     way = (_in_network if place.backend == "docker" else _beside)(place, engine)
     if not place.starts:
         return Facts(VANTAGE, unasked=("nothing was started to ask from", "inv doctor"))
-    asked = address.urls({k: v for k, v in dotenv_values(way.file).items() if v})
+    asked = address.urls({k: v for k, v in dotenv_values(way.file, interpolate=False).items() if v})
     _clear(engine, place)
     begun = time.time()
     told = _run(engine, place, way, [f"{name}={url}" for name, url in asked.items()])

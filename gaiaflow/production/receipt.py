@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 
 from gaiaflow.commit import tree_commit
 from gaiaflow.infra.host import privatefile
-from gaiaflow.production.files import dag_hash
 from gaiaflow.project import Project
+from gaiaflow.projects.dagfile import dag_hash
 
 FOLDER, _FILE = "prod", "receipt.json"
 _DIRTY = "-dirty"

@@ -107,8 +107,8 @@ CASES = [
     Case(
         lambda p: GitDags.make(p, "https://me:key@example.org/dags.git", "", "main"),
         2,
-        "the address of the git repository holds a password",
-        "git config credential.helper store",
+        "the address of the git repository holds a user name, a token or a password",
+        "name it without them, and let git keep them: git config credential.helper store",
     ),
     Case(
         lambda p: GitDags.make(p, "--upload-pack=evil", "", "main"),
@@ -127,8 +127,8 @@ CASES = [
     Case(
         lambda p: linked(p).sync("DAGs"),
         1,
-        "`demo/flow.py` of {root}/repository leads out of it by a link",
-        "remove the link",
+        "`demo/flow.py` of {root}/repository is a link",
+        "replace it by a file or a folder",
     ),
 ]
 

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, MissingError
@@ -190,6 +191,9 @@ class Minikube:
         while True:
             try:
                 line = next(report)
+            except TimeoutExpired:
+                failure.update(message=f"it took longer than {_START_SECONDS} s")
+                return
             except StopIteration as end:
                 if end.value and not failure:
                     failure.update(message=last or f"exit code {end.value}")
