@@ -165,7 +165,7 @@ def dag_tests_airflow(session: nox.Session, minor: str) -> None:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """The sdist and the wheel in dist/; the wheel is installed on its own and says its version and its types."""
+    """The sdist and the wheel in dist/; the installed wheel has its version and its types."""
     install(session, "tools")
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
@@ -182,7 +182,7 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Every lock from its source: `nox -s lock -- --upgrade`, or `-- FILE` for one; `.ci/lock.py` has the table."""
+    """Compile the locks: `-- --upgrade` for new versions, `-- FILE` for one; `.ci/lock.py` has the table."""
     install(session, "tools")
     session.run("python", str(ROOT / ".ci" / "lock.py"), *session.posargs)
 

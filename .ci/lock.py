@@ -1,6 +1,6 @@
 """Compile every lock: `nox -s lock` keeps the pins that still fit, `make lock` takes the newest versions.
 
-Arguments: `--upgrade` or other options of `uv pip compile`, and the locks that are wanted; without any, all of them.
+Arguments: `--upgrade` or other options of `uv pip compile`, and the locks to compile; by default all of them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Lock(NamedTuple):
     reasons: bool = False
 
 
-# In this order: what others stay within comes first. Airflow's limits are in its own metadata and in airflow*.in.
+# In this order: what others stay within comes first. Airflow's limits are in its metadata and in airflow*.in.
 TABLE = (
     Lock(f"{LOCKS}/uv.txt", f"{LOCKS}/uv.in"),
     Lock(TOOLS, f"{LOCKS}/tools.in"),

@@ -1,4 +1,4 @@
-"""atheris at the same doors: so many runs each, or ten minutes in all; it comes for Linux and some Pythons only."""
+"""atheris on the same input: so many runs each, or ten minutes in all; for Linux and some Pythons only."""
 
 from __future__ import annotations
 
