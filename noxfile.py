@@ -177,7 +177,7 @@ def package(session: nox.Session) -> None:
         "assert metadata.version('gaiaflow') == gaiaflow.__version__; "
         "assert resources.files('gaiaflow').joinpath('py.typed').is_file()"
     )
-    session.run("python", "-P", "-c", code, env={"PYTHONPATH": ""})
+    session.run("python", "-I", "-c", code)
 
 
 @nox.session
