@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow import modes
-from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
+from gaiaflow.errors import FINAL_NOTE, GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
 from gaiaflow.result import Part, RunResult, combine
@@ -113,7 +113,7 @@ def _said(errors: Mapping[str, str]) -> str:
 def last_line(text: str) -> str:
     """The error of a traceback, without our own hint below it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith("hint: ")] or [text]
+    kept = [line for line in lines if not line.startswith(("hint: ", FINAL_NOTE))] or [text]
     return kept[-1]
 
 
