@@ -34,7 +34,7 @@ from gaiaflow.operators.final import task_errors
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.resources import chosen, parse
-from gaiaflow.tasks import TaskSpec
+from gaiaflow.spec import TaskSpec
 
 CALL_FILE = "call.json"
 # A malformed request, and one that the Docker socket proxy does not allow.

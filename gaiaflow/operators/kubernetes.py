@@ -44,7 +44,7 @@ from gaiaflow.operators.pod_start import (
     waiting_error,
 )
 from gaiaflow.operators.resources import chosen, parse
-from gaiaflow.tasks import TaskSpec
+from gaiaflow.spec import TaskSpec
 
 # What GAIAFLOW_KUBECONFIG says in a worker pod of the local cluster.
 IN_CLUSTER = "in-cluster"

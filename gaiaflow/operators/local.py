@@ -24,7 +24,7 @@ from gaiaflow.operators.final import task_errors
 from gaiaflow.operators.lineage import commit_now, log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.output import output_of
-from gaiaflow.tasks import TaskSpec
+from gaiaflow.spec import TaskSpec
 
 GRACE_SECONDS = 5
 
