@@ -32,7 +32,7 @@ def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
     become_production(project, request["image"], request["namespace"])
     dags, errors = load_dags(project)
     found = [_dag(project, dags[name], request["allowed"]) for name in sorted(dags)]
-    return {"dags": found, "errors": {structure.relative(project, f): text for f, text in errors.items()}}
+    return {"dags": found, "errors": errors}
 
 
 def become_production(project: Project, image: str, namespace: str) -> None:
