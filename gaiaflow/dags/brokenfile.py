@@ -1,4 +1,4 @@
-"""What is wrong with a DAG file that does not import: the error, and the line of the project's that it is at."""
+"""What is wrong with a DAG file that does not import: the error, and the line of the project where it is."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def explained(project: Project, errors: Mapping[str, str]) -> str:
 
 def error_of(text: str) -> str:
     """The error of a traceback in one line, its message whole, without our own hint below it."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in _last_error(text.splitlines()) if line.strip()]
     first = max((n for n, line in enumerate(lines) if line[0].isspace() and _FRAME.match(line)), default=-1)
     after = (n for n in range(first + 1, len(lines)) if _ERROR.match(lines[n]) and lines[n] != _TRACEBACK)
     begin = next(after, None)
@@ -111,13 +111,25 @@ def frames(text: str) -> Iterator[Frame]:
     """The frames of the last error of a traceback, the innermost last."""
     lines = _last_error(text.splitlines())
     heads = [n for n, line in enumerate(lines) if _FRAME.match(line)]
-    for head, end in zip(heads, [*heads[1:], len(lines)], strict=True):
+    for head, end in zip(heads, [*heads, len(lines)][1:], strict=True):
         yield _frame(lines[head:end])
 
 
 def _last_error(lines: list[str]) -> list[str]:
-    links = [n for n, line in enumerate(lines) if line.startswith(_LINKS)]
+    links = [n for n, line in enumerate(lines) if is_link(line)]
     return lines[links[-1] :] if links else lines
+
+
+def is_link(line: str) -> bool:
+    """Whether a line of a traceback ties an error to its cause."""
+    return line.startswith(_LINKS)
+
+
+def cause_of(text: str) -> str:
+    """The cause of the last error of a traceback; empty where it has none."""
+    lines = text.splitlines()
+    links = [n for n, line in enumerate(lines) if is_link(line)]
+    return error_of("\n".join(lines[: links[-1]])) if links else ""
 
 
 def _frame(lines: list[str]) -> Frame:
@@ -145,7 +157,11 @@ def _shown(path: str, project: Project, file: str) -> str:
     """The path as from the project's folder."""
     if path.startswith(f"{project.root}/"):
         return str(Path(path).relative_to(project.root))
-    return str((project.dags / file).relative_to(project.root)) if project.dags.is_relative_to(project.root) else file
+    return (
+        str((project.dags / file).relative_to(project.root))
+        if project.dags.is_relative_to(project.root)
+        else file
+    )
 
 
 def _line_of(file: Path, number: int) -> str:

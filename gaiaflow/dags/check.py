@@ -68,7 +68,9 @@ class Checked:
         }
 
 
-def structures(project: Project, found: Mapping[str, Any], name: str) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def structures(
+    project: Project, found: Mapping[str, Any], name: str
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """The DAGs to check, and the files that do not import.
 
     Args:

@@ -21,7 +21,11 @@ def refuse_unknown(dag: str, conf: Mapping[str, Any], known: Collection[str]) ->
     for name in conf:
         if name not in known:
             names = sorted(known)
-            there = f"it has {', '.join(names)}" if names else 'it has none; declare it: DAG(..., params={"name": 1})'
+            there = (
+                f"it has {', '.join(names)}"
+                if names
+                else 'it has none; declare it: DAG(..., params={"name": 1})'
+            )
             raise UsageError(f"DAG `{dag}` has no param `{name}`{near_miss(name, names)}", there)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gaiaflow.dags import tasklog
 from gaiaflow.dags.api import AirflowApi
-from gaiaflow.dags.brokenfile import Frame, frames, is_own
+from gaiaflow.dags.brokenfile import Frame, cause_of, frames, is_own
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.project import Project
 
@@ -25,6 +25,7 @@ class Failure:
     Attributes:
         task: its id, with the index of a mapped one: ``tile[2]``.
         attempt, attempts: the number of this one from 1, and how many there may be.
+        cause: the error that led to this one; empty if none did.
         frames: the frames of the traceback that are the user's, the innermost last.
         printed: the last lines that the function wrote before it failed.
         retried: another attempt follows.
@@ -36,6 +37,7 @@ class Failure:
     attempt: int
     attempts: int
     error: str
+    cause: str = ""
     frames: list[Frame] = field(default_factory=list)
     printed: list[str] = field(default_factory=list)
     retried: bool = False
@@ -48,6 +50,8 @@ class Failure:
         for frame in self.frames:
             yield f"  {frame.file}:{frame.line}"
             yield from (f"    {text}" for text in (frame.code, frame.caret) if text)
+        if self.cause:
+            yield f"  caused by {self.cause}"
         if self.printed:
             yield "  its last lines:"
             yield from (f"    {line}" for line in self.printed)
@@ -97,6 +101,7 @@ class Failures:
         """One failed attempt with what its log tells."""
         entries = self._log(instance, attempt)
         lines = tasklog.said(entries)
+        traceback = tasklog.traceback_of(lines)
         current = attempt == instance["try_number"]
         retried = not current or instance["state"] == RETRIED
         return Failure(
@@ -104,7 +109,8 @@ class Failures:
             attempt,
             max(int(instance.get("max_tries") or 0) + 1, attempt),
             self.api.error_in(entries),
-            own_frames(self.project, tasklog.traceback_of(lines)),
+            cause_of(traceback),
+            own_frames(self.project, traceback),
             tasklog.before_the_error(lines)[-LAST_LINES:],
             retried,
             self._next_in(instance) if retried and current else 0.0 if retried else None,

@@ -69,7 +69,7 @@ def await_dag(
             tell(f"waiting until Airflow has read the file of DAG `{name}`")
             told = True
         if not dag:
-            _refuse_undeclared(project, name)
+            _refuse_undeclared(api, project, name)
         if time.monotonic() > deadline:
             raise _not_read(api, dag, name)
         time.sleep(POLL)
@@ -77,7 +77,7 @@ def await_dag(
         api.unpause(name)
 
 
-def _refuse_undeclared(project: Project, name: str) -> None:
+def _refuse_undeclared(api: AirflowApi, project: Project, name: str) -> None:
     """Refuse a DAG that no file can bring, without waiting for Airflow.
 
     Raises:
@@ -85,7 +85,7 @@ def _refuse_undeclared(project: Project, name: str) -> None:
     """
     read = declared(project)
     if read.complete and name not in read.ids:
-        raise _unknown(name, sorted(read.ids))
+        raise _unknown(name, sorted({*read.ids, *api.dag_ids()}))
 
 
 def _dag(api: AirflowApi, name: str) -> dict[str, Any]:
@@ -134,7 +134,9 @@ def _unknown(name: str, known: list[str]) -> UsageError:
 def _raise_import_errors(api: AirflowApi, project: Project, name: str, dag: Mapping[str, Any]) -> None:
     errors = {f: e for f, e in api.import_errors().items() if _stops(f, project, name, dag)}
     if errors:
-        raise GaiaflowError(explained(project, errors), "repair it and repeat; Airflow reads it again within seconds")
+        raise GaiaflowError(
+            explained(project, errors), "repair it and repeat; Airflow reads it again within seconds"
+        )
 
 
 def _stops(broken: str, project: Project, name: str, dag: Mapping[str, Any]) -> bool:

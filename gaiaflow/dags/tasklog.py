@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gaiaflow.dags.brokenfile import is_link
 from gaiaflow.runner import PREFIX
 
 # The loggers through which the lines of a function come, and what else comes through them, by mode.
 _FUNCTION = {
     "airflow.task.operators.gaiaflow.operators.local.": re.compile(r"MLflow: http|Tmp dir root"),
     "airflow.task.operators.gaiaflow.operators.docker.": re.compile(
-        r"MLflow: http|Starting docker container|Stopping docker container|Not attempting to kill|::(end)?group::"
+        r"MLflow: http|(Starting|Stopping) docker container|Not attempting to kill|::(end)?group::"
     ),
     "gaiaflow.operators.pod_start.": re.compile(
         r"Pod \S+ has phase|Waiting for container|Running command|Checking if xcom sidecar|The xcom sidecar|"
@@ -56,18 +57,26 @@ def said(entries: Iterable[Any]) -> list[Line]:
     return [Line(_at(entry), _level(entry), text) for entry, text in spoken if text is not None]
 
 
-def before_the_error(lines: Sequence[Line]) -> list[str]:
+def before_the_error(lines: Iterable[Line]) -> list[str]:
     """What the function wrote until it failed."""
-    texts = [line.text for line in lines if not line.text.startswith(PREFIX)]
-    begins = [n for n, text in enumerate(texts) if text == _TRACEBACK]
-    return texts[: begins[0]] if begins else texts
+    return _parted(lines)[0]
 
 
 def traceback_of(lines: Iterable[Line]) -> str:
     """The function's traceback, with those of its causes; empty where it wrote none."""
+    return "\n".join(_parted(lines)[1])
+
+
+def _parted(lines: Iterable[Line]) -> tuple[list[str], list[str]]:
+    """What the function wrote, and the traceback that ended it, from its first cause on."""
     texts = [line.text for line in lines if not line.text.startswith(PREFIX)]
     begins = [n for n, text in enumerate(texts) if text == _TRACEBACK]
-    return "\n".join(texts[begins[0] :]) if begins else ""
+    if not begins:
+        return texts, []
+    begin = begins.pop()
+    while begins and is_link("".join(texts[begin - 2 : begin])):
+        begin = begins.pop()
+    return texts[:begin], texts[begin:]
 
 
 def errors_of(entries: Iterable[Any]) -> Iterator[Mapping[str, Any]]:

@@ -24,7 +24,10 @@ def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
 
 def described(project: Project, dags: Mapping[str, DAG], errors: Mapping[str, str]) -> dict[str, Any]:
     """What was read, as plain data."""
-    return {"dags": [describe(project, dags[name]) for name in sorted(dags)], "errors": dict(sorted(errors.items()))}
+    return {
+        "dags": [describe(project, dags[name]) for name in sorted(dags)],
+        "errors": dict(sorted(errors.items())),
+    }
 
 
 def describe(project: Project, dag: DAG) -> dict[str, Any]:

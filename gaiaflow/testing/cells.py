@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gaiaflow.dags.home import test_home as default_home
 from gaiaflow.dags.brokenfile import error_of
+from gaiaflow.dags.home import test_home as default_home
 from gaiaflow.errors import GaiaflowError, UsageError, near_miss
 from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project

@@ -145,10 +145,14 @@ def check_conf(dag: DAG, conf: Mapping[str, Any] | None) -> None:
     """
     refuse_unknown(dag.dag_id, conf or {}, list(dag.params))
     for name, value in (conf or {}).items():
-        try:
-            dag.params.get_param(name).resolve(value)
-        except Exception as error:  # noqa: BLE001 - Airflow raises an error of its own for each schema
-            raise misfit(dag.dag_id, name, str(error)) from None
+        _check_value(dag, name, value)
+
+
+def _check_value(dag: DAG, name: str, value: Any) -> None:
+    try:
+        dag.params.get_param(name).resolve(value)
+    except Exception as error:  # noqa: BLE001 - Airflow raises an error of its own for each schema
+        raise misfit(dag.dag_id, name, str(error)) from None
 
 
 def _refuse_missing_python(dag: DAG) -> None:

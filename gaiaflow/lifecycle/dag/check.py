@@ -23,8 +23,8 @@ _MODE = "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev
 def list_dags(_c: Context, mode: str = "", json: bool = False) -> None:
     """List the DAGs of the project: file, tasks, modes, schedule, files that do not import."""
     from gaiaflow.dags import state as dagstate
-    from gaiaflow.lifecycle.dag.inspector import inspector
     from gaiaflow.dags.brokenfile import broken_file
+    from gaiaflow.lifecycle.dag.inspector import inspector
 
     project = Project.find()
     checked = resolve_mode(mode).value if mode else None
@@ -97,7 +97,8 @@ def run_checks(asked: Any, name: str, mode: str | None, budget: float, times: in
     asked.environment  # noqa: B018 - made once, before the threads
     with ThreadPoolExecutor(AT_ONCE) as pool:
         first, *others = [
-            pool.submit(dagversion.read, asked, seed, mode, name or None) for seed in range(1, max(times, 1) + 1)
+            pool.submit(dagversion.read, asked, seed, mode, name or None)
+            for seed in range(1, max(times, 1) + 1)
         ]
         timed = pool.submit(dagcheck.costs, asked, dagcheck.candidates(asked.project, name), mode)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import shlex
+import signal
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -18,9 +19,11 @@ LONGEST_VALUE = 80
 
 
 class LeftRunError(GaiaflowError):
-    """Ctrl-C ended the watching, not the run."""
+    """Ctrl-C ended the watching, not the run; its exit code is the shell's for that signal."""
 
-    exit_code = 130
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.exit_code = 128 + signal.SIGINT
 
 
 def follow(project: Project, api: Any, dag: str, run: str, wait: float, json: bool) -> None:
@@ -47,7 +50,9 @@ def follow(project: Project, api: Any, dag: str, run: str, wait: float, json: bo
     except interruption.SignalledError:
         raise
     except KeyboardInterrupt:
-        raise LeftRunError(f"left run `{run}`, which goes on", shlex.join(["inv", "dag.watch", dag, run])) from None
+        raise LeftRunError(
+            f"left run `{run}`, which goes on", shlex.join(["inv", "dag.watch", dag, run])
+        ) from None
     result = dagrun.collect(api, dag, run, state)
     if address := dagrun.mlflow_address(project, result):
         say(f"MLflow run: {address}")

@@ -54,12 +54,12 @@ def test(c: Context, name: str, mode: str = "", conf: str = "", retries: int = 0
         "name": "the id of the DAG",
         "conf": _CONF,
         "wait": "follow the run for at most so many seconds; 0 only triggers it",
-        "follow": "follow the run until it ends; `--no-follow` only triggers it",
+        "no-follow": "only trigger the run",
         "json": _JSON,
     },
 )
 def run(
-    c: Context, name: str, conf: str = "", wait: int = LONGEST_WAIT, follow: bool = True, json: bool = False
+    c: Context, name: str, conf: str = "", wait: int = LONGEST_WAIT, no_follow: bool = False, json: bool = False
 ) -> None:
     """Run a DAG on the running stack and follow it."""
     from gaiaflow.dags import run as dagrun
@@ -74,7 +74,7 @@ def run(
     run_id = dagrun.trigger(api, project, name, params)
     say_where(api, name, run_id)
     seconds = LONGEST_WAIT if wait is True else int(wait)
-    if not follow or seconds <= 0:
+    if no_follow or seconds <= 0:
         if json:
             emit_json({"dag": name, "run_id": run_id, "state": "queued", "tasks": {}})
         else:

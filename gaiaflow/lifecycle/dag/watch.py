@@ -22,9 +22,7 @@ LONGEST_WAIT = 3600
         "json": "print the run as one JSON object",
     },
 )
-def watch(
-    _c: Context, name: str, run: str | None = None, wait: int = LONGEST_WAIT, json: bool = False
-) -> None:
+def watch(_c: Context, name: str, run: str | None = None, wait: int = LONGEST_WAIT, json: bool = False) -> None:
     """Follow a run of a DAG: its failures as they come, and how it ends."""
     from gaiaflow.dags import name as dagid, run as dagrun, state as dagstate
 

@@ -59,7 +59,11 @@ class Command(Task):  # type: ignore[type-arg]
 
 
 def lifecycle_task(
-    *args: Any, reads: bool = False, writes: tuple[str, ...] = (), bare: str | tuple[str, ...] = (), **options: Any
+    *args: Any,
+    reads: bool = False,
+    writes: tuple[str, ...] = (),
+    bare: str | tuple[str, ...] = (),
+    **options: Any,
 ) -> Callable[..., Any]:
     """``invoke.task`` for a command; its GaiaflowError ends as ``error: …``, ``hint: …`` and its exit code.
 
