@@ -142,6 +142,14 @@ def slug(name: str) -> str:
     return cleaned[:40].strip("-") or "project"
 
 
+def unique_slug(name: str) -> str:
+    """The slug that no other name has: where it differs from the name, eight hex digits of the name follow."""
+    cleaned = slug(name)
+    if cleaned == name:
+        return name
+    return f"{cleaned[:31].strip('-')}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
 def _folder(root: Path, name: str) -> Path | None:
     """A folder that is there, or None; a name may be no name of a file at all."""
     try:

@@ -12,7 +12,7 @@ from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import image
 from gaiaflow.infra.images.context import open_to_all
 from gaiaflow.models.registry import ModelRegistry, Version
-from gaiaflow.project import Project, slug
+from gaiaflow.project import Project, unique_slug
 from gaiaflow.stack.services.backend import Tell, silent
 
 KIND = "model"
@@ -21,7 +21,7 @@ NAME_LABEL, VERSION_LABEL, RUN_LABEL = "gaiaflow.model", "gaiaflow.model.version
 
 def image_name(project: Project, version: Version) -> str:
     """``<project>/model-<model>:<version>``."""
-    return f"{project.name}/{KIND}-{slug(version.name)}:{version.number}"
+    return f"{project.name}/{KIND}-{unique_slug(version.name)}:{version.number}"
 
 
 def build(
