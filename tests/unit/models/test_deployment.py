@@ -307,3 +307,10 @@ def test_a_namespace_that_is_not_there_names_the_command() -> None:
         deployment.require_namespace(cluster, "demo", "n")
     assert caught.value.hint == "inv prodlocal.start"
     assert not isinstance(caught.value, NotThereError)
+
+
+@pytest.mark.parametrize("kept", ['{"a": 1}', '{"pid": "x", "started": "1", "port": 5}', '{"pid": 1}', "[]"])
+def test_a_record_that_makes_no_sense_is_no_address(target: Target, kept: str) -> None:
+    (target.folder / "model-co2.json").write_text(kept)
+    assert modelurl.current(target, "co2") == ""
+    assert modelurl.close(target, "co2") is False

@@ -69,7 +69,7 @@ def test_list_and_delete(project: Project) -> None:
     assert [secret.name for secret in store.list()] == ["a.b-c"]
 
 
-@pytest.mark.parametrize("name", ["Caps", "under_score", "../up", "", "-a", "a/b", "a" * 254])
+@pytest.mark.parametrize("name", ["Caps", "under_score", "../up", "", "-a", "a/b", "a" * 254, "a..b", "a.-b"])
 def test_names_that_not_every_mode_can_hold(name: str) -> None:
     with pytest.raises(UsageError, match="is no name of a secret"):
         secretstore.check(name, {"A": "1"})
