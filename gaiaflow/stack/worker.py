@@ -16,6 +16,7 @@ from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import image
 from gaiaflow.infra.images.context import digest, open_to_all
 from gaiaflow.infra.images.engine import PROJECT_LABEL
+from gaiaflow.infra.images.secretfile import is_never_for_images
 from gaiaflow.project import Project
 from gaiaflow.projects import dagfile
 from gaiaflow.stack.composed import image as stackimage
@@ -63,7 +64,7 @@ def bring(target: Target, tell: Tell = silent) -> str:
 
 
 def fill(project: Project, folder: Path) -> None:
-    """What the image is built from: the Dockerfile and a copy of every DAG file.
+    """What the image is built from: the Dockerfile and a copy of every DAG file that is no key.
 
     Raises:
         UsageError: a link leads out of the project.
@@ -71,6 +72,8 @@ def fill(project: Project, folder: Path) -> None:
     shutil.copyfile(shipped("compose") / "worker.Dockerfile", folder / "Dockerfile")
     (folder / "dags").mkdir()
     for name, file in dagfile.dag_files(project).items():
+        if is_never_for_images(project.dags, name):
+            continue
         copy = folder / "dags" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
