@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from gaiaflow.dags import name as dagid
@@ -48,7 +49,7 @@ def await_dag(api: AirflowApi, project: Project, name: str, patience: float = PA
     dagid.checked(name)
     deadline = time.monotonic() + patience
     while not _is_current(dag := _dag(api, name), project):
-        _raise_import_errors(api, dag)
+        _raise_import_errors(api, project, name, dag)
         if time.monotonic() > deadline:
             raise _not_read(api, dag, name)
         time.sleep(POLL)
@@ -96,13 +97,23 @@ def _not_read(api: AirflowApi, dag: Mapping[str, Any], name: str) -> GaiaflowErr
     )
 
 
-def _raise_import_errors(api: AirflowApi, dag: Mapping[str, Any]) -> None:
-    errors = api.import_errors()
-    if dag.get("relative_fileloc"):
-        errors = {f: e for f, e in errors.items() if f.endswith(str(dag["relative_fileloc"]))} or errors
+def _raise_import_errors(api: AirflowApi, project: Project, name: str, dag: Mapping[str, Any]) -> None:
+    errors = {f: e for f, e in api.import_errors().items() if _stops(f, project, name, dag)}
     if errors:
         said = "; ".join(f"`{file}` does not import: {last_line(text)}" for file, text in errors.items())
         raise GaiaflowError(said, "mend the file and repeat; Airflow reads it again within seconds")
+
+
+def _stops(broken: str, project: Project, name: str, dag: Mapping[str, Any]) -> bool:
+    """Whether a DAG waits for a file that does not import: its own, or for a new DAG any that may hold it."""
+    if file := dag.get("relative_fileloc"):
+        return f"/{broken}".endswith(f"/{file}")
+    holders = [path for path in project.dags.rglob("*.py") if _mentions(path, name)]
+    return not holders or any(f"/{path}".endswith(f"/{broken}") for path in holders)
+
+
+def _mentions(file: Path, name: str) -> bool:
+    return file.is_file() and name in file.read_text("utf-8", "replace")
 
 
 def trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any]) -> str:
