@@ -150,7 +150,7 @@ def _joined(pairs: Pairs) -> str:
 
 
 def pairs_of(schema: dict[str, list[Any]]) -> st.SearchStrategy[tuple[str, Any]]:
-    """A key of the schema, at times in another spelling that the engine takes, and one of its values or none."""
+    """A key of the schema, at times in another spelling that the engine takes, and one of its values."""
 
     def spelled(key: str) -> st.SearchStrategy[str]:
         others = [key.lower(), key.upper(), key.replace("s", "\u017f", 1), key.replace("k", "\u212a", 1)]
