@@ -23,7 +23,7 @@ class Moby:
         containers: by full id: the name and the labels.
         users: of images, by name.
         seen: method, address and body of each request.
-        after_inspect: runs once, after the next answer about a container.
+        after_inspect: runs once, between the next look at a container and the answer.
         open: how many requests are being answered.
     """
 
@@ -72,14 +72,14 @@ class _Handler(BaseHTTPRequestHandler):
         moby.open += 1
         path = unquote(urlsplit(self.path).path)
         status, said = moby.answer(self.command, path)
+        if path.endswith("/json"):
+            moby.inspected()
         try:
             self._say(status, said, path, moby)
         except OSError:
             self.close_connection = True
         finally:
             moby.open -= 1
-        if path.endswith("/json"):
-            moby.inspected()
 
     do_GET = do_POST = do_DELETE = do_PUT = do_HEAD = do  # noqa: N815
 
