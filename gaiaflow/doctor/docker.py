@@ -145,8 +145,9 @@ def engine(facts: Facts) -> Check:
             return failed(f"the Docker engine {facts.engine} is too old: {_dotted(OLDEST_ENGINE)} or newer",
                           f"update it: {INSTALL}")  # fmt: skip
         if _older(facts.engine, CLOSED_TO_NEIGHBOURS):
-            return warning(f"the Docker engine {facts.engine} may let neighbours on your network reach ports "
-                           f"that are published on 127.0.0.1: {_dotted(CLOSED_TO_NEIGHBOURS)} or newer does not",
+            return warning(f"the Docker engine {facts.engine} may let neighbours on your network reach "
+                           "ports that are published on 127.0.0.1: "
+                           f"{_dotted(CLOSED_TO_NEIGHBOURS)} or newer does not",
                            f"update it: {INSTALL}")  # fmt: skip
         return ok(f"the Docker engine {facts.engine} answers")
     if "permission denied" in facts.trouble:
