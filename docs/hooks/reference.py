@@ -17,6 +17,7 @@ from gaiaflow.inspection.inert import inert
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.modes import Mode
 from gaiaflow.settings import Prod, Settings
+from gaiaflow.spec import TaskSpec
 
 if TYPE_CHECKING:
     from invoke.tasks import Task
@@ -218,7 +219,7 @@ def _inert(mode: Mode) -> set[str]:
     resources = {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}
     given: dict[str, Any] = {"image": "a", "secrets": ["a"], "env_vars": {"A": "a"}, "resources": resources}
     rest: dict[str, Any] = {"func_args": [], "func_kwargs": {}, "map_over": {}, "dag": None}
-    spec = tasks.TaskSpec("a", "a:a", mode=mode, docker={"a": 1}, kubernetes={"a": 1}, **given, **rest)
+    spec = TaskSpec("a", "a:a", mode=mode, docker={"a": 1}, kubernetes={"a": 1}, **given, **rest)
     return {each["argument"] for each in inert(spec)}
 
 

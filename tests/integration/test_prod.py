@@ -19,8 +19,7 @@ from gaiaflow.dags.inspector import Inspector
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra.images import engine, image, push
 from gaiaflow.infra.images.registry import Reference, Registry
-from gaiaflow.production import check as prodcheck
-from gaiaflow.production import receipt
+from gaiaflow.production import check as prodcheck, receipt
 from gaiaflow.production.check import FAILED, MISSING, OK, Aim
 from gaiaflow.production.s3 import S3Dags
 from gaiaflow.project import Project

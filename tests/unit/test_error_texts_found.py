@@ -12,13 +12,11 @@ import pytest
 
 from gaiaflow.dags.api import AirflowApi, _UnauthorizedError
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.cluster import image as nodeimage
-from gaiaflow.infra.cluster import secretstore
+from gaiaflow.infra.cluster import image as nodeimage, secretstore
 from gaiaflow.infra.host import ports, privatefile
 from gaiaflow.infra.images import image
 from gaiaflow.lifecycle import prod
-from gaiaflow.production import manifests as prodmanifests
-from gaiaflow.production import plan as dagplan
+from gaiaflow.production import manifests as prodmanifests, plan as dagplan
 from gaiaflow.project import Project
 from gaiaflow.projects import adoption, dagfile, scaffold
 from gaiaflow.stack import backends

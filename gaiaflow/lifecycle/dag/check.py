@@ -27,7 +27,7 @@ def list_dags(_c: Context, mode: str = "", json: bool = False) -> None:
     """List the DAGs of the project: file, tasks, modes, schedule, files that do not import."""
     from gaiaflow.dags import state as dagstate
     from gaiaflow.lifecycle.dag.inspector import inspector
-    from gaiaflow.testing.run import last_line
+    from gaiaflow.result import last_line
 
     project = Project.find()
     checked = resolve_mode(mode).value if mode else None
@@ -73,9 +73,7 @@ def check(
     json: bool = False,
 ) -> None:
     """Check DAGs: imports, tasks, functions and their arguments, what a file costs to read, the DAG version."""
-    from gaiaflow.dags import check as dagcheck
-    from gaiaflow.dags import name as dagid
-    from gaiaflow.dags import test as dagtest
+    from gaiaflow.dags import check as dagcheck, name as dagid, test as dagtest
     from gaiaflow.lifecycle.dag.inspector import inspector
 
     project = Project.find()
@@ -96,8 +94,7 @@ def check(
 
 def run_checks(asked: Any, name: str, mode: str | None, budget: float, times: int) -> Any:
     """All checks, one phase each."""
-    from gaiaflow.dags import check as dagcheck
-    from gaiaflow.dags import version as dagversion
+    from gaiaflow.dags import check as dagcheck, version as dagversion
 
     phases = Phases(4)
     with phases.phase("imports and tasks"):

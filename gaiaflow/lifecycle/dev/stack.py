@@ -209,7 +209,7 @@ def _current() -> Backend | None:
 
 
 def _start(c: Context, backend: Backend, options: StartOptions, verb: str) -> None:
-    from gaiaflow.stack.services import model, timings
+    from gaiaflow.stack.services import model
 
     if c.config.run.dry:
         say(f"would start {', '.join(options.services)} on the backend {backend.name}")
@@ -217,7 +217,7 @@ def _start(c: Context, backend: Backend, options: StartOptions, verb: str) -> No
     project, phases = Project.find(), Phases(backend.phases(options))
     if MODEL.name in options.services:
         model.files(project)  # refuses where no model is chosen
-    cold = timings.is_cold(project, backend.name, options)
+    cold = backend.is_cold(options)
     with timed(project, verb, backend.name, cold, [phases]):
         backend.start(options, phases.phase)
     shown = set(options.services)

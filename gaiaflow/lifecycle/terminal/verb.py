@@ -15,8 +15,7 @@ from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit, Failure, ParseError
-from invoke.tasks import Task
-from invoke.tasks import task as invoke_task
+from invoke.tasks import Task, task as invoke_task
 
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.images import breakdown
