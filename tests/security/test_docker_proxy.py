@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 from container_schema import CONTAINER, EMPTY, HOST, NET
 from evidence import Evidence
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from gaiaflow.infra.images.engine import connect, engine_address, engine_answers
 from tests.socket_proxy import create, running, server
