@@ -24,6 +24,7 @@ exit 0. Failure: the traceback on stderr without the runner's own frames, then o
     gaiaflow: the call cannot be read: ...
     gaiaflow: pkg.module does not import: ModuleNotFoundError: ...
     gaiaflow: pkg.module has no function `name`: there is a, b
+    gaiaflow: pkg.module:name does not take this call: TypeError: ...
     gaiaflow: pkg.module:name raised ValueError: ...
     gaiaflow: pkg.module:name returned what is not JSON: result["a"] is a numpy.ndarray
 
@@ -202,6 +203,9 @@ def call_function(label: str, function: Callable[..., Any], args: List[Any], kwa
     try:
         return function(*args, **kwargs)
     except BaseException as error:
+        called = error.__traceback__.tb_next if error.__traceback__ else None
+        if called is None and isinstance(error, TypeError):
+            raise Failure("%s does not take this call: %s" % (label, describe(error))) from error
         raise Failure("%s raised %s" % (label, describe(error))) from error
 
 

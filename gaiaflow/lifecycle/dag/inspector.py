@@ -1,4 +1,4 @@
-"""Airflow's environment of the project, made when it is missing, for the verbs that look into DAGs."""
+"""Airflow's environment of the project, made when it is missing, for the commands that look into DAGs."""
 
 from __future__ import annotations
 
