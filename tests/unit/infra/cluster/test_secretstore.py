@@ -120,7 +120,7 @@ def test_help_and_a_missing_name(project: Project, tmp_path: Path) -> None:
     for task in ("secret.create", "secret.delete"):
         shown = inv(tmp_path, task, "--help")
         assert shown.returncode == 0
-        assert f"{task} [--options]" in shown.stdout
+        assert f"Usage: inv {task} NAME [options]" in shown.stdout
         missing = inv(tmp_path, task)
         assert missing.returncode == 2
         assert missing.stderr == f"error: `{task}` lacks its name\nhint: inv --help {task}\n"
