@@ -123,7 +123,7 @@ def test_help_and_a_missing_name(project: Project, tmp_path: Path) -> None:
         assert f"Usage: inv {task} NAME [options]" in shown.stdout
         missing = inv(tmp_path, task)
         assert missing.returncode == 2
-        assert missing.stderr == f"error: `{task}` lacks its name\nhint: inv --help {task}\n"
+        assert missing.stderr == f"error: `{task}` needs a name\nhint: inv {task} NAME; see inv secret.list\n"
 
 
 @pytest.mark.parametrize(
