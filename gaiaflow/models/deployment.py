@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
 from gaiaflow.infra.cluster.api import Cluster, labels
 from gaiaflow.infra.cluster.manifests import refuse_foreign
@@ -62,6 +60,8 @@ def selector(model: str) -> dict[str, str]:
 
 def objects(wanted: Deployed, project: str, namespace: str) -> list[dict[str, Any]]:
     """The objects of a model in the order of their creation."""
+    import yaml  # late: `inv --list` has no use for it
+
     folder = shipped("minikube")
     read = [yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")) for name in ORDER]
     marks = {**labels(project), **selector(wanted.model), VERSION: str(wanted.version)}

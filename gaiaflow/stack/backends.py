@@ -34,11 +34,10 @@ def choose(project: Project, wanted: str, engine_answers: Callable[[], bool]) ->
 
     Args:
         wanted: one of NAMES.
-        engine_answers: asked for auto only, and only when a docker backend is built.
+        engine_answers: asked for auto only.
 
     Raises:
         UsageError: no such backend, or the stack runs on another one.
-        MissingError: it is not built yet.
     """
     if wanted not in NAMES:
         raise UsageError(f"unknown backend `{wanted}`{near_miss(wanted, NAMES)}", f"one of {', '.join(NAMES)}")
@@ -52,18 +51,11 @@ def choose(project: Project, wanted: str, engine_answers: Callable[[], bool]) ->
         if wanted not in (AUTO, running.name):
             raise UsageError(f"the stack runs on the backend `{running.name}`", "inv dev.stop")
         return running, "it runs already"
-    if wanted == AUTO:
-        name, why = _automatic(engine_answers)
-    else:
-        name, why = wanted, "as asked"
-    if name not in BACKENDS:
-        raise MissingError(f"the backend `{name}` is not built yet", "inv dev.start --backend embedded")
+    name, why = _automatic(engine_answers) if wanted == AUTO else (wanted, "as asked")
     return BACKENDS[name](project), why
 
 
 def _automatic(engine_answers: Callable[[], bool]) -> tuple[str, str]:
-    if "docker" not in BACKENDS:
-        return "embedded", "plain processes; there is no docker backend yet"
     if engine_answers():
         return "docker", "a Docker engine answers"
     return "embedded", "no Docker engine answers"

@@ -23,7 +23,6 @@ from gaiaflow.stack import backends
 from gaiaflow.stack.composed import composition
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.embedded.embedded import Embedded
-from gaiaflow.stack.services import state
 from gaiaflow.stack.services.backend import ServiceStatus, alone
 from tests.error_case import Case, hold, text_of
 
@@ -158,18 +157,6 @@ def test_a_taken_port_names_its_owner_and_both_ways_out(project: Project) -> Non
             f"inv dev.start --mlflow-port {port + 1}, or inv dev.start --auto-ports",
         )
         hold(told, project)
-
-
-def test_a_backend_that_is_not_built(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "BACKENDS", {})
-    monkeypatch.setattr(state, "is_lost", lambda _: False)
-    told = Case(
-        lambda p: backends.choose(p, "docker", bool),
-        3,
-        "the backend `docker` is not built yet",
-        "inv dev.start --backend embedded",
-    )
-    hold(told, project)
 
 
 def test_a_project_that_containers_cannot_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
