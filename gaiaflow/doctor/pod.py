@@ -64,7 +64,9 @@ def _variables(chosen: Target) -> dict[str, str]:
         raise MissingError(
             "no stack that pods reach was ever started: nothing was asked", "inv prodlocal.start"
         )
-    return {key: value for key, value in dotenv_values(chosen.task_environment).items() if value}
+    return {
+        key: value for key, value in dotenv_values(chosen.task_environment, interpolate=False).items() if value
+    }
 
 
 def _image(chosen: Target) -> str:

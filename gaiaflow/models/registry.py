@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -176,8 +177,11 @@ class ModelRegistry:
         try:
             with _opener.open(url, timeout=_SECONDS) as answer, file.open("wb") as stream:
                 shutil.copyfileobj(answer, stream)
-        except OSError as error:
+                came, whole = stream.tell(), answer.headers.get("Content-Length")
+        except (OSError, HTTPException) as error:
             raise GaiaflowError(f"cannot download `{path}` of the model: {error}", "inv dev.status") from None
+        if whole is not None and came != int(whole):
+            raise GaiaflowError(f"only {came} of {whole} bytes of `{path}` came", "inv dev.status, then repeat")
 
     def _ask(self, what: str, **query: object) -> dict[str, Any]:
         given = {name: value for name, value in query.items() if value != ""}
@@ -190,7 +194,7 @@ class ModelRegistry:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             raise _refusal(error) from None
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             raise MissingError(f"MLflow does not answer at {self.url}: {error}", "inv dev.status") from None
 
 

@@ -181,7 +181,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
 
     def _remove_leftover(self, name: str) -> None:
         found = self.cli.inspect_container(name)
-        if "gaiaflow.task" not in (found["Config"]["Labels"] or {}):
+        if "gaiaflow.task" not in (found["Config"].get("Labels") or {}):
             raise GaiaflowError(
                 f"a container `{name}` of somebody else is in the way", f"docker rename {name} NEW"
             )

@@ -160,7 +160,7 @@ def check_registry(facts: Facts, known: dict[str, set[str]]) -> Check:
     """Ask the registries for each pinned image.
 
     Args:
-        known: takes all digests by which an image may be known.
+        known: takes the identities of each image, and all digests by which stores may know it.
     """
     pinned = {name: Reference.parse(name) for name in facts.images}
     wanted = {name: reference for name, reference in pinned.items() if reference.pinned}

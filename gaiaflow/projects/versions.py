@@ -6,7 +6,6 @@ so that a later one can tell what it changed from what the project's people chan
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -77,8 +76,7 @@ def publish() -> str:
         MissingError: git or the template is not there.
     """
     store = Path(kept_at()).expanduser()
-    with (privatefile.folder(store.parent) / "template.lock").open("w", encoding="utf-8") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with privatefile.locked(privatefile.folder(store.parent) / "template.lock"):
         return _publish(store)
 
 

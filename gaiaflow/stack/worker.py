@@ -14,8 +14,10 @@ from gaiaflow.infra.cluster.secretstore import ClusterStore
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import image
-from gaiaflow.infra.images.context import copy_tree, digest
+from gaiaflow.infra.images.context import digest, open_to_all
 from gaiaflow.infra.images.engine import PROJECT_LABEL
+from gaiaflow.project import Project
+from gaiaflow.projects import dagfile
 from gaiaflow.stack.composed import image as stackimage
 from gaiaflow.stack.services import executor
 from gaiaflow.stack.services.backend import Tell, silent
@@ -49,11 +51,7 @@ def bring(target: Target, tell: Tell = silent) -> str:
     own = image.build(project, tell=tell)
     with tempfile.TemporaryDirectory(prefix="gaiaflow-worker-") as name:
         folder = Path(name)
-        shutil.copyfile(shipped("compose") / "worker.Dockerfile", folder / "Dockerfile")
-        (folder / "dags").mkdir()
-        copy_tree(project.dags, folder / "dags", ["**/__pycache__"])
-        for path in folder.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        fill(project, folder)
         made = f"{project.id}/worker:{digest(folder, airflow, own.content)}"
         labels = {PROJECT_LABEL: project.id, image.KIND_LABEL: KIND}
         parts = {"GAIAFLOW_AIRFLOW_IMAGE": airflow, "GAIAFLOW_IMAGE": own.content}
@@ -62,3 +60,18 @@ def bring(target: Target, tell: Tell = silent) -> str:
         )
     nodeimage.load(target, made)
     return made
+
+
+def fill(project: Project, folder: Path) -> None:
+    """What the image is built from: the Dockerfile and a copy of every DAG file.
+
+    Raises:
+        UsageError: a link leads out of the project.
+    """
+    shutil.copyfile(shipped("compose") / "worker.Dockerfile", folder / "Dockerfile")
+    (folder / "dags").mkdir()
+    for name, file in dagfile.dag_files(project).items():
+        copy = folder / "dags" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    open_to_all(folder)

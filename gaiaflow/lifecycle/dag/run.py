@@ -105,7 +105,7 @@ def read_conf(conf: str) -> dict[str, Any]:
     """
     try:
         value = jsonlib.loads(conf or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"`--conf` is not JSON: {error}", '--conf \'{"name": "value"}\'') from None
     if not isinstance(value, dict):
         raise UsageError(f"`--conf` is a JSON {type(value).__name__}, not an object", "--conf '{\"name\": 1}'")

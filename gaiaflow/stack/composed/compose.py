@@ -24,6 +24,7 @@ from gaiaflow.stack.services.backend import (
     ServiceStatus,
     StartOptions,
     Tell,
+    alone,
     choose_ports,
     start_with_ports,
 )
@@ -50,7 +51,8 @@ class Compose:
         return 3 + bool(_NEEDS_ENVIRONMENT & set(options.services)) + len(options.services)
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
-        return start_with_ports(self._start, options, phase)
+        with alone(self.project):
+            return start_with_ports(self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
         with phase("ports and keys"):
@@ -196,6 +198,10 @@ class Compose:
     # Stop
 
     def stop(self, services: list[str]) -> list[str]:
+        with alone(self.project):
+            return self._stop(services)
+
+    def _stop(self, services: list[str]) -> list[str]:
         orphan.end(self.project.id)
         ran = [service for service in services if service in self._running_services()]
         going = {part for service in services for part in (*PARTS[service], "docker-proxy")}

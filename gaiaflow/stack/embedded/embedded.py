@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 from gaiaflow.endpoints import EVERY, SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, StillStartingError
 from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.host import environment, ports, privatefile, process
+from gaiaflow.infra.host import environment, ports, process
 from gaiaflow.infra.host import living as orphan
 from gaiaflow.project import Project
 from gaiaflow.stack.embedded.logfile import follow_files, last_lines
@@ -40,6 +38,7 @@ from gaiaflow.stack.services.backend import (
     ServiceStatus,
     StartOptions,
     Tell,
+    alone,
     choose_ports,
     start_with_ports,
 )
@@ -80,7 +79,7 @@ class Embedded:
         return 2 + len(environments_of(options.services)) + len(options.services)
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
-        with self._alone():
+        with alone(self.project):
             return start_with_ports(self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
@@ -181,7 +180,7 @@ class Embedded:
     # Stop
 
     def stop(self, services: list[str]) -> list[str]:
-        with self._alone():
+        with alone(self.project):
             return self._stop(services)
 
     def _stop(self, services: list[str]) -> list[str]:
@@ -252,19 +251,6 @@ class Embedded:
     def remove(self, holdings: list[Holding]) -> None:
         for holding in holdings:
             folders.remove(self.project, Path(holding.name))
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One start or stop of a project at a time."""
-        lock = privatefile.folder(self.project.home) / "lock"
-        with os.fdopen(os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise GaiaflowError(
-                    "another `inv dev` works on this stack", "wait until it has ended, then repeat"
-                ) from None
-            yield
 
 
 def environments_of(services: list[str]) -> list[str]:

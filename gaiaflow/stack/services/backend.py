@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from gaiaflow.endpoints import Endpoints, service_of
-from gaiaflow.errors import UsageError
-from gaiaflow.infra.host import ports
+from gaiaflow.errors import GaiaflowError, UsageError
+from gaiaflow.infra.host import ports, privatefile
 from gaiaflow.infra.host.ports import Claims, PortLostError
 from gaiaflow.project import Project
 
@@ -149,6 +149,23 @@ class Backend(Protocol):
 
     def remove(self, holdings: list[Holding]) -> None:
         """Remove what `volumes` or `holdings` named, after the stack has stopped."""
+
+
+@contextmanager
+def alone(project: Project) -> Iterator[None]:
+    """One start or stop of a project at a time, whichever backend it is on.
+
+    Raises:
+        GaiaflowError: another command starts or stops this stack.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(privatefile.locked(privatefile.folder(project.home) / "lock", wait=False))
+        except BlockingIOError:
+            raise GaiaflowError(
+                "another `inv dev` works on this stack", "wait until it has ended, then repeat"
+            ) from None
+        yield
 
 
 def choose_ports(
