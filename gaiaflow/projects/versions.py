@@ -122,7 +122,7 @@ def recall(version: str) -> bool:
 
 
 def _next_tag(tree: str) -> str:
-    """``v0.1.0+TREE``; in a clone, whose content changes under one version, ``v0.1.0.post1+TREE`` after it.
+    """``v1.0.0+TREE``; in a clone, whose content changes under one version, ``v1.0.0.post1+TREE`` after it.
 
     The tree is in it so that no other machine takes something else for this version.
     """
