@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
@@ -60,6 +60,7 @@ class Settings(BaseModel):
         dags: the folder of DAG files, relative to source.
         lock: a requirements file with pins for the project's environment, relative to source.
         image: the image for dev_docker, prod_local and prod.
+        backend: what the stack runs on before it has run: embedded or docker.
         allowed_contexts: kube contexts that prodlocal may use although they look like production.
         prod: where production is.
     """
@@ -71,6 +72,7 @@ class Settings(BaseModel):
     dags: _Line = "dags"
     lock: _Line = "requirements.lock"
     image: _Line | None = None
+    backend: Literal["embedded", "docker"] | None = None
     allowed_contexts: list[_Line] = []
     prod: Prod = Prod()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gaiaflow.endpoints import service_names, with_needs
+from gaiaflow.errors import UsageError
 from gaiaflow.infra.cluster import account, gateway, manifests, preflight
 from gaiaflow.infra.cluster import network as clusternetwork
 from gaiaflow.infra.cluster.api import Cluster
@@ -18,7 +19,7 @@ from gaiaflow.stack import backends, worker
 from gaiaflow.stack.services import executor as executors
 from gaiaflow.stack.services import mode as stackmode
 from gaiaflow.stack.services import store
-from gaiaflow.stack.services.backend import StartOptions
+from gaiaflow.stack.services.backend import Backend, StartOptions
 from gaiaflow.stack.services.health import waiting
 
 
@@ -62,7 +63,8 @@ class StackWish:
 
 def start_stack(project: Project, wish: StackWish, shown: list[Phases]) -> None:
     """The stack of services, when something that pods or Airflow need is down or on the other executor."""
-    backend, _ = backends.choose(project, wish.backend, engine_answers)
+    backend, _ = backends.choose(project, wish.backend)
+    _check_stays(project, backend)
     if wish.executor and wish.executor != executors.kept(project) and "airflow" in backend.stop(["airflow"]):
         say(f"Airflow starts again on the executor {wish.executor}")
     states = {row.service: row.state for row in backend.status()}
@@ -79,6 +81,16 @@ def start_stack(project: Project, wish: StackWish, shown: list[Phases]) -> None:
     say(f"inv dev.start of what is down, on the backend {backend.name}")
     shown.append(Phases(backend.phases(options)))
     backend.start(options, shown[-1].phase)
+
+
+def _check_stays(project: Project, backend: Backend) -> None:
+    """Refuse to move a stack that has data: `inv dev.start` does that, and asks."""
+    last = backends.current(project)
+    if last and last.name != backend.name and last.name in backends.elsewhere(project, backend):
+        raise UsageError(
+            f"the project has its data on the backend `{last.name}`",
+            f"inv dev.start --backend {backend.name}, which asks first",
+        )
 
 
 def open_addresses(target: Target, phases: Phases) -> None:

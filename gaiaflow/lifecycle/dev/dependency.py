@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from gaiaflow.infra.images.engine import engine_answers
 from gaiaflow.lifecycle.terminal import Phases, lifecycle_task, say
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
@@ -16,7 +15,7 @@ def update_deps(c: Context) -> None:
     from gaiaflow.infra.host.requirement import requirement_source
 
     project = Project.find()
-    backend = backends.current(project) or backends.choose(project, backends.AUTO, engine_answers)[0]
+    backend = backends.of(project)
     source = requirement_source(project)
     if c.config.run.dry:
         say(f"would bring {source or 'no dependencies'} into the project's environment ({backend.name})")
