@@ -16,10 +16,9 @@ from gaiaflow.dags.api import FINISHED, AirflowApi, NotFoundError
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
-from gaiaflow.result import Part, RunResult, combine
+from gaiaflow.result import Part, RunResult, combine, last_line
 from gaiaflow.stack import backends
 from gaiaflow.stack.services import mode as stackmode
-from gaiaflow.testing.run import last_line
 
 # Told of each change: the task (or its part), its new state, a detail.
 Progress = Callable[[str, str, str], None]

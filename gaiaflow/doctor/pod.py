@@ -12,8 +12,7 @@ from gaiaflow.doctor import address, container
 from gaiaflow.doctor.address import Facts
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra.cluster import image as nodeimage
-from gaiaflow.infra.cluster import target
+from gaiaflow.infra.cluster import image as nodeimage, target
 from gaiaflow.infra.cluster.api import Cluster, labels
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.images.image import image_name

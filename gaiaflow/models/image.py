@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import image
 from gaiaflow.infra.images.context import open_to_all
 from gaiaflow.models.registry import ModelRegistry, Version
 from gaiaflow.project import Project, slug
-from gaiaflow.stack.services.backend import Tell, silent
 
 KIND = "model"
 NAME_LABEL, VERSION_LABEL, RUN_LABEL = "gaiaflow.model", "gaiaflow.model.version", "gaiaflow.model.run"

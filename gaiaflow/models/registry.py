@@ -16,8 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
-from gaiaflow.project import Project, slug
-from gaiaflow.stack import backends
+from gaiaflow.project import slug
 
 _SECONDS = 30
 _PROXIED = "mlflow-artifacts"
@@ -63,19 +62,6 @@ class Version:
     def key(self) -> str:
         """A name for files that no other model has, nor the same version in a registry made anew."""
         return f"{slug(self.name)}-{self.number}-{hashlib.sha256(self.place.encode()).hexdigest()[:8]}"
-
-
-def connect(project: Project) -> ModelRegistry:
-    """The registry of the running stack.
-
-    Raises:
-        MissingError: its MLflow does not run.
-    """
-    backend = backends.current(project)
-    states = {row.service: row.state for row in backend.status()} if backend else {}
-    if backend is None or states.get("mlflow") != "running":
-        raise MissingError("no registry of models: MLflow does not run", "inv dev.start --service mlflow")
-    return ModelRegistry(backend.endpoints().url("mlflow"))
 
 
 def split(wanted: str) -> tuple[str, str, str]:

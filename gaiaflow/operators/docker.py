@@ -33,7 +33,7 @@ from gaiaflow.operators.environment import local_secrets, stack_variables
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.resources import chosen, parse
-from gaiaflow.tasks import TaskSpec
+from gaiaflow.spec import TaskSpec
 
 CALL_FILE = "call.json"
 RESULT_FILE = f"/{FOLDER}/result.json"

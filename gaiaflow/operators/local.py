@@ -23,7 +23,7 @@ from gaiaflow.operators.environment import local_environment, working_folder
 from gaiaflow.operators.lineage import commit_now, log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.output import output_of
-from gaiaflow.tasks import TaskSpec
+from gaiaflow.spec import TaskSpec
 
 GRACE_SECONDS = 5
 

@@ -15,7 +15,7 @@ from gaiaflow.infra.images.registry import Reference, Registry
 from gaiaflow.modes import Mode
 from gaiaflow.production import receipt
 from gaiaflow.project import Project
-from gaiaflow.testing.run import last_line
+from gaiaflow.result import last_line
 
 OK, FAILED, MISSING = "ok", "failed", "missing"
 # Stands for the image where none was pushed, so that DAG files can be read all the same.

@@ -18,7 +18,7 @@ from gaiaflow.project import Project
 from gaiaflow.testing.run import in_mode, load_dags
 
 if TYPE_CHECKING:
-    from gaiaflow.testing.cells import Cell
+    from gaiaflow.testing.cell import Cell
 
 
 def before(project: Project) -> Receipt:

@@ -14,8 +14,7 @@ import pytest
 
 from gaiaflow import __version__
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.projects import origin, scaffold
-from gaiaflow.projects import versions as templatestore
+from gaiaflow.projects import origin, scaffold, versions as templatestore
 
 ROOT = Path(__file__).parents[2]
 WHO = ("-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main")

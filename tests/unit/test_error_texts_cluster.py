@@ -10,9 +10,15 @@ from typing import Any, cast
 
 import pytest
 
-from gaiaflow.infra.cluster import account, kubeconfig, manifests, minikube, secretstore
-from gaiaflow.infra.cluster import api as clusters
-from gaiaflow.infra.cluster import image as nodeimage
+from gaiaflow.infra.cluster import (
+    account,
+    api as clusters,
+    image as nodeimage,
+    kubeconfig,
+    manifests,
+    minikube,
+    secretstore,
+)
 from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.cluster.minikube import Minikube
 from gaiaflow.infra.cluster.target import Target

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.images import engine as docker
-from gaiaflow.infra.images import push
+from gaiaflow.infra.images import engine as docker, push
 from gaiaflow.infra.images.registry import Reference, Registry
 from gaiaflow.production.git import GitDags
 from gaiaflow.project import Project

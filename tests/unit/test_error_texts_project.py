@@ -12,14 +12,8 @@ from gaiaflow.infra.host import requirement
 from gaiaflow.infra.images import push
 from gaiaflow.production import (
     git as gitdags,
-)
-from gaiaflow.production import (
     plan as dagplan,
-)
-from gaiaflow.production import (
     s3 as s3dags,
-)
-from gaiaflow.production import (
     sync as dagsync,
 )
 from gaiaflow.project import Project

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import gaiaflow
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra.host import living as orphan
-from gaiaflow.infra.host import privatefile, process
+from gaiaflow.infra.host import living as orphan, privatefile, process
 from gaiaflow.infra.host.requirement import requirements as project_requirements
 from gaiaflow.project import Project
 

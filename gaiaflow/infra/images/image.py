@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from gaiaflow.commit import tree_commit
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
-from gaiaflow.infra.host import living as orphan
-from gaiaflow.infra.host import process
+from gaiaflow.infra.host import living as orphan, process
+from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import identity
 from gaiaflow.infra.images.context import digest, staged
 from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
 from gaiaflow.project import Project
-from gaiaflow.stack.services.backend import Tell, silent
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from gaiaflow.endpoints import SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
-from gaiaflow.infra.host import living as orphan
-from gaiaflow.infra.host import ports, process
+from gaiaflow.infra.host import living as orphan, ports, process
+from gaiaflow.infra.host.progress import Phase, Tell
 from gaiaflow.project import Project
-from gaiaflow.stack.composed import belongings, containers, dependency
-from gaiaflow.stack.composed import image as stackimage
+from gaiaflow.stack.composed import belongings, containers, dependency, image as stackimage
 from gaiaflow.stack.composed.composition import DEV_DOCKER, Composition
 from gaiaflow.stack.composed.containers import ONCE, PARTS, Container
-from gaiaflow.stack.services import access, executor, health, model, state
-from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.stack.services import access, executor, health, mode as stackmode, model, state
 from gaiaflow.stack.services.backend import (
     Credential,
     Holding,
-    Phase,
     ServiceStatus,
     StartOptions,
-    Tell,
     alone,
     choose_ports,
     start_with_ports,
@@ -196,6 +192,10 @@ class Compose:
         return list(dict.fromkeys([*parts, *proxy]))
 
     # Stop
+
+    def is_cold(self, options: StartOptions) -> bool:
+        made = (self.project.home / "compose" / dependency.RECORD).exists()
+        return options.docker_build or not made or bool(stackimage.missing(self.project, options.services))
 
     def stop(self, services: list[str]) -> list[str]:
         with alone(self.project):

@@ -10,34 +10,30 @@ from pathlib import Path
 from gaiaflow.endpoints import EVERY, SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, StillStartingError
 from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.host import environment, ports, process
-from gaiaflow.infra.host import living as orphan
+from gaiaflow.infra.host import environment, living as orphan, ports, process
+from gaiaflow.infra.host.progress import Phase, Tell
 from gaiaflow.project import Project
+from gaiaflow.stack.embedded import processes
 from gaiaflow.stack.embedded.logfile import follow_files, last_lines
 from gaiaflow.stack.embedded.supervisor import ProcessState, Supervisor
 from gaiaflow.stack.services import (
     access,
-    airflow,
     executor,
     folders,
     health,
     jupyter,
     keys,
     mlflow,
+    mode as stackmode,
     model,
     s3,
     state,
 )
-from gaiaflow.stack.services import (
-    mode as stackmode,
-)
 from gaiaflow.stack.services.backend import (
     Credential,
     Holding,
-    Phase,
     ServiceStatus,
     StartOptions,
-    Tell,
     alone,
     choose_ports,
     start_with_ports,
@@ -48,7 +44,7 @@ from gaiaflow.stack.services.program import MARK, Stack
 _PARTS = {
     "s3": (s3.prepare, s3.programs, ("services",)),
     "mlflow": (None, mlflow.programs, ("services",)),
-    "airflow": (airflow.prepare, airflow.programs, ("airflow", "project")),
+    "airflow": (processes.prepare, processes.programs, ("airflow", "project")),
     "jupyter": (None, jupyter.programs, ("project",)),
     "model": (None, model.programs, ("project",)),
 }
@@ -178,6 +174,14 @@ class Embedded:
         ports.refuse_lost({name: port for name, port in stack.ports.items() if service_of(name) == service})
 
     # Stop
+
+    def is_cold(self, options: StartOptions) -> bool:
+        return bool({*environments_of(options.services)} & {*environment.missing(self.project)})
+
+    def update_dependencies(self) -> bool:
+        changed = "project" in environment.missing(self.project)
+        environment.ensure_environment(self.project, "project")
+        return changed
 
     def stop(self, services: list[str]) -> list[str]:
         with alone(self.project):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,18 +12,11 @@ from gaiaflow.endpoints import Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.host import ports, privatefile
 from gaiaflow.infra.host.ports import Claims, PortLostError
+from gaiaflow.infra.host.progress import Phase, silent
 from gaiaflow.project import Project
 
 # In the project's home: the backend, its ports, what runs.
 STATE = "state.json"
-# Takes the step that a phase is at, or what it waits for.
-Tell = Callable[[str], None]
-# Shows one phase of the work while it runs: ``with phase("start s3") as tell``. terminal.Phases.phase fits.
-Phase = Callable[[str], AbstractContextManager[Tell]]
-
-
-def silent(_step: str) -> None:
-    """Where nobody looks."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +115,12 @@ class Backend(Protocol):
             StillStartingError: a service did not answer in time; it keeps running.
             GaiaflowError: a service died; all that this call started is stopped.
         """
+
+    def is_cold(self, options: StartOptions) -> bool:
+        """Whether `start` has to make environments or images first."""
+
+    def update_dependencies(self) -> bool:
+        """Bring a change of the project's dependencies into its environment; whether anything changed."""
 
     def stop(self, services: list[str]) -> list[str]:
         """Stop these and leave data; the names of those that ran."""

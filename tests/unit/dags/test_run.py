@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from gaiaflow.dags import api as airflow_api
-from gaiaflow.dags import run as dagrun
+from gaiaflow.dags import api as airflow_api, run as dagrun
 from gaiaflow.dags.api import AirflowApi, NotFoundError
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError
 from gaiaflow.infra.host import privatefile

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.production import plan as dagplan
-from gaiaflow.production import sync as dagsync
+from gaiaflow.production import plan as dagplan, sync as dagsync
 from gaiaflow.production.git import GitDags
 from gaiaflow.production.plan import Kept, Remote
 from gaiaflow.production.s3 import S3Dags
