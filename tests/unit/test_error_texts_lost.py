@@ -15,7 +15,7 @@ import gaiaflow
 from gaiaflow.dags import test as dagtest
 from gaiaflow.doctor import bundle
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import uv
 from gaiaflow.infra.images import breakdown, image
 from gaiaflow.infra.images import engine as docker
 from gaiaflow.production import plan as dagplan
@@ -143,7 +143,7 @@ CASES = [
         "pip install --force-reinstall gaiaflow",
     ),
     Case(
-        lambda p: environment._uv(p, "--version"),
+        lambda p: uv.run(p, "--version"),
         1,
         "uv is not in this environment: no file `uv`",
         "make setup",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gaiaflow.dags.inspector import Inspector
-from gaiaflow.infra.host.environment import ensure_environment, missing
+from gaiaflow.infra.host.environment import ensure_environment, missing, title
 from gaiaflow.lifecycle.terminal import Phases
 from gaiaflow.project import Project
 
@@ -14,6 +14,6 @@ def inspector(project: Project, *environments: str) -> Inspector:
     absent = [name for name in missing(project) if name in wanted]
     phases = Phases(len(absent))
     for name in absent:
-        with phases.phase(f"environment {name}"):
+        with phases.phase(title(project, name)):
             ensure_environment(project, name)
     return Inspector(project, ensure_environment(project, "airflow"))

@@ -47,13 +47,13 @@ def test(c: Context, name: str, mode: str = "", conf: str = "", retries: int = 0
 def prepare(project: Project) -> Path:
     """Airflow's interpreter; environments that are missing or out of date are made."""
     from gaiaflow.dags import test as dagtest
-    from gaiaflow.infra.host.environment import ensure_environment, missing
+    from gaiaflow.infra.host.environment import ensure_environment, missing, title
 
     needed = dagtest.environments(project)
     absent = [name for name in missing(project) if name in needed]
     phases = Phases(len(absent))
     for name in absent:
-        with phases.phase(f"environment {name}"):
+        with phases.phase(title(project, name)):
             ensure_environment(project, name)
     return ensure_environment(project, "airflow")
 

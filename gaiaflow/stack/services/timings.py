@@ -75,4 +75,4 @@ def is_cold(project: Project, backend: str, options: StartOptions) -> bool:
     from gaiaflow.infra.host import environment
     from gaiaflow.stack.embedded.embedded import environments_of
 
-    return bool({*environments_of(options.services)} & {*environment.missing(project)})
+    return bool({*environments_of(project, options.services)} & {*environment.missing(project)})
