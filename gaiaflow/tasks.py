@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +12,7 @@ from gaiaflow import check
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.fromtask import FromTask
 from gaiaflow.modes import Mode, resolve_mode
+from gaiaflow.spec import TaskSpec
 
 __all__ = ["FromTask", "create_task", "task_factory"]
 
@@ -24,31 +25,16 @@ OPERATORS = {
 }
 
 
+# Between two attempts, where neither the author nor default_args says: somebody waits at a terminal.
+RETRY_DELAYS = {
+    Mode.DEV: timedelta(seconds=2),
+    Mode.DEV_DOCKER: timedelta(seconds=2),
+    Mode.PROD_LOCAL: timedelta(seconds=10),
+}
+
+
 class _Default(int):
     """A default that can be told from the same number given by the caller."""
-
-
-@dataclass(frozen=True)
-class TaskSpec:
-    """One call of create_task, checked and copied: what every mode's operator is built from.
-
-    func_args and func_kwargs are `gaiaflow.operators.call.Arguments`.
-    """
-
-    task_id: str
-    func_path: str
-    func_args: Any
-    func_kwargs: Any
-    mode: Mode
-    image: str | None
-    secrets: list[str]
-    env_vars: dict[str, str]
-    resources: dict[str, Any]
-    map_over: dict[str, Any]
-    docker: dict[str, Any]
-    kubernetes: dict[str, Any]
-    dag: Any
-    operator_kwargs: dict[str, Any] = field(default_factory=dict)
 
 
 def create_task(
@@ -80,7 +66,9 @@ def create_task(
         mode: dev, dev_docker, prod_local or prod; else ``GAIAFLOW_MODE``, else dev.
         secrets: names of secrets whose keys the function finds in its environment.
         env_vars: variables for the function. Not used in dev, where ``.env`` counts.
-        retries: how often a failed task is tried again; ``default_args`` of the DAG come before the default.
+        retries: how often a failed task is tried again, unless no attempt can succeed; ``default_args`` of
+            the DAG come before the default. ``retry_delay`` is 2 seconds in dev and dev_docker, 10 in
+            prod_local and Airflow's own setting in prod, unless you or ``default_args`` say otherwise.
         dag: the DAG; inside ``with DAG(...)`` it is known.
         map_over: one mapped task for each value: ``{"tile": [...]}`` or ``{"tile": FromTask("tiles")}``;
             several keys make every combination, the last one running fastest. At most four.
@@ -116,7 +104,11 @@ def create_task(
             docker=dict(docker or {}),
             kubernetes=dict(kubernetes or {}),
             dag=dag,
-            operator_kwargs={**operator_kwargs, "retries": _retries(retries, default_argument(dag, "retries"))},
+            operator_kwargs={
+                **_retry_delay(resolve_mode(mode), default_argument(dag, "retry_delay")),
+                **operator_kwargs,
+                "retries": _retries(retries, default_argument(dag, "retries")),
+            },
         )
         check.keys(spec)
         return import_module(OPERATORS[spec.mode]).build(spec)
@@ -172,6 +164,10 @@ def _pulled(name: str, source: Mapping[str, str]) -> FromTask:
         )
     key = source.get("key", "return_value")
     return FromTask(source["task"], None if key == "return_value" else key)
+
+
+def _retry_delay(mode: Mode, default: Any) -> dict[str, timedelta]:
+    return {"retry_delay": RETRY_DELAYS[mode]} if mode in RETRY_DELAYS and default is None else {}
 
 
 def _retries(given: int, default: Any) -> int:

@@ -138,7 +138,7 @@ def _plan_others(root: Path, additions: Mapping[str, bytes]) -> list[str]:
     """What the project's own files should say, and do not."""
     advice = []
     if "tasks.py" not in additions and "gaiaflow" not in _text(root / "tasks.py"):
-        advice.append(f"tasks.py is yours; for gaiaflow's verbs it needs:\n{_indented(_NAMESPACE)}")
+        advice.append(f"tasks.py is yours; for gaiaflow's commands it needs:\n{_indented(_NAMESPACE)}")
     if ".gitignore" not in additions:
         lines = {line.strip().strip("/") for line in _text(root / ".gitignore").splitlines()}
         if absent := [line for line in _IGNORED if line.strip("/") not in lines]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.infra.environments import interpreter
+from gaiaflow.models.registry import ModelRegistry
 from gaiaflow.project import Project
 from gaiaflow.stack.services import state
 from gaiaflow.stack.services.backend import Backend, Credential
@@ -101,3 +102,16 @@ def airflow_access(project: Project) -> Credential:
     if backend is None or states.get("airflow") not in ("running", "starting"):
         raise MissingError("Airflow does not run", "inv dev.start")
     return next(c for c in backend.credentials() if c.service == "airflow")
+
+
+def model_registry(project: Project) -> ModelRegistry:
+    """The model registry of the running stack.
+
+    Raises:
+        MissingError: its MLflow does not run.
+    """
+    backend = current(project)
+    states = {row.service: row.state for row in backend.status()} if backend else {}
+    if backend is None or states.get("mlflow") != "running":
+        raise MissingError("no registry of models: MLflow does not run", "inv dev.start --service mlflow")
+    return ModelRegistry(backend.endpoints().url("mlflow"))

@@ -16,12 +16,10 @@ from gaiaflow.dags import test as dagtest
 from gaiaflow.doctor import bundle
 from gaiaflow.endpoints import PORTS
 from gaiaflow.infra.environments import uv
-from gaiaflow.infra.images import breakdown, image
-from gaiaflow.infra.images import engine as docker
+from gaiaflow.infra.images import breakdown, engine as docker, image
 from gaiaflow.production import plan as dagplan
 from gaiaflow.project import Project
-from gaiaflow.projects import adoption, scaffold
-from gaiaflow.projects import versions as templatestore
+from gaiaflow.projects import adoption, scaffold, versions as templatestore
 from gaiaflow.stack.composed import belongings
 from gaiaflow.stack.embedded import embedded, supervisor
 from gaiaflow.stack.embedded.embedded import Embedded

@@ -38,9 +38,9 @@ from rattler import (
     PypiLockedPackage,
     Subdir,
     VirtualPackage,
+    install as install_records,
+    solve as solve_specs,
 )
-from rattler import install as install_records
-from rattler import solve as solve_specs
 
 DEFAULT = "default"
 # What an image or a machine of that kind surely has; used for a subdir that is not this machine's.

@@ -19,7 +19,7 @@ def requirements(project: Project) -> str:
     if found.is_conda:
         raise UsageError(
             f"images and containers are not made of `{found.name}`",
-            'name pins for pip instead, as lock = "requirements.lock" in [tool.gaiaflow]; or: --backend embedded',
+            'name pins for pip as lock = "requirements.lock" in [tool.gaiaflow], or take --backend embedded',
         )
     if found.kind == PYPROJECT:
         return "".join(f"{item}\n" for item in project.pyproject["project"]["dependencies"])

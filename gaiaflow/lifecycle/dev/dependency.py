@@ -36,16 +36,5 @@ def update_deps(c: Context, lock: bool = False, upgrade: bool = False) -> None:
             file = write_lock(project, upgrade)
         say(f"written: {file}")
     with phases.phase(f"environment project: {describe(project)}"):
-        changed = _update(project, backend)
+        changed = backend.update_dependencies()
     say("updated: the next task uses it" if changed else "nothing to do: it is up to date")
-
-
-def _update(project: Project, backend: object) -> bool:
-    from gaiaflow.infra.host import environment
-    from gaiaflow.stack.composed.compose import Compose
-
-    if isinstance(backend, Compose):
-        return backend.update_dependencies()
-    changed = "project" in environment.missing(project)
-    environment.ensure_environment(project, "project")
-    return changed

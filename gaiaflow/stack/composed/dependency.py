@@ -11,8 +11,7 @@ import secrets
 from contextlib import closing
 
 from gaiaflow.infra.environments.pins import merge_pins
-from gaiaflow.infra.host import living as orphan
-from gaiaflow.infra.host import privatefile, process
+from gaiaflow.infra.host import living as orphan, privatefile, process
 from gaiaflow.infra.host.environment import LOCKS
 from gaiaflow.infra.host.requirement import inputs, requirements
 from gaiaflow.infra.images.engine import connect

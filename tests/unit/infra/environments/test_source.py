@@ -97,7 +97,7 @@ def test_images_are_not_made_of_condas_files(tree: Path) -> None:
         requirements(Project.find(tree))
     assert caught.value.message == "images and containers are not made of `environment.yml`"
     assert caught.value.hint == (
-        'name pins for pip instead, as lock = "requirements.lock" in [tool.gaiaflow]; or: --backend embedded'
+        'name pins for pip as lock = "requirements.lock" in [tool.gaiaflow], or take --backend embedded'
     )
 
 
