@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
+from gaiaflow.infra.environments import interpreter
 from gaiaflow.models.registry import ModelRegistry
 from gaiaflow.project import Project
 from gaiaflow.stack.services import state
@@ -53,15 +54,22 @@ def choose(project: Project, wanted: str, engine_answers: Callable[[], bool]) ->
             raise UsageError(f"the stack runs on the backend `{running.name}`", "inv dev.stop")
         return running, "it runs already"
     if wanted == AUTO:
-        name, why = _automatic(engine_answers)
+        name, why = _automatic(project, engine_answers)
     else:
         name, why = wanted, "as asked"
+        if wanted == "docker" and (python := interpreter.given(project)):
+            raise UsageError(
+                f"`{python}` is a Python of this machine, which containers do not have",
+                "inv dev.start --backend embedded",
+            )
     if name not in BACKENDS:
         raise MissingError(f"the backend `{name}` is not built yet", "inv dev.start --backend embedded")
     return BACKENDS[name](project), why
 
 
-def _automatic(engine_answers: Callable[[], bool]) -> tuple[str, str]:
+def _automatic(project: Project, engine_answers: Callable[[], bool]) -> tuple[str, str]:
+    if interpreter.given(project):
+        return "embedded", "the interpreter that the project names is of this machine"
     if "docker" not in BACKENDS:
         return "embedded", "plain processes; there is no docker backend yet"
     if engine_answers():
