@@ -23,6 +23,7 @@ from gaiaflow.stack import backends
 from gaiaflow.stack.composed import composition
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.embedded.embedded import Embedded
+from gaiaflow.stack.services import state
 from gaiaflow.stack.services.backend import ServiceStatus, alone
 from tests.error_case import Case, hold, text_of
 
@@ -48,7 +49,7 @@ def twice(project: Project) -> None:
 
 def lost(project: Project) -> object:
     privatefile.write(privatefile.folder(project.home) / "state.json", "{")
-    return backends.choose(project, "auto", bool)
+    return backends.choose(project, "auto")
 
 
 def unknown_token(_: Project) -> object:
@@ -157,6 +158,18 @@ def test_a_taken_port_names_its_owner_and_both_ways_out(project: Project) -> Non
             f"inv dev.start --mlflow-port {port + 1}, or inv dev.start --auto-ports",
         )
         hold(told, project)
+
+
+def test_a_stack_that_would_leave_its_data(project: Project) -> None:
+    (project.home / "data" / "mlflow").mkdir(parents=True)
+    state.write(project, {"backend": "embedded"})
+    told = Case(
+        lambda p: backends.check_stays(p, backends.BACKENDS["docker"](p)),
+        2,
+        "the project has its data on the backend `embedded`",
+        "inv dev.start --backend docker, which asks first",
+    )
+    hold(told, project)
 
 
 def test_a_project_that_containers_cannot_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
