@@ -17,7 +17,18 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "gaiaflow"
 HEAVY = {"airflow", "docker", "kubernetes", "mlflow", "boto3"}
 # In the environments of Airflow, of the services and of tests, which have locks of their own.
-BESIDE = {"airflow", "boto3", "botocore", "cryptography", "dagfactory", "mlflow", "pytest", "psutil", "tomllib"}
+BESIDE = {
+    "airflow",
+    "boto3",
+    "botocore",
+    "cryptography",
+    "dagfactory",
+    "mlflow",
+    "pytest",
+    "psutil",
+    "rattler",
+    "tomllib",
+}
 NOT_OURS = {"example", "template", "_data"}
 # A folder with more modules than this has a second job.
 MOST_MODULES = 25
