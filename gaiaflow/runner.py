@@ -18,6 +18,8 @@ GAIAFLOW_LOG_LEVELS   set by whoever reads the output line by line: what comes o
 GAIAFLOW_COMMIT, GAIAFLOW_CONTENT
                       what an image says of itself: its git commit and its content tag, tags too; optional
 
+Variables that the scripts of a conda environment set are read from gaiaflow-activation.json in its folder.
+
 `params` goes only to a function that takes `params` or `**kwargs`, and never over a `params` in kwargs.
 
 Success: the result file holds the returned value as bare JSON, written under a temporary name and renamed;
@@ -67,6 +69,7 @@ RUN_CONTEXT = "MLFLOW_RUN_CONTEXT"
 COMMIT = "GAIAFLOW_COMMIT"
 CONTENT = "GAIAFLOW_CONTENT"
 IMAGE_TAGS = {COMMIT: "gaiaflow.commit", CONTENT: "gaiaflow.image_content"}
+ACTIVATION = "gaiaflow-activation.json"
 PREFIX = "gaiaflow: "
 LOG_LEVELS = "GAIAFLOW_LOG_LEVELS"
 # How a line of stderr tells its level; whoever reads it takes it off. It reads well in `docker logs`, too.
@@ -377,6 +380,18 @@ def apply_secrets(environ: MutableMapping[str, str]) -> None:
         environ[name[len(SECRET) :]] = environ.pop(name)
 
 
+def activate(environ: MutableMapping[str, str]) -> None:
+    """Set what a conda environment's own scripts would set; a variable that is there stays."""
+    try:
+        with open(os.path.join(sys.prefix, ACTIVATION), encoding="utf-8") as file:
+            found = dict(json.load(file))
+    except (OSError, ValueError, TypeError):
+        return
+    for name, value in found.items():
+        environ.setdefault(name, value)
+    environ["PATH"] = os.path.join(sys.prefix, "bin") + os.pathsep + environ.get("PATH", os.defpath)
+
+
 def tag_runs(environ: MutableMapping[str, str]) -> None:
     """Have MLflow tag its runs; what is said in MLFLOW_RUN_CONTEXT already stays, also when it is no JSON."""
     given = environ.pop(TAGS, None)
@@ -407,6 +422,7 @@ def run(environ: MutableMapping[str, str]) -> None:
     result = environ.get(RESULT_FILE)  # now: the function may clear its environment
     module, name, args, kwargs, params = read_call(environ)
     apply_secrets(environ)
+    activate(environ)
     tag_runs(environ)
     prepare_path(environ)
     function = load(module, name)
