@@ -16,7 +16,6 @@ from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.project import Project
 
 # How much more than `import airflow.sdk` alone a file may cost: 1.0 is nothing at all.
-BUDGET = 3.0
 ERROR, WARNING = "error", "warning"
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from gaiaflow.dags.inspector import Inspector
 
-# Two processes with two hash seeds show nearly all that changes by itself.
-TIMES = 2
 MOST_PATHS = 5
 LONGEST_VALUE = 60
 
