@@ -113,8 +113,9 @@ def load_dag(project: Project, name: str) -> DAG:
     if name in dags:
         return dags[name]
     holders = {str(path) for path in naming(project, name)}
+    mistyped = not holders and near_miss(name, sorted(dags))
     stopped = {file: text for file, text in errors.items() if not holders or file in holders}
-    if stopped:
+    if stopped and not mistyped:
         raise GaiaflowError(f"no DAG `{name}`, and {explained(project, stopped)}", "repair the file and repeat")
     known = sorted(dags)
     raise UsageError(
