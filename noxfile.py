@@ -135,18 +135,18 @@ def dag_tests(session: nox.Session) -> None:
         profile = os.environ.get("GAIAFLOW_PROFILE", "gaiaflow-dag-tests")
         session.env["GAIAFLOW_PROFILE"] = profile  # one cluster for both projects
     try:
-        for folder, *verb in PREPARE if prepare else ():
-            inv(session, folder, *verb)
+        for folder, *command in PREPARE if prepare else ():
+            inv(session, folder, *command)
         session.run("python", "-m", "gaiaflow.testing.matrix", *session.posargs)
     finally:
-        for folder, *verb in PUT_AWAY if prepare else ():
-            inv(session, folder, *verb)
+        for folder, *command in PUT_AWAY if prepare else ():
+            inv(session, folder, *command)
 
 
-def inv(session: nox.Session, folder: str, *verb: str) -> None:
+def inv(session: nox.Session, folder: str, *command: str) -> None:
     """A lifecycle task of the project in a folder."""
     with session.chdir(folder):
-        session.run("python", "-m", "invoke", "--search-root", str(ROOT), *verb)
+        session.run("python", "-m", "invoke", "--search-root", str(ROOT), *command)
 
 
 @nox.session

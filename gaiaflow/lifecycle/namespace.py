@@ -13,12 +13,12 @@ from gaiaflow.lifecycle.dag import (
     run as dag,
 )
 from gaiaflow.lifecycle.dev import dependency, export, image, stack as dev, timing
-from gaiaflow.lifecycle.terminal import grammar
+from gaiaflow.lifecycle.terminal import program
 
 
 def namespace() -> Collection:
     """All lifecycle tasks, each module under its name."""
-    grammar.install()
+    program.install()
     root = Collection()
     stack = Collection.from_module(dev, name="dev")
     own = (image.dockerize, image.list_images, image.remove_image)

@@ -31,7 +31,7 @@ _START_HELP = {
     "kubernetes-version": "Kubernetes of a new node, as v1.33.1",
     "cluster-only": "leave the stack of services as it is",
     "executor": "kubernetes: each task of Airflow in a worker pod; local: beside the scheduler, as by default",
-    "backend": "of the stack, when it is down: auto, embedded or docker",
+    "backend": "of the stack, when it is down: embedded or docker; by default the project's",
     "auto-ports": "when the stack is down: take the next free port where one is taken",
     "wait": "when the stack is down: seconds until a service that does not answer is called still starting",
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.project import slug
-from gaiaflow.projects import scaffold
+from gaiaflow.projects import origin, scaffold
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -40,7 +40,7 @@ _WANTED = {
 }
 # A project keeps the environment that it has; the Makefile goes by it.
 _ENVIRONMENTS = {"pixi.toml": "pixi", "environment.yml": "conda", "environment.yaml": "conda"}
-_IGNORED = (".env", ".gaiaflow/")
+_IGNORED = (".env", ".gaiaflow/", ".venv-gaiaflow/")
 _NAMESPACE = "from gaiaflow.lifecycle.namespace import namespace\n\nns = namespace()\n"
 
 
@@ -79,6 +79,7 @@ def plan(root: Path, name: str = "") -> Plan:
         "package": package or scaffold.near_package(name),
         "examples": False,
         "environment": next((kind for file, kind in _ENVIRONMENTS.items() if _exists(root, file)), "uv"),
+        "requirement": origin.find().requirement,
         "adopted": True,
     }
     additions = {}
@@ -138,7 +139,7 @@ def _plan_others(root: Path, additions: Mapping[str, bytes]) -> list[str]:
     """What the project's own files should say, and do not."""
     advice = []
     if "tasks.py" not in additions and "gaiaflow" not in _text(root / "tasks.py"):
-        advice.append(f"tasks.py is yours; for gaiaflow's verbs it needs:\n{_indented(_NAMESPACE)}")
+        advice.append(f"tasks.py is yours; for gaiaflow's commands it needs:\n{_indented(_NAMESPACE)}")
     if ".gitignore" not in additions:
         lines = {line.strip().strip("/") for line in _text(root / ".gitignore").splitlines()}
         if absent := [line for line in _IGNORED if line.strip("/") not in lines]:

@@ -1,4 +1,4 @@
-"""The whole texts of errors: the verbs that look into DAGs and run their tasks again."""
+"""The whole texts of errors: the commands that look into DAGs and run their tasks again."""
 
 from __future__ import annotations
 

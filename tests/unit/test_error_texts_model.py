@@ -12,7 +12,7 @@ from invoke.exceptions import Exit
 from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.host import ports, privatefile
-from gaiaflow.lifecycle import model as commands, model as verbs
+from gaiaflow.lifecycle import model as commands
 from gaiaflow.models import deployment, forward as modelforward, registry as modelregistry, url as modelurl
 from gaiaflow.models.deployment import Deployed
 from gaiaflow.models.registry import ModelRegistry, Version
@@ -101,7 +101,7 @@ CASES = [
     ),
     Case(model.files, 3, "no model is served", "inv model.serve MODEL, one of inv model.list"),
     Case(lost, 3, "the files of model `co2/3` are gone", "inv model.serve co2/3"),
-    Case(lambda p: verbs._stopped(p, VERSION), 3, "the stack was never started", "inv dev.start"),
+    Case(lambda p: commands._stopped(p, VERSION), 3, "the stack was never started", "inv dev.start"),
     Case(
         lambda _: deployment.require_namespace(NO_PODS, "demo", "n"),
         3,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from invoke.context import Context
@@ -14,12 +13,6 @@ from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
 
 _MODE = "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev"
-
-
-def _named(verb: str) -> list[str]:
-    """The name stands without a flag where a word follows the verb; Invoke requires what is positional."""
-    words = sys.argv[sys.argv.index(verb) + 1 :] if verb in sys.argv else []
-    return ["name"] if words and not words[0].startswith("-") else []
 
 
 @lifecycle_task(name="list", reads=True, help={"mode": _MODE, "json": "print one JSON object"})
@@ -55,7 +48,7 @@ def _text(value: Any) -> str:
 
 @lifecycle_task(
     reads=True,
-    positional=_named("dag.check"),
+    bare="name",
     help={
         "name": "the id of one DAG; by default all of them",
         "mode": _MODE,

@@ -83,7 +83,7 @@ def test_cold_is_a_start_that_has_to_make_an_environment(
     assert Embedded(project).is_cold(StartOptions(["s3", "mlflow", "airflow"]))
 
 
-def test_the_verb_shows_them(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_shows_them(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys) == "nothing was started or built here yet\n"
     assert json.loads(shown(capsys, "--json")) == {"schema": 1, "timings": []}
     timings.add(project, timing())
@@ -93,7 +93,7 @@ def test_the_verb_shows_them(project: Project, capsys: pytest.CaptureFixture[str
         "timings": [timing("dev.dockerize").as_dict()],
     }
     table = [line.split() for line in shown(capsys).splitlines()]
-    assert table[0] == ["when", "verb", "on", "phase", "seconds"]
+    assert table[0] == ["when", "command", "on", "phase", "seconds"]
     assert table[1][2:] == ["dev.start", "embedded", "warm", "all", "1.5"]
     assert table[2] == ["s3", "answers", "0.5"]
     said = shown(capsys, "--last=0")
