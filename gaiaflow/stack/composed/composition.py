@@ -266,6 +266,20 @@ class Composition:
         return {**self.task_environment(), **folders, "JUPYTER_TOKEN": token, "GAIAFLOW_MODE": "dev"}
 
 
+def refuse_remote_engine() -> None:
+    """The proxy takes the socket and its group from this machine, and containers mount the project's folder.
+
+    Raises:
+        UsageError: the engine is another machine's.
+    """
+    address = engine_address() or ""
+    if "://" in address and not address.startswith("unix://"):
+        raise UsageError(
+            f"the Docker engine at `{address}` is another machine's: mode dev_docker needs the one here",
+            "docker context use default, or unset DOCKER_HOST",
+        )
+
+
 def _socket() -> dict[str, str]:
     """Where the engine's socket is, and the group that may use it; for the proxy of dev_docker."""
     address = engine_address() or ""
