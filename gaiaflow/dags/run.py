@@ -17,7 +17,7 @@ from gaiaflow.dags.brokenfile import explained, naming
 from gaiaflow.dags.conf import refuse_unknown, refused
 from gaiaflow.dags.declared import declared
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
-from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host import loopback, privatefile
 from gaiaflow.project import Project
 from gaiaflow.result import Part, RunResult, combine
 from gaiaflow.stack import backends
@@ -240,9 +240,8 @@ def mlflow_address(project: Project, result: RunResult) -> str | None:
         return None
     base = backend.endpoints().url("mlflow")
     query = urllib.parse.urlencode({"run_id": run_id})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{base}/api/2.0/mlflow/runs/get?{query}", timeout=10) as response:
+        with loopback.opener().open(f"{base}/api/2.0/mlflow/runs/get?{query}", timeout=10) as response:
             experiment = json.loads(response.read())["run"]["info"]["experiment_id"]
     except (OSError, ValueError, KeyError):
         return None
