@@ -71,7 +71,7 @@ def await_dag(
         if not dag:
             _refuse_undeclared(api, project, name)
         if time.monotonic() > deadline:
-            raise _not_read(api, dag, name)
+            raise _not_read(api, project, dag, name)
         time.sleep(POLL)
     if dag.get("is_paused"):
         api.unpause(name)
@@ -85,7 +85,7 @@ def _refuse_undeclared(api: AirflowApi, project: Project, name: str) -> None:
     """
     read = declared(project)
     if read.complete and name not in read.ids:
-        raise _unknown(name, sorted({*read.ids, *api.dag_ids()}))
+        raise _unknown(api, project, name)
 
 
 def _dag(api: AirflowApi, name: str) -> dict[str, Any]:
@@ -116,16 +116,17 @@ def _changed_at(dag: Mapping[str, Any], project: Project) -> float:
     return changed if changed <= time.time() else 0
 
 
-def _not_read(api: AirflowApi, dag: Mapping[str, Any], name: str) -> GaiaflowError:
+def _not_read(api: AirflowApi, project: Project, dag: Mapping[str, Any], name: str) -> GaiaflowError:
     if dag:
         return StillStartingError(
             f"Airflow has not read the file of DAG `{name}` since it was changed or Airflow was started",
             "inv dev.logs --service airflow",
         )
-    return _unknown(name, sorted(api.dag_ids()))
+    return _unknown(api, project, name)
 
 
-def _unknown(name: str, known: list[str]) -> UsageError:
+def _unknown(api: AirflowApi, project: Project, name: str) -> UsageError:
+    known = sorted({*api.dag_ids(), *declared(project).ids})
     return UsageError(
         f"Airflow has no DAG `{name}`{near_miss(name, known)}", f"there is {', '.join(known) or 'none at all'}"
     )
@@ -144,7 +145,9 @@ def _stops(broken: str, project: Project, name: str, dag: Mapping[str, Any]) -> 
     if file := dag.get("relative_fileloc"):
         return f"/{broken}".endswith(f"/{file}")
     holders = naming(project, name)
-    return not holders or any(f"{project.dags / path}".endswith(f"/{broken}") for path in holders)
+    if not holders:
+        return not near_miss(name, sorted(declared(project).ids))
+    return any(f"{project.dags / path}".endswith(f"/{broken}") for path in holders)
 
 
 def trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any]) -> str:

@@ -77,9 +77,10 @@ def test_another_home_of_airflow(project: Make, tmp_path: Path) -> None:
         (
             FLOW.replace("pk.f:one", "pk.f.one"),
             {},
-            "no DAG `flow`, and `file.py` does not import: task `one` of DAG `flow`: func_path `pk.f.one` is not "
-            "`package.module:function` (did you mean `pk.f:one`?)\n  dags/file.py:6\n"
-            '    create_task("one", "pk.f.one")\n    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  hint: "my_package.train:train"',
+            "no DAG `flow`, and `file.py` does not import: task `one` of DAG `flow`: func_path `pk.f.one` "
+            "is not `package.module:function` (did you mean `pk.f:one`?)\n  dags/file.py:6\n"
+            '    create_task("one", "pk.f.one")\n    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n'
+            '  hint: "my_package.train:train"',
             "repair the file and repeat",
         ),
         (

@@ -16,6 +16,8 @@ from gaiaflow.lifecycle.terminal import emit_json, emit_table, interruption, say
 from gaiaflow.project import Project
 
 LONGEST_VALUE = 80
+# A failure is told with all that is known of it.
+TOLD_APART = {"failed", "up_for_retry"}
 
 
 class LeftRunError(GaiaflowError):
@@ -64,7 +66,8 @@ def say_where(api: Any, dag: str, run: str) -> None:
 
 
 def _say_progress(task: str, state: str, detail: str) -> None:
-    say(f"{task} {state} {detail}".rstrip())
+    if state not in TOLD_APART:
+        say(f"{task} {state} {detail}".rstrip())
 
 
 def end(run: Mapping[str, Any], json: bool, seconds: float | None) -> None:

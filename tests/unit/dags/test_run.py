@@ -329,12 +329,14 @@ def test_a_broken_file_does_not_block_a_new_dag_of_another(
     airflow: tuple[Airflow, str], api: AirflowApi, project: Project
 ) -> None:
     """Airflow does not know the DAG yet: the file that names it is the one to wait for."""
-    (project.dags / "new.py").write_text('with DAG("flow"): ...\n')
+    (project.dags / "new.py").write_text('from airflow.sdk import DAG\n\nwith DAG("flow"): ...\n')
     (project.dags / "broken.py").write_text("def (\n")
     airflow[0].answers["GET importErrors"] = broken("broken.py")
     airflow[0].answers["GET dags"] = {"dags": [], "total_entries": 0}
     with pytest.raises(UsageError, match="no DAG `flow`"):
         dagrun.await_dag(api, project, "flow", patience=0)
+    with pytest.raises(UsageError, match=r"no DAG `flwo` \(did you mean `flow`\?\)"):
+        dagrun.await_dag(api, project, "flwo", patience=0)
     (project.dags / "broken.py").write_text('with DAG("flow"):\n')
     with pytest.raises(GaiaflowError, match=r"`broken\.py` does not import"):
         dagrun.await_dag(api, project, "flow", patience=0)

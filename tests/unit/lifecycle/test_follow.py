@@ -57,7 +57,6 @@ def test_a_failure_is_shown_once_and_the_verdict_comes_last(
     )
     said = capsys.readouterr()
     assert said.err.splitlines() == [
-        "one failed 0.5 s",
         "one failed, attempt 1 of 1: m:f raised KeyError: 1",
         "  no other attempt follows",
         "  debug it: inv dag.replay flow one manual__1+00:00 --pdb",
