@@ -28,10 +28,19 @@ LONGEST_WAIT = 3600
         "mode": "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev",
         "conf": _CONF,
         "retries": "try a failed task again this often; by default a failure shows at once",
+        "stack": "let functions use the running stack's MLflow and S3; by default a throw-away MLflow",
         "json": _JSON,
     },
 )
-def test(c: Context, name: str, mode: str = "", conf: str = "", retries: int = 0, json: bool = False) -> None:
+def test(
+    c: Context,
+    name: str,
+    mode: str = "",
+    conf: str = "",
+    retries: int = 0,
+    stack: bool = False,
+    json: bool = False,
+) -> None:
     """Run a DAG in one process, without services."""
     from gaiaflow.dags import test as dagtest
 
@@ -43,7 +52,7 @@ def test(c: Context, name: str, mode: str = "", conf: str = "", retries: int = 0
         return
     python = airflow_python(project, dagtest.environments(project))
     begun = time.monotonic()
-    found = dagtest.run(project, python, name, checked, params, retries)
+    found = dagtest.run(project, python, name, checked, params, retries, stack)
     end(found, json, time.monotonic() - begun)
 
 
