@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev stop status test lint clean
+.PHONY: help setup dev stop status test lint lock clean
 
 setup: ## make .venv with inv and nox; nothing when it is there
 	@$(PYTHON) -I gaiaflow/infra/host/bootstrap.py
@@ -17,6 +17,8 @@ test: setup ## run the tests; what needs a missing engine, cluster or browser is
 	@$(BIN)/nox -s tests tests_airflow integration e2e dag_tests
 lint: setup ## run the linters and the type checker
 	@$(BIN)/nox -s lint types workflows
+lock: setup ## compile every lock with the newest versions
+	@$(BIN)/nox -s lock -- --upgrade
 clean: setup ## stop the stack and remove all that it made; asks first
 	@$(BIN)/inv dev.cleanup
 help: ## show this list

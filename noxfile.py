@@ -1,6 +1,7 @@
 """The checks: `make test` runs tests, tests_airflow, integration, e2e and dag_tests; CI adds lint and types."""
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -29,7 +30,7 @@ PUT_AWAY = ((".", "prodlocal.stop"), (".", "dev.stop"))
 
 def install(session: nox.Session, *locks: str, tests: str = "requirements") -> None:
     """Pinned and hash-checked packages, and gaiaflow from this tree."""
-    files = [LOCKS / f"{lock}.txt" for lock in locks]
+    files = [LOCKS / f"{name}.txt" for name in locks]
     for file in (*files, ROOT / "tests" / f"{tests}.txt"):
         session.install("--quiet", "--require-hashes", "-r", str(file))
     session.env["PYTHONPATH"] = str(ROOT)
@@ -70,7 +71,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def workflows(session: nox.Session) -> None:
-    """The template's workflows: GitHub's schema, pinned actions, no long-lived key."""
+    """Our workflows and the template's: GitHub's schema, pinned actions, no long-lived key, zizmor."""
     install(session, "tools", tests="workflow-requirements")
     pytest(session, "tests/workflows")
 
@@ -106,9 +107,13 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def security(session: nox.Session) -> None:
-    """Bad input, doors, files, a canary secret, and what scanners say; see docs/threat-model.md."""
+    """Bad input, doors, files, a canary secret, and what scanners say; see docs/threat-model.md.
+
+    The scanners: bandit, zizmor, and pip-audit where an advisory service answers. With `GAIAFLOW_FULL_FAULTS=1`
+    the fuzzers run for ten minutes.
+    """
     install(session, "tools", tests="security-requirements")
-    pytest(session, "tests/security")
+    pytest(session, "tests/security", "tests/workflows/test_zizmor.py")
 
 
 @nox.session
@@ -130,32 +135,56 @@ def dag_tests(session: nox.Session) -> None:
         profile = os.environ.get("GAIAFLOW_PROFILE", "gaiaflow-dag-tests")
         session.env["GAIAFLOW_PROFILE"] = profile  # one cluster for both projects
     try:
-        for folder, *verb in PREPARE if prepare else ():
-            inv(session, folder, *verb)
+        for folder, *command in PREPARE if prepare else ():
+            inv(session, folder, *command)
         session.run("python", "-m", "gaiaflow.testing.matrix", *session.posargs)
     finally:
-        for folder, *verb in PUT_AWAY if prepare else ():
-            inv(session, folder, *verb)
+        for folder, *command in PUT_AWAY if prepare else ():
+            inv(session, folder, *command)
 
 
-def inv(session: nox.Session, folder: str, *verb: str) -> None:
+def inv(session: nox.Session, folder: str, *command: str) -> None:
     """A lifecycle task of the project in a folder."""
     with session.chdir(folder):
-        session.run("python", "-m", "invoke", "--search-root", str(ROOT), *verb)
+        session.run("python", "-m", "invoke", "--search-root", str(ROOT), *command)
 
 
 @nox.session
 @nox.parametrize("minor", AIRFLOW_MINORS)
 def dag_tests_airflow(session: nox.Session, minor: str) -> None:
     """The dev and rendered columns of the matrix on one Airflow minor, in an environment of its own."""
-    lock = ROOT / "tests" / "locks" / f"airflow-{minor}.txt"
-    session.install("--quiet", "--require-hashes", "-r", str(lock))
+    packages = ROOT / "tests" / "locks" / f"airflow-{minor}.txt"
+    session.install("--quiet", "--require-hashes", "-r", str(packages))
     session.env["PYTHONPATH"] = str(ROOT)
     # The database of one minor is of no use to another: it lives and goes with the environment.
     home = Path(session.virtualenv.location) / "airflow"
     options = ["--home", str(home), "--artefacts", str(ROOT / "artefacts" / f"airflow-{minor}")]
     options += ["--project", str(ROOT / "tests" / "dags"), "--modes", "dev,prod"]
     session.run("python", "-m", "gaiaflow.testing.matrix", "--here", *options, *session.posargs)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """The sdist and the wheel in dist/; the installed wheel has its version and its types."""
+    install(session, "tools")
+    dist = ROOT / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("uv", "build", "--quiet", "--out-dir", str(dist), str(ROOT))
+    (wheel,) = dist.glob("*.whl")
+    session.install("--quiet", "--no-deps", str(wheel))
+    code = (
+        "import gaiaflow; from importlib import metadata, resources; "
+        "assert metadata.version('gaiaflow') == gaiaflow.__version__; "
+        "assert resources.files('gaiaflow').joinpath('py.typed').is_file()"
+    )
+    session.run("python", "-I", "-c", code)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Compile the locks: `-- --upgrade` for new versions, `-- FILE` for one; `.ci/lock.py` has the table."""
+    install(session, "tools")
+    session.run("python", str(ROOT / ".ci" / "lock.py"), *session.posargs)
 
 
 @nox.session

@@ -1,3 +1,3 @@
 """One Python function, four places to run it."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

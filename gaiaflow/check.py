@@ -10,7 +10,7 @@ from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.fromtask import FromTask
 
 if TYPE_CHECKING:
-    from gaiaflow.tasks import TaskSpec
+    from gaiaflow.spec import TaskSpec
 
 _FUNC_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -18,7 +18,14 @@ def tree_commit(folder: Path) -> str:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
-            _DESCRIBE, cwd=folder, env=variables, capture_output=True, text=True, timeout=_SECONDS, check=False
+            _DESCRIBE,
+            cwd=folder,
+            env=variables,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

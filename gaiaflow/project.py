@@ -108,12 +108,12 @@ class Project:
 
     @property
     def dotenv(self) -> dict[str, str]:
-        """``.env`` of the root, read now; keys without a value are left out."""
+        """``.env`` of the root, read now; keys without a value are left out, and ``${NAME}`` is no variable."""
         from dotenv import dotenv_values
 
         file = self.root / ".env"
         try:
-            return {k: v for k, v in dotenv_values(file).items() if v is not None}
+            return {k: v for k, v in dotenv_values(file, interpolate=False).items() if v is not None}
         except UnicodeDecodeError as error:
             raise UsageError(f"cannot read `{file}`: {error}", "save it as UTF-8 text") from None
 

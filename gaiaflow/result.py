@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,3 +91,15 @@ def worst(states: list[str]) -> str:
     if bad or unfinished:
         return (bad or unfinished)[0]
     return SUCCESS if SUCCESS in states or not states else states[0]
+
+
+def last_line(text: str) -> str:
+    """The error of a traceback, without our own hint below it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith("hint: ")] or [text]
+    return kept[-1]
+
+
+def same(first: Any, other: Any) -> bool:
+    """Equal also in kind: 1, 1.0 and True are three values."""
+    return json.dumps(first, sort_keys=True) == json.dumps(other, sort_keys=True)

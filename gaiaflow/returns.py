@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 _NO_DICT = {"int", "float", "str", "bool", "bytes", "None", "list", "tuple", "List", "Tuple", "set"}
+_TYPING = {"TypedDict", "Generic"}
 
 
 def returned_keys(func_path: str) -> frozenset[str] | None:
@@ -42,7 +43,7 @@ def _find(module: str) -> Path | None:
 def _parse(file: Path, _changed: int) -> ast.Module | None:
     try:
         return ast.parse(file.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # the run will say it, with the traceback
 
 
@@ -52,7 +53,10 @@ def _named(tree: ast.Module, name: str, kinds: tuple[type[ast.AST], ...]) -> ast
 
 def _keys(tree: ast.Module, annotation: ast.expr) -> frozenset[str] | None:
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        annotation = ast.parse(annotation.value, mode="eval").body
+        try:
+            annotation = ast.parse(annotation.value, mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None  # words for a reader, e.g. -> "a dict of scores"
     if isinstance(annotation, ast.Constant) and annotation.value is None:
         return frozenset()
     if isinstance(annotation, ast.Subscript):
@@ -64,16 +68,27 @@ def _keys(tree: ast.Module, annotation: ast.expr) -> frozenset[str] | None:
     return _typed_dict(tree, name)
 
 
-def _typed_dict(tree: ast.Module, name: str) -> frozenset[str] | None:
-    """The keys of a TypedDict class of the module, with those that it inherits; None for anything else."""
-    found = _named(tree, name, (ast.ClassDef,))
+def _typed_dict(tree: ast.Module, name: str, heirs: frozenset[str] = frozenset()) -> frozenset[str] | None:
+    """The keys of a TypedDict class of the module, with those that it inherits; None for anything else.
+
+    Args:
+        heirs: the classes on the way here: `class Result(schemas.Result)` is not its own base.
+    """
+    found = None if name in heirs else _named(tree, name, (ast.ClassDef,))
     if not isinstance(found, ast.ClassDef):
         return None
     keys = {s.target.id for s in found.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)}
-    typed = False
-    for base in found.bases:
-        label = str(getattr(base, "id", "") or getattr(base, "attr", ""))
-        inherited = frozenset() if label == "TypedDict" else _typed_dict(tree, label)
-        typed = typed or inherited is not None
-        keys |= inherited or frozenset()
-    return frozenset(keys) if typed else None
+    bases = [_base(base) for base in found.bases]
+    for base in (b for b in bases if b not in _TYPING):
+        inherited = _typed_dict(tree, base, heirs | {name})
+        if inherited is None:
+            return None  # of another module, or no TypedDict
+        keys |= inherited
+    return frozenset(keys) if set(bases) - {"Generic"} else None
+
+
+def _base(base: ast.expr) -> str:
+    """The name of a base class, ``TypedDict`` of ``typing.TypedDict``; empty for one of another module."""
+    base = base.value if isinstance(base, ast.Subscript) else base
+    label = str(getattr(base, "id", "") or getattr(base, "attr", ""))
+    return label if isinstance(base, ast.Name) or label in _TYPING else ""

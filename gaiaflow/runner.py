@@ -44,7 +44,7 @@ import traceback
 
 TYPE_CHECKING = False  # typing costs milliseconds that every task would pay
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, MutableMapping, Optional, Tuple
+    from typing import Any, Callable, Dict, List, MutableMapping, Optional, Tuple, Union
 
 PROTOCOL = 1
 CALL = "GAIAFLOW_CALL"
@@ -78,12 +78,12 @@ def not_json(value: Any, name: str = "result") -> Optional[str]:
 
 
 def _not_json(value: Any, name: str) -> Optional[str]:
-    if value is None or isinstance(value, (str, bool)):
+    if value is None or isinstance(value, bool):
         return None
-    if isinstance(value, int):
-        return None if -(2**63) <= value < 2**64 else name + " is an integer beyond 64 bits: pass it as a str"
-    if isinstance(value, float):
-        return None if math.isfinite(value) else "%s is %r, which JSON does not have" % (name, float(value))
+    if isinstance(value, str):
+        return _not_unicode(value, name)
+    if isinstance(value, (int, float)):
+        return _not_number(value, name)
     if isinstance(value, (list, tuple)):
         parts = (_not_json(item, "%s[%d]" % (name, i)) for i, item in enumerate(value))
         return next(filter(None, parts), None)
@@ -95,7 +95,22 @@ def _not_json(value: Any, name: str) -> Optional[str]:
 def _bad_item(name: str, key: Any, value: Any) -> Optional[str]:
     if not isinstance(key, str):
         return "%s has the key %r, a %s, not a str" % (name, key, type_name(key))
-    return _not_json(value, "%s[%s]" % (name, json.dumps(key)))
+    return _not_unicode(key, "a key of " + name) or _not_json(value, "%s[%s]" % (name, json.dumps(key)))
+
+
+def _not_number(value: Union[int, float], name: str) -> Optional[str]:
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**64 else name + " is an integer beyond 64 bits: pass it as a str"
+    return None if math.isfinite(value) else "%s is %r, which JSON does not have" % (name, float(value))
+
+
+def _not_unicode(text: str, name: str) -> Optional[str]:
+    """Half a surrogate pair has no UTF-8: neither a database nor a file could hold it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return "%s has the lone surrogate %a at character %d" % (name, text[error.start], error.start)
+    return None
 
 
 def type_name(value: Any) -> str:
@@ -144,14 +159,31 @@ def load(module_name: str, name: str) -> Callable[..., Any]:
     return function
 
 
+def signature(function: Callable[..., Any]) -> inspect.Signature:
+    """A function's signature. Annotations are not evaluated: they may name what only a type checker imports.
+
+    Raises:
+        Exception: the function has none, or does not tell.
+    """
+    options: Dict[str, Any] = {}
+    if sys.version_info >= (3, 14):
+        options["annotation_format"] = importlib.import_module("annotationlib").Format.STRING
+    return inspect.signature(function, **options)
+
+
+def parameters(function: Callable[..., Any]) -> List[inspect.Parameter]:
+    """The parameters of a function; none where they cannot be known."""
+    try:
+        return list(signature(function).parameters.values())
+    except Exception:  # whatever a decorator, a class or an annotation raises: the call decides
+        return []
+
+
 def takes_params(function: Callable[..., Any]) -> bool:
     """Whether a function wants the DAG's params."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return False
     return any(
-        p.kind is p.VAR_KEYWORD or (p.name == "params" and p.kind is not p.POSITIONAL_ONLY) for p in parameters
+        p.kind is p.VAR_KEYWORD or (p.name == "params" and p.kind is not p.POSITIONAL_ONLY)
+        for p in parameters(function)
     )
 
 
@@ -161,22 +193,20 @@ def bind_params(
     """Add `params` where the function takes it and no argument has filled its place."""
     if "params" in kwargs or not takes_params(function):
         return kwargs
-    names = [
-        p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
-    ]
+    names = [p.name for p in parameters(function) if p.kind is p.POSITIONAL_OR_KEYWORD]
     return kwargs if "params" in names[: len(args)] else dict(kwargs, params=params)
 
 
-def call_function(
-    label: str, function: Callable[..., Any], args: List[Any], kwargs: Dict[str, Any]
-) -> Optional[str]:
-    """The function's value as JSON text."""
+def call_function(label: str, function: Callable[..., Any], args: List[Any], kwargs: Dict[str, Any]) -> Any:
+    """The function's value."""
     try:
-        value = function(*args, **kwargs)
+        return function(*args, **kwargs)
     except BaseException as error:
         raise Failure("%s raised %s" % (label, describe(error))) from error
-    if RESULT_FILE not in os.environ:
-        return None
+
+
+def encode(label: str, value: Any) -> str:
+    """The function's value as JSON text."""
     problem = not_json(value)
     if problem:
         raise Failure("%s returned what is not JSON: %s" % (label, problem))
@@ -249,21 +279,23 @@ def end_politely(signum: int, _frame: object) -> None:
 
 def prepare_path(environ: MutableMapping[str, str]) -> None:
     """Take the runner's own folder out of sys.path and put the folders of the project first."""
-    own = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [p for p in sys.path if not p or os.path.abspath(p) != own]
+    own = os.path.dirname(os.path.realpath(__file__))  # as Python resolves links for sys.path's first entry
+    sys.path[:] = [p for p in sys.path if os.path.realpath(p) != own]
     sys.path[:0] = [p for p in environ.get(CODE, "").split(os.pathsep) if p]
 
 
 def run(environ: MutableMapping[str, str]) -> None:
     """One call, one result."""
+    result = environ.get(RESULT_FILE)  # now: the function may clear its environment
     module, name, args, kwargs, params = read_call(environ)
     apply_secrets(environ)
     tag_runs(environ)
     prepare_path(environ)
     function = load(module, name)
-    text = call_function("%s:%s" % (module, name), function, args, bind_params(function, args, kwargs, params))
-    if text is not None:
-        write_result(environ[RESULT_FILE], text)
+    label = "%s:%s" % (module, name)
+    value = call_function(label, function, args, bind_params(function, args, kwargs, params))
+    if result is not None:
+        write_result(result, encode(label, value))
 
 
 def main() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +11,7 @@ from gaiaflow import check
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.fromtask import FromTask
 from gaiaflow.modes import Mode, resolve_mode
+from gaiaflow.spec import TaskSpec
 
 __all__ = ["FromTask", "create_task", "task_factory"]
 
@@ -26,29 +26,6 @@ OPERATORS = {
 
 class _Default(int):
     """A default that can be told from the same number given by the caller."""
-
-
-@dataclass(frozen=True)
-class TaskSpec:
-    """One call of create_task, checked and copied: what every mode's operator is built from.
-
-    func_args and func_kwargs are `gaiaflow.operators.call.Arguments`.
-    """
-
-    task_id: str
-    func_path: str
-    func_args: Any
-    func_kwargs: Any
-    mode: Mode
-    image: str | None
-    secrets: list[str]
-    env_vars: dict[str, str]
-    resources: dict[str, Any]
-    map_over: dict[str, Any]
-    docker: dict[str, Any]
-    kubernetes: dict[str, Any]
-    dag: Any
-    operator_kwargs: dict[str, Any] = field(default_factory=dict)
 
 
 def create_task(

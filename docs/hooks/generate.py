@@ -13,6 +13,8 @@ from messages import catalogue
 from reference import (
     addresses,
     arguments,
+    command_list,
+    command_table,
     exit_codes,
     factory_arguments,
     inert_table,
@@ -20,8 +22,6 @@ from reference import (
     ports,
     prod_settings,
     settings,
-    verb_list,
-    verb_table,
 )
 
 PARTS = {
@@ -37,8 +37,8 @@ PARTS = {
     "settings of prod": prod_settings,
     "settings": settings,
     "task_factory": factory_arguments,
-    "verb table": verb_table,
-    "verbs": verb_list,
+    "command table": command_table,
+    "commands": command_list,
 }
 MARK = re.compile(r"^<!-- generated: ([a-z_ ]+) -->$", re.MULTILINE)
 

@@ -6,10 +6,11 @@ import ast
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gaiaflow import errors
+from gaiaflow.lifecycle.terminal.called import renamed
 
 PACKAGE = Path(errors.__file__).parent
 ERRORS: list[type[errors.GaiaflowError]] = [
@@ -18,6 +19,8 @@ ERRORS: list[type[errors.GaiaflowError]] = [
     if isinstance(child, type) and issubclass(child, errors.GaiaflowError)
 ]
 CODES = {child.__name__: child.exit_code for child in ERRORS}
+# What users of a project call; in the clone it is `inv`.
+USERS = "gaiaflow"
 SKIPPED = {"template", "example"}
 PARTS = {
     "tasks": "In a DAG file",
@@ -74,7 +77,7 @@ def _text(node: ast.expr) -> str:
 
 def catalogue() -> str:
     """The messages by where one meets them."""
-    found = messages()
+    found = [replace(m, text=renamed(m.text, USERS), hint=renamed(m.hint, USERS)) for m in messages()]
     parts = dict.fromkeys(message.part for message in found)
     return "\n\n".join(f"### {part}\n\n{_table([m for m in found if m.part == part])}" for part in parts)
 

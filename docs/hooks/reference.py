@@ -1,4 +1,4 @@
-"""The reference as markdown, read off the code: verbs, arguments, addresses, settings, exit codes."""
+"""The reference as markdown, read off the code: commands, arguments, addresses, settings, exit codes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from gaiaflow import tasks
 from gaiaflow.endpoints import PORTS, Endpoints, Vantage
 from gaiaflow.inspection.inert import inert
 from gaiaflow.lifecycle.namespace import namespace
+from gaiaflow.lifecycle.terminal.example import EXAMPLES
+from gaiaflow.lifecycle.terminal.help import shown
 from gaiaflow.modes import Mode
 from gaiaflow.settings import Prod, Settings
+from gaiaflow.spec import TaskSpec
 
 if TYPE_CHECKING:
     from invoke.tasks import Task
 
-# Every verb has them; the page says so once.
+# Every command has them; the page says so once.
 COMMON = {"--quiet", "--debug"}
 GIVEN = ("image", "env_vars", "secrets", "resources.limits", "resources.requests", "docker", "kubernetes")
 OPERATORS = {
@@ -34,7 +37,7 @@ OPERATORS = {
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a verb, as `inv --help VERB` shows it."""
+    """One option of a command, as `gaiaflow help COMMAND` shows it."""
 
     flags: tuple[str, ...]
     default: str
@@ -42,7 +45,7 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Verb:
+class Command:
     """One lifecycle task."""
 
     name: str
@@ -51,17 +54,17 @@ class Verb:
     options: tuple[Option, ...]
 
 
-def verbs() -> list[Verb]:
-    """Every verb in the order of its name."""
+def commands() -> list[Command]:
+    """Every command in the order of its name."""
     root = namespace()
-    return [_verb(name, root[name]) for name in sorted(root.task_names)]
+    return [_command(name, root[name]) for name in sorted(root.task_names)]
 
 
-def _verb(name: str, task: Task[Any]) -> Verb:
+def _command(name: str, task: Task[Any]) -> Command:
     arguments = task.get_arguments()
-    positional = tuple(str(a.name) for a in arguments if a.positional)
+    positional = tuple(shown(a) for a in arguments if a.positional or a.bare)
     options = (_option(a) for a in arguments if not a.positional)
-    return Verb(name, " ".join((task.__doc__ or "").split()), positional, tuple(options))
+    return Command(name, " ".join((task.__doc__ or "").split()), positional, tuple(options))
 
 
 def _option(argument: Any) -> Option:
@@ -82,12 +85,12 @@ def table(columns: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def verb_table() -> str:
+def command_table() -> str:
     return table(
-        ["verb", "what it does"],
+        ["command", "what it does"],
         [
-            [f"[`inv {v.name}`](#inv-{_anchor(v.name)})", v.text.partition(". ")[0].rstrip(".") + "."]
-            for v in verbs()
+            [f"[`gaiaflow {v.name}`](#{_anchor(v.name)})", v.text.partition(". ")[0].rstrip(".") + "."]
+            for v in commands()
         ],
     )
 
@@ -96,17 +99,23 @@ def _anchor(name: str) -> str:
     return re.sub(r"[^a-z-]", "", name)
 
 
-def verb_list() -> str:
-    """A heading, a usage line and a table of options for each verb."""
-    return "\n\n".join(_described(verb) for verb in verbs())
+def command_list() -> str:
+    """A heading, a usage line and a table of options for each command."""
+    return "\n\n".join(_described(command) for command in commands())
 
 
-def _described(verb: Verb) -> str:
+def _described(command: Command) -> str:
     usage = " ".join(
-        [f"inv {verb.name}", *(p.upper() for p in verb.positional), *(["[options]"] if verb.options else [])]
+        [f"gaiaflow {command.name}", *command.positional, *(["[options]"] if command.options else [])]
     )
-    rows = [_row(option) for option in verb.options if not COMMON & set(option.flags)]
-    parts = [f"### inv {verb.name} {{ #inv-{_anchor(verb.name)} }}", verb.text, f"```text\n{usage}\n```"]
+    example = f"gaiaflow {command.name} {EXAMPLES.get(command.name, '')}".rstrip()
+    rows = [_row(option) for option in command.options if not COMMON & set(option.flags)]
+    parts = [
+        f"### gaiaflow {command.name} {{ #{_anchor(command.name)} }}",
+        command.text,
+        f"```text\n{usage}\n```",
+    ]
+    parts += [f"```bash\n{example}\n```"] if EXAMPLES.get(command.name) else []
     return "\n\n".join([*parts, table(["option", "", "default"], rows)] if rows else parts)
 
 
@@ -168,7 +177,7 @@ def ports() -> str:
         ]
         for name, e in PORTS.items()
     ]
-    return table(["service", "port", "flag of `inv dev.start`", "variable", "needs"], rows)
+    return table(["service", "port", "flag of `gaiaflow dev.start`", "variable", "needs"], rows)
 
 
 def settings() -> str:
@@ -218,12 +227,12 @@ def _inert(mode: Mode) -> set[str]:
     resources = {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}
     given: dict[str, Any] = {"image": "a", "secrets": ["a"], "env_vars": {"A": "a"}, "resources": resources}
     rest: dict[str, Any] = {"func_args": [], "func_kwargs": {}, "map_over": {}, "dag": None}
-    spec = tasks.TaskSpec("a", "a:a", mode=mode, docker={"a": 1}, kubernetes={"a": 1}, **given, **rest)
+    spec = TaskSpec("a", "a:a", mode=mode, docker={"a": 1}, kubernetes={"a": 1}, **given, **rest)
     return {each["argument"] for each in inert(spec)}
 
 
 def exit_codes() -> str:
-    """Every code that an error of gaiaflow ends a verb with."""
+    """Every code that an error of gaiaflow ends a command with."""
     ordered = sorted(ERRORS, key=lambda child: child.exit_code)
     rows = [[f"`{c.exit_code}`", f"`{c.__name__}`", (inspect.getdoc(c) or "").split("\n")[0]] for c in ordered]
     return table(["exit code", "error", "meaning"], [["`0`", "", "Done."], *rows])

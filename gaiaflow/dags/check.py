@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow import runner
+from gaiaflow.dags.home import project_python
 from gaiaflow.dags.inspector import Inspector
 from gaiaflow.dags.version import Stored, churn
 from gaiaflow.errors import UsageError, near_miss
-from gaiaflow.testing.place import project_python
-from gaiaflow.testing.run import last_line
+from gaiaflow.result import last_line
 
 # How much more than `import airflow.sdk` alone a file may cost: 1.0 is nothing at all.
 BUDGET = 3.0

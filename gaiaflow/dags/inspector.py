@@ -10,11 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from gaiaflow.dags.home import environment, test_home
 from gaiaflow.dags.test import read_outcome
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
-from gaiaflow.testing.place import environment, test_home
 
 TIMEOUT = 300
 

@@ -14,12 +14,11 @@ from typing import Any
 
 from gaiaflow import runner
 from gaiaflow.dags.api import AirflowApi
+from gaiaflow.dags.home import test_home
 from gaiaflow.dags.inspector import Inspector
 from gaiaflow.errors import MissingError, UsageError, near_miss
 from gaiaflow.infra.host import privatefile
-from gaiaflow.result import SUCCESS, Part, combine
-from gaiaflow.testing.compare import same
-from gaiaflow.testing.place import test_home
+from gaiaflow.result import SUCCESS, Part, combine, same
 
 DEBUGGER = Path(__file__).parents[1] / "inspection" / "debugger.py"
 MASKED = "***"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from gaiaflow.dags import name as dagid
@@ -17,10 +16,9 @@ from gaiaflow.dags.api import FINISHED, AirflowApi, NotFoundError
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
-from gaiaflow.result import Part, RunResult, combine
+from gaiaflow.result import Part, RunResult, combine, last_line
 from gaiaflow.stack import backends
 from gaiaflow.stack.services import mode as stackmode
-from gaiaflow.testing.run import last_line
 
 # Told of each change: the task (or its part), its new state, a detail.
 Progress = Callable[[str, str, str], None]
@@ -50,7 +48,7 @@ def await_dag(api: AirflowApi, project: Project, name: str, patience: float = PA
     dagid.checked(name)
     deadline = time.monotonic() + patience
     while not _is_current(dag := _dag(api, name), project):
-        _raise_import_errors(api, dag)
+        _raise_import_errors(api, project, name, dag)
         if time.monotonic() > deadline:
             raise _not_read(api, dag, name)
         time.sleep(POLL)
@@ -98,20 +96,28 @@ def _not_read(api: AirflowApi, dag: Mapping[str, Any], name: str) -> GaiaflowErr
     )
 
 
-def _raise_import_errors(api: AirflowApi, dag: Mapping[str, Any]) -> None:
-    errors = api.import_errors()
-    if dag.get("relative_fileloc"):
-        errors = {f: e for f, e in errors.items() if f.endswith(str(dag["relative_fileloc"]))} or errors
+def _raise_import_errors(api: AirflowApi, project: Project, name: str, dag: Mapping[str, Any]) -> None:
+    errors = {f: e for f, e in api.import_errors().items() if _stops(f, project, name, dag)}
     if errors:
         said = "; ".join(f"`{file}` does not import: {last_line(text)}" for file, text in errors.items())
         raise GaiaflowError(said, "mend the file and repeat; Airflow reads it again within seconds")
 
 
+def _stops(broken: str, project: Project, name: str, dag: Mapping[str, Any]) -> bool:
+    """Whether a DAG waits for a file that does not import: its own, or for a new DAG any that may hold it."""
+    if file := dag.get("relative_fileloc"):
+        return f"/{broken}".endswith(f"/{file}")
+    holders = [path for path in project.dags.rglob("*.py") if _mentions(path, name)]
+    return not holders or any(f"/{path}".endswith(f"/{broken}") for path in holders)
+
+
+def _mentions(file: Path, name: str) -> bool:
+    return file.is_file() and name in file.read_text("utf-8", "replace")
+
+
 def trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any]) -> str:
     """Start a run; its id. One at a time: on SQLite, Airflow holds itself up when two write at one moment."""
-    lock = privatefile.folder(project.home) / "trigger.lock"
-    with os.fdopen(os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600), "w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with privatefile.locked(privatefile.folder(project.home) / "trigger.lock"):
         return api.trigger(name, conf)
 
 

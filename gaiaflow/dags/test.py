@@ -12,10 +12,10 @@ from typing import Any
 
 from gaiaflow import errors
 from gaiaflow.dags import name as dagid
+from gaiaflow.dags.home import PYTHON, environment, needs_packages, test_home
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
-from gaiaflow.testing.place import PYTHON, environment, needs_packages, test_home
 
 _BY_EXIT_CODE: dict[int, type[GaiaflowError]] = {
     kind.exit_code: kind for kind in (errors.GaiaflowError, errors.UsageError, errors.MissingError)

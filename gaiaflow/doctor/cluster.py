@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from gaiaflow.doctor.check import Check, Fix, absent, failed, of_error, ok, unknown, warning
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra.cluster import account, gateway, target
-from gaiaflow.infra.cluster import image as nodeimage
-from gaiaflow.infra.cluster import network as clusternetwork
+from gaiaflow.infra.cluster import account, gateway, image as nodeimage, network as clusternetwork, target
 from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.cluster.minikube import Minikube
 from gaiaflow.infra.cluster.target import Target

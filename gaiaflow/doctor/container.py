@@ -50,7 +50,7 @@ def _ask(place: Place, engine: Any) -> Facts:
     way = (_in_network if place.backend == "docker" else _beside)(place, engine)
     if not place.starts:
         return Facts(VANTAGE, unasked=("nothing was started to ask from", "inv doctor"))
-    asked = address.urls({k: v for k, v in dotenv_values(way.file).items() if v})
+    asked = address.urls({k: v for k, v in dotenv_values(way.file, interpolate=False).items() if v})
     _clear(engine, place)
     begun = time.time()
     told = _run(engine, place, way, [f"{name}={url}" for name, url in asked.items()])
@@ -60,7 +60,7 @@ def _ask(place: Place, engine: Any) -> Facts:
 def _in_network(place: Place, engine: Any) -> _Way:
     """The composed stack's own network."""
     labels = [f"{PROJECT_LABEL}={place.project.id}", f"com.docker.compose.service={_MODEL}"]
-    running = engine.containers.list(filters={"label": labels})
+    running = engine.containers.list(filters={"label": labels}, ignore_removed=True)
     if not running:
         raise MissingError("no MLflow runs in a container: nothing was asked", "inv dev.start")
     file = place.project.home / "compose" / "task" / "dev_docker.env"
@@ -108,7 +108,9 @@ def _run(engine: Any, place: Place, way: _Way, pairs: list[str]) -> dict[str, An
 def _clear(engine: Any, place: Place) -> None:
     """Remove what a doctor that was killed left."""
     labels = [f"{PROJECT_LABEL}={place.project.id}", f"{KIND_LABEL}={KIND}"]
-    for left in engine.containers.list(all=True, filters={"label": labels, "status": "exited"}):
+    for left in engine.containers.list(
+        all=True, filters={"label": labels, "status": "exited"}, ignore_removed=True
+    ):
         left.remove()
 
 

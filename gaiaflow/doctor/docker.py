@@ -24,6 +24,7 @@ OLDEST_ENGINE, OLDEST_COMPOSE, OLDEST_BUILDX = (20, 10), (2, 20), (0, 10)
 _GROUP = (
     'sudo usermod -aG docker "$USER", then log in again; or rootless: dockerd-rootless-setuptool.sh install'
 )
+_UNNAMED = "of an unknown version"
 _SECONDS, _PING_SECONDS = 10, 2
 
 
@@ -123,8 +124,10 @@ def _version(*arguments: str) -> str:
         return ""
     except GaiaflowError:
         return "?"
+    if done.code:
+        return ""
     found = re.search(r"\d+\.\d+(\.\d+)?", done.stdout)
-    return found.group(0) if found and not done.code else ""
+    return found.group(0) if found else _UNNAMED
 
 
 def client(facts: Facts) -> Check:
@@ -204,8 +207,11 @@ def engine_clock(facts: Facts) -> Check:
 
 
 def _older(version: str, oldest: tuple[int, int]) -> bool:
-    found = re.match(r"(\d+)\.(\d+)", version)
-    return found is None or (int(found.group(1)), int(found.group(2))) < oldest
+    """Whether a version is certainly an older one: `29-custom` is judged by its 29, a word not at all."""
+    found = re.match(r"v?(\d+)(?:\.(\d+))?", version)
+    if found is None:
+        return False
+    return (int(found.group(1)), int(found.group(2) or oldest[1])) < oldest
 
 
 def _dotted(version: tuple[int, int]) -> str:

@@ -63,8 +63,10 @@ def _processes(project: Project) -> dict[str, dict[str, str]]:
 def _containers(project: Project) -> dict[str, dict[str, str]]:
     try:
         with contextlib.closing(connect()) as engine:
-            running = engine.containers.list(filters={"label": [f"{PROJECT_LABEL}={project.id}", _SERVICE]})
-            parts = {c.labels[_SERVICE]: c.attrs["Config"]["Env"] or [] for c in running}
+            running = engine.containers.list(
+                filters={"label": [f"{PROJECT_LABEL}={project.id}", _SERVICE]}, ignore_removed=True
+            )
+            parts = {c.labels[_SERVICE]: c.attrs["Config"].get("Env") or [] for c in running}
     except GaiaflowError:
         return {}
     return {part: _pairs(pairs) for part, pairs in parts.items() if part.startswith("airflow-")}

@@ -12,8 +12,7 @@ from gaiaflow.doctor import address, container
 from gaiaflow.doctor.address import Facts
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra.cluster import image as nodeimage
-from gaiaflow.infra.cluster import target
+from gaiaflow.infra.cluster import image as nodeimage, target
 from gaiaflow.infra.cluster.api import Cluster, labels
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.images.image import image_name
@@ -64,7 +63,9 @@ def _variables(chosen: Target) -> dict[str, str]:
         raise MissingError(
             "no stack that pods reach was ever started: nothing was asked", "inv prodlocal.start"
         )
-    return {key: value for key, value in dotenv_values(chosen.task_environment).items() if value}
+    return {
+        key: value for key, value in dotenv_values(chosen.task_environment, interpolate=False).items() if value
+    }
 
 
 def _image(chosen: Target) -> str:

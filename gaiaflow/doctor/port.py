@@ -52,7 +52,7 @@ def _publisher(port: int) -> str:
     """The container that has the port; its process belongs to the engine, which tells nobody whose it is."""
     try:
         with contextlib.closing(connect(timeout=5)) as engine:
-            found = engine.containers.list(filters={"publish": str(port)})
+            found = engine.containers.list(filters={"publish": str(port)}, ignore_removed=True)
     except GaiaflowError:
         return ""
     return f"the container `{found[0].name}`" if found else ""

@@ -12,8 +12,7 @@ from gaiaflow.doctor.check import Check, Fix, absent, failed, ok, warning
 from gaiaflow.doctor.place import Place
 from gaiaflow.infra.host import environment
 from gaiaflow.project import Project
-from gaiaflow.stack.services import access
-from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.stack.services import access, mode as stackmode
 
 OLDEST = (3, 10)
 # What gaiaflow itself is installed with, by the name to import.

@@ -13,32 +13,14 @@ from urllib.parse import quote
 
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
+from gaiaflow.secrecy import hide, is_secret
 from gaiaflow.stack.services import keys
 
 MASK = "<redacted>"
-_SECRET_NAME = re.compile(
-    r"passw|passphrase|secret|token|credential|private|api_?key|access_?key|authorization|signature|fernet|cookie"
-    r"|(^|_)(auth|conn|connection|dsn|key|keys|pass|pat)$",
-    re.IGNORECASE,
-)
-# They say where something secret is, not what.
-_PLACE_NAME = re.compile(r"_(FILE|FILES|PATH|DIR|FOLDER|SOCK|URL)$", re.IGNORECASE)
 # Our own settings, which a report is of no use without; their names give none away.
 _SETTING = re.compile(
     r"GAIAFLOW_\w+_(PORT|IMAGE|MEMORY)|GAIAFLOW_(MODE|NAMESPACE|PROFILE|CONTEXT|S3_PROVIDER|NETWORK)"
 )
-_LOOKS = (
-    re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"),
-    re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.?[\w-]*"),
-    re.compile(r"(?i)\b(?:bearer|basic)\s+[\w.~+/=-]{8,}"),
-    re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
-)
-_ASSIGNED = re.compile(
-    r"""(?i)([\w.-]*(?:password|passwd|secret|token|api_?key|access_?key|fernet_?key|authorization|signature)[\w-]*["']?
-        \s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&}"']+)""",
-    re.VERBOSE,
-)  # fmt: skip
 _SHORTEST_NAMED, _SHORTEST = 3, 6
 _FILES = (
     *("secrets/*.env", "compose/*.env", "compose/task/*.env", "prodlocal/*", "cluster/admin"),
@@ -64,9 +46,7 @@ class Redactor:
         """The text without them."""
         if self._pattern:
             text = self._pattern.sub(MASK, text)
-        for look in _LOOKS:
-            text = look.sub(MASK, text)
-        text = _ASSIGNED.sub(lambda found: found[1] + MASK, text)
+        text = hide(text, MASK)
         for folder, name in self._folders.items():
             text = text.replace(folder, name)
         return text
@@ -81,11 +61,6 @@ class Redactor:
         if value is not None and is_secret(name) and not isinstance(value, bool):
             return MASK
         return self.text(value) if isinstance(value, str) else value
-
-
-def is_secret(name: str) -> bool:
-    """Whether a variable or key of that name holds something secret."""
-    return bool(_SECRET_NAME.search(name)) and not _PLACE_NAME.search(name)
 
 
 def _forms(value: str) -> Iterator[str]:
@@ -130,7 +105,7 @@ def _in_file(file: Path) -> Iterator[str]:
     from dotenv import dotenv_values
 
     if file.suffix == ".env":
-        values = {name: value for name, value in dotenv_values(file).items() if value}
+        values = {name: value for name, value in dotenv_values(file, interpolate=False).items() if value}
         yield from (values.values() if file.parent.name == "secrets" else _chosen(values, only_named=True))
         return
     # Passwords, tokens and certificates of JSON, YAML and TOML, whatever they are called there.

@@ -37,8 +37,8 @@ def _lies_in(file: str, folders: "List[str]") -> bool:
 
 
 def main(path: str) -> int:
-    own = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [p for p in sys.path if os.path.abspath(p) != own]  # nothing beside this file is a module
+    own = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:] = [p for p in sys.path if os.path.realpath(p) != own]  # nothing beside this file is a module
     spec: Any = importlib.util.spec_from_file_location("gaiaflow_runner", path)
     runner = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(runner)

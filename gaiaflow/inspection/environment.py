@@ -19,8 +19,8 @@ def local_variables(secrets: Sequence[str]) -> dict[str, str]:
 
 def secret_values(secrets: Sequence[str]) -> set[str]:
     """Values that must not be shown under any name: of local secrets, of ``.env``, keys of the stack."""
-    from gaiaflow.inspection.masking import is_secret
     from gaiaflow.operators.environment import local_secrets, project_variables
+    from gaiaflow.secrecy import is_secret
 
     stack = {name: value for name, value in os.environ.items() if name.startswith(OURS)}
     named = {value for name, value in {**stack, **project_variables()}.items() if is_secret(name)}

@@ -14,7 +14,7 @@ from gaiaflow.inspection.masking import mask
 from gaiaflow.inspection.rendered import render
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
-from gaiaflow.tasks import TaskSpec
+from gaiaflow.spec import TaskSpec
 from gaiaflow.testing.render import context_of
 from gaiaflow.testing.run import in_mode, load_dag
 

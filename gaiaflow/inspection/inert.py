@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gaiaflow.modes import Mode
-from gaiaflow.tasks import TaskSpec
+from gaiaflow.spec import TaskSpec
 
 _HERE = "dev runs in the project's own environment"
 _WHY: dict[Mode, dict[str, str]] = {

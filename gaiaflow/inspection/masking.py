@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection
 from typing import Any
 
+from gaiaflow.secrecy import hide, is_secret
+
 MASK = "***"
-_NAME = re.compile(r"key|secret|token|passw|credential|private|_pwd", re.IGNORECASE)
-_ADDRESS = re.compile(r"(?<=://)[^\s/@]+:[^\s/@]+(?=@)")
 # What a pod's own fields are called; they name a key or a secret and hold none.
 _FIELDS = {"key", "topologyKey", "secretName"}
 # A short value, hidden wherever it occurs, would eat into words.
 SHORTEST = 4
-
-
-def is_secret(name: str) -> bool:
-    """Whether a name says that its value is nobody's business."""
-    return name not in _FIELDS and bool(_NAME.search(name))
 
 
 def mask(value: Any, known: Collection[str] = ()) -> Any:
@@ -38,25 +32,26 @@ def mask(value: Any, known: Collection[str] = ()) -> Any:
 
 
 def _mask_dict(value: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
-    if set(value) == {"name", "value"} and is_secret(str(value["name"])):
+    if set(value) == {"name", "value"} and _is_hidden(str(value["name"])):
         return {**value, "value": MASK}
     return {k: MASK if _hides(k, item) else mask(item, known) for k, item in value.items()}
 
 
 def _hides(name: str, value: Any) -> bool:
-    return isinstance(value, (str, int, float)) and not isinstance(value, bool) and is_secret(name)
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool) and _is_hidden(name)
 
 
 def _mask_text(text: str, known: Collection[str]) -> str:
     name, equals, rest = text.partition("=")
     if equals and name.isidentifier():
-        return f"{name}={MASK if is_secret(name) else _mask_text(rest, known)}"
+        return f"{name}={MASK if _is_hidden(name) else _mask_text(rest, known)}"
     if text.startswith("{"):
         try:
             return json.dumps(mask(json.loads(text), known))
         except ValueError:
             pass
-    for secret in known:
-        if len(secret) >= SHORTEST:
-            text = text.replace(secret, MASK)
-    return _ADDRESS.sub(MASK, text)
+    return hide(text, MASK, sorted((value for value in known if len(value) >= SHORTEST), key=len, reverse=True))
+
+
+def _is_hidden(name: str) -> bool:
+    return name not in _FIELDS and is_secret(name)

@@ -12,7 +12,7 @@ from gaiaflow.inspection import concrete, structure
 from gaiaflow.inspection.explain import find_task
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
-from gaiaflow.testing.compare import same
+from gaiaflow.result import same
 from gaiaflow.testing.render import PastRun
 from gaiaflow.testing.run import in_mode, load_dag
 

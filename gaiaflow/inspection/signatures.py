@@ -8,7 +8,6 @@ library and Python >= 3.8 are enough.
 """
 
 import importlib.util
-import inspect
 import json
 import os
 import sys
@@ -30,11 +29,11 @@ def problem(runner: "Any", call: "Dict[str, Any]") -> "Optional[str]":
     module, _, name = call["function"].partition(":")
     try:
         function = runner.load(module, name)
-        signature = inspect.signature(function)
+        signature = runner.signature(function)
     except runner.Failure as failure:
         return str(failure)
-    except (TypeError, ValueError):
-        return None  # made in C: nothing is known of its arguments
+    except Exception:  # noqa: BLE001 - made in C, or a decorator's doing: nothing is known of its arguments
+        return None
     args = [None] * call["args"]
     try:
         signature.bind(*args, **runner.bind_params(function, args, dict.fromkeys(call["kwargs"]), {}))
@@ -44,8 +43,8 @@ def problem(runner: "Any", call: "Dict[str, Any]") -> "Optional[str]":
 
 
 def main(runner_path: str, outcome: str) -> int:
-    own = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [p for p in sys.path if os.path.abspath(p) != own]  # nothing beside this file is a module
+    own = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:] = [p for p in sys.path if os.path.realpath(p) != own]  # nothing beside this file is a module
     runner = load_runner(runner_path)
     calls = json.loads(sys.stdin.read())
     runner.prepare_path(os.environ)

@@ -120,8 +120,7 @@ def sync(
     json: bool = False,
 ) -> None:
     """Bring the DAG files to where production's Airflow reads them; what would change is shown first."""
-    from gaiaflow.production import plan as dagplan
-    from gaiaflow.production import sync as dagsync
+    from gaiaflow.production import plan as dagplan, sync as dagsync
 
     project = Project.find()
     place = dagsync.place(project, dags, dags_path, dags_branch)

@@ -1,6 +1,8 @@
-"""`inv prodlocal.*`: the local cluster that pods of mode prod_local run in."""
+"""`prodlocal.*`: the local cluster that pods of mode prod_local run in, and the project's image there."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
@@ -11,8 +13,11 @@ from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, 
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
-from gaiaflow.stack.services import executor as executors
-from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.stack.services import executor as executors, mode as stackmode
+
+if TYPE_CHECKING:
+    from gaiaflow.infra.cluster.image import NodeImage
+    from gaiaflow.infra.host.progress import Tell
 
 WHICH = {
     "profile": "the minikube profile; by default gaiaflow-<project>, or the variable GAIAFLOW_PROFILE",
@@ -49,7 +54,7 @@ def start(
 ) -> None:
     """Start the cluster, fit it to the project, and the stack too when that is down, in mode prod_local."""
     from gaiaflow.infra.cluster.preflight import Wanted
-    from gaiaflow.stack import bringup as clusterwork
+    from gaiaflow.stack.bringup import Bringup
 
     target = Target.choose(Project.find(), profile, context)
     wanted = Wanted.parse(cpus, memory, driver, kubernetes_version)
@@ -58,17 +63,10 @@ def start(
     if c.config.run.dry:
         say(f"would start the cluster `{target.name}` with the namespace `{target.namespace}`")
         return
-    shown = [phases := Phases(4)]
-    cold = not target.context and target.minikube.state().word == "absent"
-    with timed(target.project, "prodlocal.start", target.name, cold, shown):
-        clusterwork.start_cluster(target, wanted, phases)
-        cluster = clusterwork.fit(target, phases, executor or executors.kept(target.project))
-        if not cluster_only:
-            clusterwork.start_stack(
-                target.project, clusterwork.StackWish(backend, auto_ports, wait, executor), shown
-            )
-        clusterwork.open_addresses(target, phases)
-        clusterwork.bring_worker(target, shown)
+    bringup = Bringup(target, wanted, executor, cluster_only, backend, auto_ports, wait, say)
+    phases = Phases(bringup.phases)
+    with timed(target.project, "prodlocal.start", target.name, bringup.is_cold, [phases]):
+        cluster = bringup.run(phases.phase)
     say(f"the cluster `{cluster.name}` is ready; next: inv prodlocal.dockerize")
     if not cluster_only and (mode := stackmode.kept(target.project)) != Mode.PROD_LOCAL.value:
         say(f"Airflow runs in mode {mode}: inv dev.restart --service airflow --mode {Mode.PROD_LOCAL}")
@@ -106,10 +104,10 @@ def restart(c: Context, profile: str = "", context: str = "") -> None:
 @lifecycle_task(reads=True, help={**WHICH, "json": "print JSON"})
 def status(_c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
     """Show the cluster: whether it runs, its namespace, the gateway, the pods."""
-    from gaiaflow.stack import bringup as clusterwork
+    from gaiaflow.stack import bringup
 
     target = Target.choose(Project.find(), profile, context)
-    facts = clusterwork.facts(target)
+    facts = bringup.facts(target)
     if json:
         emit_json(facts)
     else:
@@ -121,7 +119,7 @@ def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False)
     """Delete this project's cluster; of a context of yours only this project's namespace."""
     from gaiaflow.infra.cluster import gateway
     from gaiaflow.models import url as modelurl
-    from gaiaflow.stack import bringup as clusterwork
+    from gaiaflow.stack import bringup
 
     target = Target.choose(Project.find(), profile, context)
     what = f"the minikube profile {target.profile}" if target.profile else f"the namespace {target.namespace}"
@@ -132,7 +130,7 @@ def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False)
         gateway.close(target)
         modelurl.close_all(target)
         with Phases(1).phase(f"remove {what}"):
-            clusterwork.remove(target)
+            bringup.remove(target, say)
         target.forget()
 
 
@@ -150,3 +148,98 @@ def config(c: Context, profile: str = "", context: str = "", json: bool = False)
         emit_json({"kubeconfig": written[0], "containers": written[-1], "namespace": target.namespace})
     else:
         emit_table(["kubeconfig", "namespace"], [[file, target.namespace] for file in written])
+
+
+@lifecycle_task(
+    help={
+        **WHICH,
+        "image": "name of the image; by default <project>/<package>:<version>",
+        "dockerfile": "a Dockerfile of your own, built with the project's tree as its context",
+        "no-cache": "build every layer anew",
+        "existing": "build nothing: bring the image that this machine has",
+        "json": "print JSON",
+    }
+)
+def dockerize(
+    c: Context,
+    image: str = "",
+    dockerfile: str = "",
+    no_cache: bool = False,
+    existing: bool = False,
+    profile: str = "",
+    context: str = "",
+    json: bool = False,
+) -> None:
+    """Build the project's image and bring it into the cluster."""
+    from gaiaflow.infra.cluster import image as nodeimage
+    from gaiaflow.infra.images import image as build
+    from gaiaflow.stack import bringup
+
+    target = Target.choose(Project.find(), profile, context)
+    name = image or build.image_name(target.project)
+    if existing and (dockerfile or no_cache):
+        raise UsageError(
+            "`--existing` builds nothing, but a flag of the build is given", "inv prodlocal.dockerize"
+        )
+    if c.config.run.dry:
+        say(f"would {'bring' if existing else 'build'} `{name}` into `{target.name}`")
+        return
+    cluster = target.connect()
+    phases, cold = Phases(1), no_cache or nodeimage.find(target, name) is None
+    with (
+        timed(target.project, "prodlocal.dockerize", target.name, cold, [phases]),
+        phases.phase(f"{'bring' if existing else 'build'} {name}") as tell,
+    ):
+        if existing:
+            there, way = nodeimage.load(target, name)
+        else:
+            there, way = _build(target, name, dockerfile, no_cache, tell)
+    bringup.refresh_worker(target, cluster, phases.phase)
+    if json:
+        emit_json({"image": there.name, "id": there.id, "size": there.size, "way": way})
+    else:
+        emit_table(["image", "size", "way"], [[there.name, f"{there.size / 1e6:.0f} MB", way]])
+
+
+@lifecycle_task(name="images", reads=True, help={**WHICH, "json": "print JSON"})
+def list_images(_c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
+    """The images that the cluster has."""
+    from gaiaflow.infra.cluster import image as nodeimage
+
+    target = Target.choose(Project.find(), profile, context)
+    target.connect()
+    found = nodeimage.images(target)
+    if json:
+        emit_json({"images": [{"image": row.name, "id": row.id, "size": row.size} for row in found]})
+    else:
+        emit_table(["image", "size"], [[row.name, f"{row.size / 1e6:.0f} MB"] for row in found])
+
+
+@lifecycle_task(
+    name="remove-image", help={**WHICH, "image": "which, as prodlocal.images names it", "yes": "do not ask"}
+)
+def remove_image(c: Context, image: str = "", profile: str = "", context: str = "", yes: bool = False) -> None:
+    """Remove an image from the cluster; by default the one that prodlocal.dockerize makes."""
+    from gaiaflow.infra.cluster import image as nodeimage
+    from gaiaflow.infra.images import image as build
+
+    target = Target.choose(Project.find(), profile, context)
+    name = image or build.image_name(target.project)
+    if c.config.run.dry:
+        say(f"would remove `{name}` from `{target.name}`")
+    elif confirm(f"remove the image `{name}` from `{target.name}`?", yes):
+        target.connect()
+        nodeimage.remove(target, name)
+        say(f"removed {name}")
+
+
+def _build(target: Target, name: str, dockerfile: str, no_cache: bool, tell: Tell) -> tuple[NodeImage, str]:
+    """In the node's own engine where it has one: no copy of what it has already."""
+    from gaiaflow.infra.cluster import image as nodeimage
+    from gaiaflow.infra.images import image as build
+
+    with nodeimage.node_engine(target) as in_node:
+        build.build(target.project, name, dockerfile or None, no_cache, tell=tell)
+    if in_node:
+        return nodeimage.arrived(target, name), "built in the node (docker-env)"
+    return nodeimage.load(target, name)

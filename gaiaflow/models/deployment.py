@@ -13,9 +13,9 @@ import yaml
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
 from gaiaflow.infra.cluster.api import Cluster, labels
 from gaiaflow.infra.cluster.manifests import refuse_foreign
+from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.project import slug
-from gaiaflow.stack.services.backend import Tell, silent
 
 PORT = 5001
 MODEL, VERSION, RUN = "gaiaflow/model", "gaiaflow/model-version", "gaiaflow/model-run"

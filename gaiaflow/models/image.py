@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import image
+from gaiaflow.infra.images.context import open_to_all
 from gaiaflow.models.registry import ModelRegistry, Version
 from gaiaflow.project import Project, slug
-from gaiaflow.stack.services.backend import Tell, silent
 
 KIND = "model"
 NAME_LABEL, VERSION_LABEL, RUN_LABEL = "gaiaflow.model", "gaiaflow.model.version", "gaiaflow.model.run"
@@ -63,6 +64,5 @@ def _context(registry: ModelRegistry, version: Version) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="gaiaflow-model-") as name:
         files = registry.download(version, Path(name))
         shutil.move(files, Path(name) / "model")
-        for path in (Path(name) / "model", *(Path(name) / "model").rglob("*")):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        open_to_all(Path(name) / "model")
         yield Path(name)

@@ -10,13 +10,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
-from gaiaflow.project import Project, slug
-from gaiaflow.stack import backends
+from gaiaflow.project import slug
 
 _SECONDS = 30
 _PROXIED = "mlflow-artifacts"
@@ -62,19 +62,6 @@ class Version:
     def key(self) -> str:
         """A name for files that no other model has, nor the same version in a registry made anew."""
         return f"{slug(self.name)}-{self.number}-{hashlib.sha256(self.place.encode()).hexdigest()[:8]}"
-
-
-def connect(project: Project) -> ModelRegistry:
-    """The registry of the running stack.
-
-    Raises:
-        MissingError: its MLflow does not run.
-    """
-    backend = backends.current(project)
-    states = {row.service: row.state for row in backend.status()} if backend else {}
-    if backend is None or states.get("mlflow") != "running":
-        raise MissingError("no registry of models: MLflow does not run", "inv dev.start --service mlflow")
-    return ModelRegistry(backend.endpoints().url("mlflow"))
 
 
 def split(wanted: str) -> tuple[str, str, str]:
@@ -176,8 +163,11 @@ class ModelRegistry:
         try:
             with _opener.open(url, timeout=_SECONDS) as answer, file.open("wb") as stream:
                 shutil.copyfileobj(answer, stream)
-        except OSError as error:
+                came, whole = stream.tell(), answer.headers.get("Content-Length")
+        except (OSError, HTTPException) as error:
             raise GaiaflowError(f"cannot download `{path}` of the model: {error}", "inv dev.status") from None
+        if whole is not None and came != int(whole):
+            raise GaiaflowError(f"only {came} of {whole} bytes of `{path}` came", "inv dev.status, then repeat")
 
     def _ask(self, what: str, **query: object) -> dict[str, Any]:
         given = {name: value for name, value in query.items() if value != ""}
@@ -190,7 +180,7 @@ class ModelRegistry:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             raise _refusal(error) from None
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             raise MissingError(f"MLflow does not answer at {self.url}: {error}", "inv dev.status") from None
 
 

@@ -16,8 +16,7 @@ from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.cluster.forward import LISTENING
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.host import ports, privatefile, process
-from gaiaflow.models import deployment
-from gaiaflow.models import forward as modelforward
+from gaiaflow.models import deployment, forward as modelforward
 
 _SECONDS = 20
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gaiaflow.errors import MissingError, TaskFailedError, UsageError, near_miss
 from gaiaflow.operators.call import CallMixin
-from gaiaflow.tasks import TaskSpec
+from gaiaflow.spec import TaskSpec
 
 RUNNER = "/opt/gaiaflow/runner.py"
 PYTHON = ["python", "-u"]

@@ -33,7 +33,7 @@ from gaiaflow.operators.environment import local_secrets, stack_variables
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.resources import chosen, parse
-from gaiaflow.tasks import TaskSpec
+from gaiaflow.spec import TaskSpec
 
 CALL_FILE = "call.json"
 RESULT_FILE = f"/{FOLDER}/result.json"
@@ -181,7 +181,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
 
     def _remove_leftover(self, name: str) -> None:
         found = self.cli.inspect_container(name)
-        if "gaiaflow.task" not in (found["Config"]["Labels"] or {}):
+        if "gaiaflow.task" not in (found["Config"].get("Labels") or {}):
             raise GaiaflowError(
                 f"a container `{name}` of somebody else is in the way", f"docker rename {name} NEW"
             )

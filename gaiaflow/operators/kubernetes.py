@@ -37,7 +37,7 @@ from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.pod_start import WatchfulPodManager, image_error, timeout_error, waiting_error
 from gaiaflow.operators.resources import chosen, parse
-from gaiaflow.tasks import TaskSpec
+from gaiaflow.spec import TaskSpec
 
 # What GAIAFLOW_KUBECONFIG says in a worker pod of the local cluster.
 IN_CLUSTER = "in-cluster"

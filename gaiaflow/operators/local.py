@@ -18,10 +18,12 @@ from gaiaflow import runner
 from gaiaflow.errors import MissingError
 from gaiaflow.modes import Mode
 from gaiaflow.operators.call import LARGEST_VARIABLE, CallMixin
+from gaiaflow.operators.container_file import lines_of
 from gaiaflow.operators.environment import local_environment, working_folder
 from gaiaflow.operators.lineage import commit_now, log_address, tag_variable
 from gaiaflow.operators.mapping import make
-from gaiaflow.tasks import TaskSpec
+from gaiaflow.operators.output import output_of
+from gaiaflow.spec import TaskSpec
 
 GRACE_SECONDS = 5
 
@@ -65,7 +67,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
         )
         self.secrets = list(secrets)
         self.set_call(func_path, func_args, func_kwargs, axes, (axis_0, axis_1, axis_2, axis_3))
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Run the function; its output goes to the task's log."""
@@ -105,13 +107,11 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
         )
         try:
-            for line in self._process.stdout or ():
-                last.append(line.rstrip("\n"))
-                self.log.info("%s", last[-1])
+            for line in lines_of(output_of(self._process)):
+                last.append(line)
+                self.log.info("%s", line)
             code = self._process.wait()
         finally:
             self.on_kill()

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gaiaflow.errors import UsageError
+from gaiaflow.fromtask import FromTask
 from gaiaflow.operators.call import AXES, check_reference
-from gaiaflow.tasks import FromTask, TaskSpec
+from gaiaflow.spec import TaskSpec
 
 # Told of each task with the spec that it was made from; `inv dag.explain` listens.
 listeners: list[Callable[[TaskSpec, Any], None]] = []

@@ -15,7 +15,7 @@ from gaiaflow.infra.images.registry import Reference, Registry
 from gaiaflow.modes import Mode
 from gaiaflow.production import receipt
 from gaiaflow.project import Project
-from gaiaflow.testing.run import last_line
+from gaiaflow.result import last_line
 
 OK, FAILED, MISSING = "ok", "failed", "missing"
 # Stands for the image where none was pushed, so that DAG files can be read all the same.
@@ -160,7 +160,7 @@ def check_registry(facts: Facts, known: dict[str, set[str]]) -> Check:
     """Ask the registries for each pinned image.
 
     Args:
-        known: takes all digests by which an image may be known.
+        known: takes the identities of each image, and all digests by which stores may know it.
     """
     pinned = {name: Reference.parse(name) for name in facts.images}
     wanted = {name: reference for name, reference in pinned.items() if reference.pinned}

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.host import process
-from gaiaflow.production import files as dagfiles
 from gaiaflow.production.plan import (
     Kept,
     Plan,
@@ -26,6 +25,7 @@ from gaiaflow.production.plan import (
     refuse_changed,
 )
 from gaiaflow.project import Project
+from gaiaflow.projects import dagfile
 
 TIMEOUT = 300
 _HINT = "git ls-remote {url}, to see whether you may read and write there"
@@ -53,14 +53,15 @@ class GitDags:
     def make(cls, project: Project, url: str, path: str, branch: str) -> GitDags:
         """
         Raises:
-            UsageError: the path leads out of the repository, or the address holds a password.
+            UsageError: the path leads out of the repository, or the address holds credentials.
         """
         parts = PurePosixPath(path or project.name)
         if parts.is_absolute() or ".." in parts.parts or ".git" in parts.parts:
             raise UsageError(f"`{path}` is no folder inside a repository", f"--dags-path {project.name}")
-        if "://" in url and urlsplit(url).password:
+        if _holds_credentials(url):
             raise UsageError(
-                "the address of the git repository holds a password", "git config credential.helper store"
+                "the address of the git repository holds a user name, a token or a password",
+                "name it without them, and let git keep them: git config credential.helper store",
             )
         if url.startswith("-") or branch.startswith("-"):
             raise UsageError(
@@ -91,7 +92,7 @@ class GitDags:
             return found
 
     def _local(self) -> dict[str, str]:
-        return dagfiles.hashes(dagfiles.dag_files(self.project))
+        return dagfile.hashes(dagfile.dag_files(self.project))
 
     @contextmanager
     def _cloned(self) -> Iterator[Path]:
@@ -109,26 +110,36 @@ class GitDags:
     def _remote(self, clone: Path) -> Remote:
         folder = clone / self.path
         record = folder / record_name(self.project)
+        self._refuse_links(clone, record)
         own = from_record(_read(record), str(record.relative_to(clone)))
         paths = [path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts]
-        return Remote(own, dagfiles.hashes({path.relative_to(folder).as_posix(): path for path in paths}))
+        return Remote(own, dagfile.hashes({path.relative_to(folder).as_posix(): path for path in paths}))
 
     def _write(self, clone: Path, found: Plan) -> None:
         folder = clone / self.path
-        files = dagfiles.dag_files(self.project)
+        files = dagfile.dag_files(self.project)
         for name in found.removed:
+            self._refuse_links(clone, (folder / name).parent)
             (folder / name).unlink()
         for name in found.written:
             place = folder / name
-            if not place.resolve().is_relative_to(clone.resolve()):
-                raise GaiaflowError(
-                    f"`{self.path}/{name}` of {self.url} leads out of it by a link", "remove the link"
-                )
+            self._refuse_links(clone, place)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(files[name], place, follow_symlinks=True)
-        own = {name: Kept(sha256, sha256) for name, sha256 in dagfiles.hashes(files).items()}
+        own = {name: Kept(sha256, sha256) for name, sha256 in dagfile.hashes(files).items()}
         record = folder / record_name(self.project)
         record.write_text(json.dumps(as_record(own), indent=1) + "\n", encoding="utf-8")
+
+    def _refuse_links(self, clone: Path, place: Path) -> None:
+        """Whoever may write to the repository must not choose which files of this machine are read or written.
+
+        Raises:
+            GaiaflowError: the place, or a folder above it, is a link.
+        """
+        inner = place.relative_to(clone)
+        for path in (inner, *inner.parents):
+            if (clone / path).is_symlink():
+                raise GaiaflowError(f"`{path}` of {self.url} is a link", "replace it by a file or a folder")
 
     def _commit(self, clone: Path, message: str) -> None:
         self._git("add", "--all", "--force", "--", self.path, folder=clone)
@@ -157,6 +168,12 @@ class GitDags:
         if done.code and check:
             raise GaiaflowError(f"`git {argv[0]}` of {self.url} failed: {done.tail}", hint)
         return done.stdout
+
+
+def _holds_credentials(url: str) -> bool:
+    """The user of an SSH address is no secret; the one of HTTP may be a token."""
+    parts = urlsplit(url)
+    return bool(parts.password or (parts.username and parts.scheme in ("http", "https")))
 
 
 def _variables() -> dict[str, str]:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra.cluster.manifests import ORDER
-from gaiaflow.infra.cluster.manifests import manifests as objects
+from gaiaflow.infra.cluster.manifests import ORDER, manifests as objects
 from gaiaflow.project import Project
 
 

@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 
 from gaiaflow.commit import tree_commit
 from gaiaflow.infra.host import privatefile
-from gaiaflow.production.files import dag_hash
 from gaiaflow.project import Project
+from gaiaflow.projects.dagfile import dag_hash
 
 FOLDER, _FILE = "prod", "receipt.json"
 _DIRTY = "-dirty"
@@ -23,7 +23,7 @@ class Receipt:
     Attributes:
         commit: of the project, ``-dirty`` behind it where a file was edited; empty without git.
         dags: the hash of all DAG files.
-        images: what the pods ran, by name: the digest by which its engine knows it, or nothing.
+        images: what the pods ran, by name: its identity in every store, a digest of a store, or nothing.
         at: when, in UTC.
     """
 
@@ -58,7 +58,7 @@ def differences(passed: Receipt, now: Receipt, known: Mapping[str, Collection[st
 
     Args:
         now: its images do not count.
-        known: for each image of production all digests by which it may be known.
+        known: for each image of production its identities, and all digests by which stores may know it.
     """
     if passed.commit.endswith(_DIRTY):
         yield "the matrix passed on files that were in no commit"

@@ -14,7 +14,6 @@ from typing import Any
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.host import process
 from gaiaflow.production import bucket
-from gaiaflow.production import files as dagfiles
 from gaiaflow.production.plan import (
     Kept,
     Plan,
@@ -26,6 +25,7 @@ from gaiaflow.production.plan import (
     refuse_changed,
 )
 from gaiaflow.project import Project
+from gaiaflow.projects import dagfile
 
 TIMEOUT = 600
 SCHEME = "s3://"
@@ -81,7 +81,7 @@ class S3Dags:
         refuse_changed(found, shown)
         if found.empty:
             return found
-        files = dagfiles.dag_files(self.project)
+        files = dagfile.dag_files(self.project)
         known = {name: Kept(sha, remote.own[name].version) for name, sha in local.items() if name in remote.own}
         own = {name: known.get(name, Kept(sha, "")) for name, sha in local.items()}
         self._ask(
@@ -93,7 +93,7 @@ class S3Dags:
         return found
 
     def _plan(self) -> tuple[Plan, Remote, dict[str, str]]:
-        local = dagfiles.hashes(dagfiles.dag_files(self.project))
+        local = dagfile.hashes(dagfile.dag_files(self.project))
         answer = self._ask()
         own = from_record(self._record(answer["record"]), f"{self.name}{record_name(self.project)}")
         remote = Remote(own, answer["versions"])

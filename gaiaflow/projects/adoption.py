@@ -136,13 +136,15 @@ def _plan_table(
 ) -> None:
     """``[tool.gaiaflow]``, at the end of pyproject.toml where that changes nothing of what it says."""
     file = root / PYPROJECT
+    said = slug(known.get("project", {}).get("name") or (root.name if file.exists() else "")) == slug(name)
+    table = TABLE if said else f'{TABLE}name = "{name}"\n'
     if not file.exists():
-        additions[PYPROJECT] = f'{TABLE}name = "{name}"\n'.encode()
+        additions[PYPROJECT] = table.encode()
         return
     if "gaiaflow" in known.get("tool", {}):
         return
     before = file.read_bytes()
-    end = (b"" if before.endswith(b"\n") or not before else b"\n") + f"\n{TABLE}".encode()
+    end = (b"" if before.endswith(b"\n") or not before else b"\n") + f"\n{table}".encode()
     try:
         after = tomllib.loads((before + end).decode())
     except tomllib.TOMLDecodeError:

@@ -16,8 +16,7 @@ from typing import Any
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.infra.host import process
 from gaiaflow.project import slug
-from gaiaflow.projects import origin
-from gaiaflow.projects import versions as templatestore
+from gaiaflow.projects import origin, versions as templatestore
 
 ANSWERS = ".copier-answers.yml"
 ENVIRONMENTS = ("uv", "pixi", "conda")

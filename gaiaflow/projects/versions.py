@@ -6,7 +6,6 @@ so that a later one can tell what it changed from what the project's people chan
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -77,8 +76,7 @@ def publish() -> str:
         MissingError: git or the template is not there.
     """
     store = Path(kept_at()).expanduser()
-    with (privatefile.folder(store.parent) / "template.lock").open("w", encoding="utf-8") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with privatefile.locked(privatefile.folder(store.parent) / "template.lock"):
         return _publish(store)
 
 
@@ -124,7 +122,7 @@ def recall(version: str) -> bool:
 
 
 def _next_tag(tree: str) -> str:
-    """``v0.1.0+TREE``; in a clone, whose content changes under one version, ``v0.1.0.post1+TREE`` after it.
+    """``v1.0.0+TREE``; in a clone, whose content changes under one version, ``v1.0.0.post1+TREE`` after it.
 
     The tree is in it so that no other machine takes something else for this version.
     """

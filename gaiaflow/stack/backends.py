@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
+from gaiaflow.models.registry import ModelRegistry
 from gaiaflow.project import Project
 from gaiaflow.stack.services import state
 from gaiaflow.stack.services.backend import Backend, Credential, Holding
@@ -86,6 +87,20 @@ def elsewhere(project: Project, backend: Backend) -> dict[str, list[Holding]]:
     return {name: held for name in others if (held := _volumes(project, name))}
 
 
+def check_stays(project: Project, backend: Backend) -> None:
+    """Refuse a backend that would leave data behind, where no question can be asked.
+
+    Raises:
+        UsageError: the project has data on the backend that it last ran on.
+    """
+    last = current(project)
+    if last and last.name != backend.name and last.name in elsewhere(project, backend):
+        raise UsageError(
+            f"the project has its data on the backend `{last.name}`",
+            f"inv dev.start --backend {backend.name}, which asks first",
+        )
+
+
 def _was_used(project: Project, name: str) -> bool:
     """Whether there is a trace of a backend, so that no engine is asked in a project that never used one."""
     return (project.home / _TRACES[name]).is_dir()
@@ -123,3 +138,16 @@ def airflow_access(project: Project) -> Credential:
     if backend is None or states.get("airflow") not in ("running", "starting"):
         raise MissingError("Airflow does not run", "inv dev.start")
     return next(c for c in backend.credentials() if c.service == "airflow")
+
+
+def model_registry(project: Project) -> ModelRegistry:
+    """The model registry of the running stack.
+
+    Raises:
+        MissingError: its MLflow does not run.
+    """
+    backend = current(project)
+    states = {row.service: row.state for row in backend.status()} if backend else {}
+    if backend is None or states.get("mlflow") != "running":
+        raise MissingError("no registry of models: MLflow does not run", "inv dev.start --service mlflow")
+    return ModelRegistry(backend.endpoints().url("mlflow"))

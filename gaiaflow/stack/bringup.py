@@ -1,126 +1,188 @@
-"""What the verbs of `inv prodlocal` do to the cluster and the stack, phase by phase."""
+"""`prodlocal.start`: the cluster, what the project needs in it, the stack where it is down, addresses for pods.
+
+The world is looked at once, before the first phase, so that the phases can be counted and no two steps
+see two worlds.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from gaiaflow.endpoints import service_names, with_needs
-from gaiaflow.errors import UsageError
-from gaiaflow.infra.cluster import account, gateway, manifests, preflight
-from gaiaflow.infra.cluster import network as clusternetwork
+from gaiaflow.infra.cluster import account, gateway, manifests, network as clusternetwork, preflight
 from gaiaflow.infra.cluster.api import Cluster
+from gaiaflow.infra.cluster.minikube import State
 from gaiaflow.infra.cluster.preflight import Wanted
 from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host.progress import Phase, silent
 from gaiaflow.infra.images.engine import engine_answers
-from gaiaflow.lifecycle.terminal import Phases, say
 from gaiaflow.modes import Mode
-from gaiaflow.project import Project
 from gaiaflow.stack import backends, worker
-from gaiaflow.stack.services import executor as executors
-from gaiaflow.stack.services import mode as stackmode
-from gaiaflow.stack.services import store
+from gaiaflow.stack.services import executor as executors, mode as stackmode, store
 from gaiaflow.stack.services.backend import Backend, StartOptions
 from gaiaflow.stack.services.health import waiting
 
-
-def start_cluster(target: Target, wanted: Wanted, phases: Phases) -> None:
-    if target.context:
-        with phases.phase(f"look at the context {target.context}"):
-            target.connect().wait_ready(10)
-        return
-    minikube = target.minikube
-    version = minikube.require()
-    if minikube.state().running:
-        with phases.phase(f"the cluster {target.name} runs already"):
-            return
-    preflight.check(wanted, preflight.Machine.this())
-    with phases.phase(f"start the cluster {target.name} with minikube {version}") as tell:
-        for step in minikube.start(wanted):
-            tell(f"{step.current}/{step.total} {step.message}")
-        tell(waiting(["kubernetes"]))
-        target.connect().wait_ready()
-
-
-def fit(target: Target, phases: Phases, executor: str) -> Cluster:
-    with phases.phase(f"namespace, service account, role in {target.namespace}"):
-        cluster = target.connect()
-        manifests.apply(cluster, target.project.name, target.namespace, executor == executors.KUBERNETES)
-    with phases.phase("kubeconfig of the service account"):
-        account.write_config(target, cluster)
-        target.keep()
-    return cluster
+# The cluster, its namespace, the kubeconfig, the addresses.
+_PHASES = 4
 
 
 @dataclass(frozen=True)
-class StackWish:
-    """What `prodlocal.start` was told about the stack."""
+class Bringup:
+    """One start of a project's cluster, and of the stack where it is down.
 
-    backend: str
-    auto_ports: bool
-    wait: int
-    executor: str
+    Attributes:
+        wanted: the node to make where there is none.
+        executor: of Airflow: ``local``, ``kubernetes``, or empty for the one that it has.
+        cluster_only: leave the stack as it is.
+        backend, auto_ports, wait: as of `dev.start`, for a stack that is down; `wait` in seconds.
+        say: takes a line for the user.
+    """
 
+    target: Target
+    wanted: Wanted
+    executor: str = ""
+    cluster_only: bool = False
+    backend: str = backends.AUTO
+    auto_ports: bool = False
+    wait: int = 180
+    say: Callable[[str], None] = silent
 
-def start_stack(project: Project, wish: StackWish, shown: list[Phases]) -> None:
-    """The stack of services, when something that pods or Airflow need is down or on the other executor."""
-    backend, _ = backends.choose(project, wish.backend)
-    _check_stays(project, backend)
-    if wish.executor and wish.executor != executors.kept(project) and "airflow" in backend.stop(["airflow"]):
-        say(f"Airflow starts again on the executor {wish.executor}")
-    states = {row.service: row.state for row in backend.status()}
-    needed = with_needs(["airflow"])
-    if all(states.get(name) == "running" for name in needed):
-        return
-    down = all(state == "stopped" for state in states.values())
-    # A running Airflow keeps its mode; one that starts for the cluster is for pods, unless a variable differs.
-    mode = "" if states.get("airflow") == "running" else stackmode.asked(project, "") or Mode.PROD_LOCAL.value
-    services = service_names([]) if down else needed
-    options = StartOptions(
-        services, auto_ports=wish.auto_ports, wait=wish.wait, mode=mode, executor=wish.executor
-    )
-    say(f"inv dev.start of what is down, on the backend {backend.name}")
-    shown.append(Phases(backend.phases(options)))
-    backend.start(options, shown[-1].phase)
+    @property
+    def is_cold(self) -> bool:
+        """Whether a node has to be made first."""
+        return self._state is not None and self._state.word == "absent"
 
+    @property
+    def phases(self) -> int:
+        """How many phases `run` shows."""
+        stack = self._stack
+        return _PHASES + (stack[0].phases(stack[1]) if stack else 0) + self._in_pods
 
-def _check_stays(project: Project, backend: Backend) -> None:
-    """Refuse to move a stack that has data: `inv dev.start` does that, and asks."""
-    last = backends.current(project)
-    if last and last.name != backend.name and last.name in backends.elsewhere(project, backend):
-        raise UsageError(
-            f"the project has its data on the backend `{last.name}`",
-            f"inv dev.start --backend {backend.name}, which asks first",
+    def run(self, phase: Phase) -> Cluster:
+        """Start what does not run yet; what runs is left alone.
+
+        Raises:
+            MissingError: there is no minikube, or it is too old.
+            GaiaflowError: the cluster or a service did not start.
+        """
+        cluster = self._start_cluster(phase)
+        self._fit(cluster, phase)
+        self._start_stack(phase)
+        self._open_addresses(phase)
+        refresh_worker(self.target, cluster, phase)
+        return cluster
+
+    @cached_property
+    def _state(self) -> State | None:
+        """What minikube says of the profile; None where the cluster is a context of the user's."""
+        return None if self.target.context else self.target.minikube.state()
+
+    @property
+    def _executor(self) -> str:
+        return self.executor or executors.kept(self.target.project)
+
+    @property
+    def _in_pods(self) -> bool:
+        return self._executor == executors.KUBERNETES
+
+    @cached_property
+    def _stack(self) -> tuple[Backend, StartOptions] | None:
+        """What of the stack is to be started, and how; None where all that pods or Airflow need runs."""
+        if self.cluster_only:
+            return None
+        backend, _ = backends.choose(self.target.project, self.backend)
+        backends.check_stays(self.target.project, backend)
+        states = {row.service: row.state for row in backend.status()}
+        needed = with_needs(["airflow"])
+        if all(states.get(name) == "running" for name in needed) and not self._is_moved:
+            return None
+        services = service_names([]) if all(state == "stopped" for state in states.values()) else needed
+        return backend, StartOptions(
+            services,
+            auto_ports=self.auto_ports,
+            wait=self.wait,
+            mode=self._mode(states.get("airflow") == "running" and not self._is_moved),
+            executor=self.executor,
         )
 
+    @property
+    def _is_moved(self) -> bool:
+        """Whether Airflow has to start again on another executor."""
+        return bool(self.executor) and self.executor != executors.kept(self.target.project)
 
-def open_addresses(target: Target, phases: Phases) -> None:
-    """Let pods reach MLflow and S3, and write down how."""
-    with phases.phase("addresses for pods"):
-        backend = backends.current(target.project)
-        if backend is None:
+    def _mode(self, airflow_runs: bool) -> str:
+        """A running Airflow keeps its mode; one that starts is for pods, unless a variable says more."""
+        return "" if airflow_runs else stackmode.asked(self.target.project, "") or Mode.PROD_LOCAL.value
+
+    def _start_cluster(self, phase: Phase) -> Cluster:
+        target = self.target
+        if self._state is None:
+            with phase(f"look at the context {target.context}"):
+                cluster = target.connect()
+                cluster.wait_ready(10)
+                return cluster
+        version = target.minikube.require()
+        if self._state.running:
+            with phase(f"the cluster {target.name} runs already"):
+                return target.connect(self._state)
+        preflight.check(self.wanted, preflight.Machine.this())
+        with phase(f"start the cluster {target.name} with minikube {version}") as tell:
+            for step in target.minikube.start(self.wanted):
+                tell(f"{step.current}/{step.total} {step.message}")
+            tell(waiting(["kubernetes"]))
+            cluster = target.connect()
+            cluster.wait_ready()
+            return cluster
+
+    def _fit(self, cluster: Cluster, phase: Phase) -> None:
+        """Give the project its namespace, its account and Airflow's way in."""
+        target = self.target
+        with phase(f"namespace, service account, role in {target.namespace}"):
+            manifests.apply(cluster, target.project.name, target.namespace, self._in_pods)
+        with phase("kubeconfig of the service account"):
+            account.write_config(target, cluster)
+            target.keep()
+
+    def _start_stack(self, phase: Phase) -> None:
+        if self._stack is None:
             return
-        found = gateway.find(target)
-        endpoints = backend.endpoints()
-        if found.address:
-            workers = executors.kept(target.project) == executors.KUBERNETES
-            gateway.open_ports(target, found.address, account.forwarded_ports(endpoints, workers))
-        keys = store.variables(target.project, bool(endpoints.store))
-        account.write_task_environment(target, endpoints, found.name, keys)
-        if target.profile and backend.name == "docker":
-            clusternetwork.join(target.project, target.profile)
-        gateway.refuse_unknown_host(found.name, endpoints.ports["mlflow"])
+        backend, options = self._stack
+        if self._is_moved and "airflow" in backend.stop(["airflow"]):
+            self.say(f"Airflow starts again on the executor {self.executor}")
+        self.say(f"start what is down of the stack, on the backend {backend.name}")
+        backend.start(options, phase)
+
+    def _open_addresses(self, phase: Phase) -> None:
+        """Let pods reach MLflow and S3, and write down how."""
+        target = self.target
+        with phase("addresses for pods"):
+            backend = backends.current(target.project)
+            if backend is None:
+                return
+            found = gateway.find(target)
+            endpoints = backend.endpoints()
+            if found.address:
+                workers = executors.kept(target.project) == executors.KUBERNETES
+                gateway.open_ports(target, found.address, account.forwarded_ports(endpoints, workers))
+            keys = store.variables(target.project, bool(endpoints.store))
+            account.write_task_environment(target, endpoints, found.name, keys)
+            if target.profile and backend.name == "docker":
+                clusternetwork.join(target.project, target.profile)
+            gateway.refuse_unknown_host(found.name, endpoints.ports["mlflow"])
 
 
-def bring_worker(target: Target, shown: list[Phases]) -> None:
-    """The image of worker pods, where Airflow runs its tasks in them."""
+def refresh_worker(target: Target, cluster: Cluster, phase: Phase) -> None:
+    """Bring the image of worker pods up to date, where Airflow runs its tasks in them."""
     backend = backends.current(target.project)
     if backend and executors.kept(target.project) == executors.KUBERNETES:
-        shown.append(Phases(1))
-        with shown[-1].phase("image of the worker pods") as tell:
-            worker.refresh(target, backend.endpoints(), tell)
+        with phase("image of the worker pods") as tell:
+            worker.refresh(target, cluster, backend.endpoints(), tell)
 
 
-def remove(target: Target) -> None:
+def remove(target: Target, say: Callable[[str], None]) -> None:
+    """Delete the profile; of a context of the user's only what `prodlocal.start` made in it."""
     if target.profile:
         if engine_answers():
             clusternetwork.leave(target.project, target.profile)
@@ -131,18 +193,19 @@ def remove(target: Target) -> None:
 
 
 def facts(target: Target) -> dict[str, object]:
+    """What `prodlocal.status` shows, by name."""
     forwarder = gateway.current(target)
-    state = target.minikube.state().word if target.profile else "a context of yours"
+    state = target.minikube.state() if target.profile else None
     facts: dict[str, object] = {
         "cluster": target.name,
-        "state": state,
+        "state": state.word if state else "a context of yours",
         "namespace": target.namespace,
         "kubeconfig": str(target.config) if target.config.exists() else "",
         "gateway": forwarder.address if forwarder else "",
         "forwarded": ", ".join(map(str, forwarder.ports)) if forwarder else "",
     }
-    if state in {"running", "a context of yours"}:
-        cluster = target.connect()
+    if state is None or state.running:
+        cluster = target.connect(state)
         facts["ready"] = cluster.is_ready()
         facts["pods"] = len(cluster.find_all("Pod", target.namespace))
     return facts

@@ -7,32 +7,39 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from gaiaflow.endpoints import Endpoints
-from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.cluster import image as nodeimage
+from gaiaflow.endpoints import Endpoints, Vantage
+from gaiaflow.infra.cluster import gateway, image as nodeimage
+from gaiaflow.infra.cluster.api import Cluster
+from gaiaflow.infra.cluster.manifests import ACCOUNT
 from gaiaflow.infra.cluster.secretstore import ClusterStore
 from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host.envfile import text_of
+from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import image
-from gaiaflow.infra.images.context import copy_tree, digest
+from gaiaflow.infra.images.context import digest, open_to_all
 from gaiaflow.infra.images.engine import PROJECT_LABEL
+from gaiaflow.modes import VARIABLE
+from gaiaflow.project import Project
+from gaiaflow.projects import dagfile
 from gaiaflow.stack.composed import image as stackimage
-from gaiaflow.stack.services import executor
-from gaiaflow.stack.services.backend import Tell, silent
+from gaiaflow.stack.services import executor, state
+from gaiaflow.stack.services.executor import SECRET
 
 KIND = "worker"
 
 
-def refresh(target: Target, endpoints: Endpoints, tell: Tell = silent) -> str:
+def refresh(target: Target, cluster: Cluster, endpoints: Endpoints, tell: Tell = silent) -> str:
     """Have the next worker pods run the code and the DAG files as they are now; the image's name.
 
     Raises:
         GaiaflowError: a build failed; the message ends with its last lines.
     """
     made = bring(target, tell)
-    store = ClusterStore(target.connect(), target.project, target.namespace)
-    store.create(executor.SECRET, executor.secret_values(target))
-    executor.write_template(target, made, replace(endpoints, gateway=gateway.find(target).name))
+    store = ClusterStore(cluster, target.project, target.namespace)
+    store.create(executor.SECRET, secret_values(target))
+    write_template(target, made, replace(endpoints, gateway=gateway.find(target).name))
     return made
 
 
@@ -49,11 +56,7 @@ def bring(target: Target, tell: Tell = silent) -> str:
     own = image.build(project, tell=tell)
     with tempfile.TemporaryDirectory(prefix="gaiaflow-worker-") as name:
         folder = Path(name)
-        shutil.copyfile(shipped("compose") / "worker.Dockerfile", folder / "Dockerfile")
-        (folder / "dags").mkdir()
-        copy_tree(project.dags, folder / "dags", ["**/__pycache__"])
-        for path in folder.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        fill(project, folder)
         made = f"{project.id}/worker:{digest(folder, airflow, own.content)}"
         labels = {PROJECT_LABEL: project.id, image.KIND_LABEL: KIND}
         parts = {"GAIAFLOW_AIRFLOW_IMAGE": airflow, "GAIAFLOW_IMAGE": own.content}
@@ -62,3 +65,113 @@ def bring(target: Target, tell: Tell = silent) -> str:
         )
     nodeimage.load(target, made)
     return made
+
+
+_TASK_ENVIRONMENT = "/opt/gaiaflow/worker"
+_RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def write_template(target: Target, image: str, endpoints: Endpoints) -> Path:
+    """Write what a worker pod is made of; Airflow reads it for each task, so that a new image counts at once.
+
+    Args:
+        image: with Airflow, the project and the DAG files, on the cluster's nodes.
+        endpoints: with the gateway's name as pods call it.
+    """
+    from yaml import safe_dump  # late: `inv --list` has no need of it
+
+    text = safe_dump(_pod(target, image, endpoints), sort_keys=False)
+    return privatefile.write(target.worker_template, text)
+
+
+def secret_values(target: Target) -> dict[str, str]:
+    """What the worker's secret holds: addresses and keys of S3, as variables and as the operators' file."""
+    from dotenv import dotenv_values
+
+    found = {k: v for k, v in dotenv_values(target.task_environment, interpolate=False).items() if v}
+    return {**found, "task.env": text_of(found)}
+
+
+def _pod(target: Target, image: str, endpoints: Endpoints) -> dict[str, object]:
+    container = {
+        "name": "base",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "env": [{"name": k, "value": v} for k, v in sorted(_environment(target, endpoints).items())],
+        "envFrom": [{"secretRef": {"name": SECRET}}],
+        "securityContext": _RESTRICTED,
+        "volumeMounts": [{"name": "task-environment", "mountPath": _TASK_ENVIRONMENT, "readOnly": True}],
+    }
+    named = {"secretName": SECRET, "items": [{"key": "task.env", "path": "task.env"}]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "worker",
+            "labels": {"app.kubernetes.io/managed-by": "gaiaflow", "gaiaflow/part": "worker"},
+        },
+        "spec": {
+            # The operators in it start pods of their own, with the same rights as from outside.
+            "serviceAccountName": ACCOUNT,
+            "automountServiceAccountToken": True,
+            "restartPolicy": "Never",
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 10001,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+            "volumes": [{"name": "task-environment", "secret": named}],
+        },
+    }
+
+
+def _environment(target: Target, endpoints: Endpoints) -> dict[str, str]:
+    """Airflow's settings and the operators' variables inside a worker pod; no key among them."""
+    from gaiaflow.infra.images.image import image_name
+
+    project = target.project
+    bundle = (
+        '[{"name": "dags", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", '
+        '"kwargs": {"path": "/opt/dags"}}]'
+    )
+    airflow = {
+        "core__execution_api_server_url": endpoints.url("airflow", Vantage.POD) + "/execution/",
+        "core__dags_folder": "/opt/dags",
+        "core__load_examples": "False",
+        "core__executor": "LocalExecutor",  # the worker starts no worker
+        "dag_processor__dag_bundle_config_list": bundle,
+        "logging__base_log_folder": "/tmp/airflow/logs",  # noqa: S108 - of the pod alone
+        "logging__logging_config_class": "gaiaflow.operators.tasklog.LOGGING",
+        "usage_data_collection__enabled": "False",
+    }
+    return {
+        **{f"AIRFLOW__{name.upper()}": value for name, value in airflow.items()},
+        "AIRFLOW_HOME": "/tmp/airflow",  # noqa: S108 - of the pod alone
+        "GAIAFLOW_WORKER": "1",
+        VARIABLE: str(state.read(project).get("mode") or ""),
+        "GAIAFLOW_IMAGE": image_name(project),
+        "GAIAFLOW_PROJECT": "/opt/project",
+        "GAIAFLOW_PROJECT_NAME": project.name,
+        "GAIAFLOW_PROJECT_ID": project.id,
+        "GAIAFLOW_CODE": "/opt/project/src:/opt/project",
+        "GAIAFLOW_PYTHON": "/opt/env/project/bin/python",
+        "GAIAFLOW_NAMESPACE": target.namespace,
+        "GAIAFLOW_KUBECONFIG": "in-cluster",
+        "GAIAFLOW_TASK_ENV_PROD_LOCAL": f"{_TASK_ENVIRONMENT}/task.env",
+    }
+
+
+def fill(project: Project, folder: Path) -> None:
+    """What the image is built from: the Dockerfile and a copy of every DAG file.
+
+    Raises:
+        UsageError: a link leads out of the project.
+    """
+    shutil.copyfile(shipped("compose") / "worker.Dockerfile", folder / "Dockerfile")
+    (folder / "dags").mkdir()
+    for name, file in dagfile.dag_files(project).items():
+        copy = folder / "dags" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    open_to_all(folder)

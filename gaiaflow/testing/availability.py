@@ -7,10 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from gaiaflow.dags.home import PYTHON
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
-from gaiaflow.testing.place import PYTHON
 
 # Modes whose skip is a failure, e.g. GAIAFLOW_REQUIRE_MODES=dev,dev_docker; CI says it.
 REQUIRE = "GAIAFLOW_REQUIRE_MODES"

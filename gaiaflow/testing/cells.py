@@ -4,60 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gaiaflow.dags.home import test_home as default_home
 from gaiaflow.errors import GaiaflowError, UsageError, near_miss
 from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
-from gaiaflow.result import RunResult
+from gaiaflow.result import RunResult, last_line
 from gaiaflow.testing import availability, passed, place
+from gaiaflow.testing.cell import FAILED, PASSED, SKIPPED, Cell
 from gaiaflow.testing.compare import compare_edges, differences
-from gaiaflow.testing.run import (
-    SEE_LOG,
-    Progress,
-    edges,
-    in_mode,
-    last_line,
-    load_dag,
-    load_dags,
-    quiet,
-    run_dag,
-)
+from gaiaflow.testing.run import SEE_LOG, Progress, edges, in_mode, load_dag, load_dags, quiet, run_dag
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
 # A DAG with this tag is made to fail; its errors are what is compared.
 FAILS = "fails-on-purpose"
-PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 Runner = Callable[..., RunResult]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One DAG in one mode.
-
-    Attributes:
-        outcome: passed, failed or skipped.
-        how: ``ran``, ``rendered`` or empty.
-        detail: what is missing, or what is wrong, each in one line.
-    """
-
-    project: str
-    dag: str
-    mode: str
-    outcome: str
-    how: str = ""
-    detail: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    run: RunResult | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        known = {"project": self.project, "dag": self.dag, "mode": self.mode, "outcome": self.outcome}
-        rest = {"how": self.how, "detail": self.detail, "seconds": self.seconds}
-        return {**known, **rest, "run": self.run.as_dict() if self.run else None}
 
 
 def run_matrix(
@@ -82,7 +48,7 @@ def run_matrix(
         UsageError: a DAG or a mode is unknown.
     """
     wanted = [resolve_mode(mode) for mode in modes] or list(Mode)
-    home = home or place.test_home(projects[0])
+    home = home or default_home(projects[0])
     cells, known = [], set()
     for project in projects:
         place.enter(project, home)

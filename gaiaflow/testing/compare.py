@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from gaiaflow.result import RunResult, TaskResult
+from gaiaflow.result import RunResult, TaskResult, same
 
 # A pod takes its call in a variable, which has a limit. Allowed: the equal value, or this error.
 _TOO_LARGE = re.compile(r"have \d+ KiB: a pod takes at most \d+ KiB")
@@ -75,11 +75,6 @@ def comparable(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: "<version>" if k == _VERSION else comparable(item) for k, item in value.items()}
     return value
-
-
-def same(first: Any, other: Any) -> bool:
-    """Equal also in kind: 1, 1.0 and True are three values."""
-    return json.dumps(first, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _said(what: str, first: Any, other: Any) -> str:

@@ -58,7 +58,8 @@ def in_airflow_environment(found: list[Project], argv: list[str]) -> int:
 
 def run_here(found: list[Project], args: argparse.Namespace) -> int:
     from gaiaflow.testing import report
-    from gaiaflow.testing.cells import FAILED, run_matrix
+    from gaiaflow.testing.cell import FAILED
+    from gaiaflow.testing.cells import run_matrix
 
     if not args.verbose:
         os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "CRITICAL"

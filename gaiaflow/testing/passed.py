@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra.cluster import image as nodeimage
 from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.images import identity
 from gaiaflow.infra.images.engine import connect
 from gaiaflow.modes import Mode
 from gaiaflow.production import receipt
@@ -17,7 +18,7 @@ from gaiaflow.project import Project
 from gaiaflow.testing.run import in_mode, load_dags
 
 if TYPE_CHECKING:
-    from gaiaflow.testing.cells import Cell
+    from gaiaflow.testing.cell import Cell
 
 
 def before(project: Project) -> Receipt:
@@ -45,21 +46,22 @@ def _image(task: object) -> str:
 
 
 def _digest(project: Project, image: str) -> str:
-    """By what the cluster knows the image that its pods run; where it does not tell, this machine's engine."""
+    """The identity of the image that the cluster's pods run; where it is not known, that of this machine's."""
     try:
         target = Target.choose(project)
         there = nodeimage.find(target, image) if target.profile else None
+        known = nodeimage.identity_of(target, there) if there else ""
     except GaiaflowError:
-        there = None
-    return f"sha256:{there.id.removeprefix('sha256:')}" if there and there.id else _digest_here(image)
+        known = ""
+    return known or _digest_here(image)
 
 
 def _digest_here(image: str) -> str:
-    """By what the engine of this machine knows an image; a digest in its name says it, too."""
+    """The identity of an image of this machine's engine; without one, the digest in its name."""
     from docker.errors import DockerException
 
     try:
         with contextlib.closing(connect()) as client:
-            return str(client.images.get(image).id)
+            return identity.of_engine(client.images.get(image).attrs)
     except (MissingError, DockerException):
         return image.partition("@")[2]

@@ -22,8 +22,7 @@ from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
 from gaiaflow.result import RunResult
 from gaiaflow.testing import availability, place
-from gaiaflow.testing.run import in_mode, load_dags
-from gaiaflow.testing.run import run_dag as run_one
+from gaiaflow.testing.run import in_mode, load_dags, run_dag as run_one
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from gaiaflow.testing.cells import FAILED, PASSED, SKIPPED, Cell
+from gaiaflow.testing.cell import FAILED, PASSED, SKIPPED, Cell
 
 MOST = 5
 _PAGE = """<!doctype html>

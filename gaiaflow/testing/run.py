@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow import modes
+from gaiaflow.dags import home
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
-from gaiaflow.result import Part, RunResult, combine
+from gaiaflow.result import Part, RunResult, combine, last_line
 from gaiaflow.testing import minors, place
 
 if TYPE_CHECKING:
@@ -110,13 +111,6 @@ def _said(errors: Mapping[str, str]) -> str:
     return "; ".join(lines)
 
 
-def last_line(text: str) -> str:
-    """The error of a traceback, without our own hint below it."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith("hint: ")] or [text]
-    return kept[-1]
-
-
 def _forget_modules(folder: Path) -> None:
     """Let what DAG files import from beside them be read anew, too."""
     for name, module in list(sys.modules.items()):
@@ -143,7 +137,7 @@ def check_conf(dag: DAG, conf: Mapping[str, Any] | None) -> None:
 
 
 def _refuse_missing_python(dag: DAG) -> None:
-    python = os.environ[place.PYTHON]
+    python = os.environ[home.PYTHON]
     runs_here = any(getattr(task, "python", None) == python for task in dag.tasks)
     if runs_here and not Path(python).is_file():
         raise MissingError(f"no Python at `{python}`: the project's environment is not made", "inv dev.start")

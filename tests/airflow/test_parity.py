@@ -75,6 +75,8 @@ def test_params_are_typed_and_output_disturbs_nothing(run) -> None:  # type: ign
     assert tasks["takes_kwargs"].value == {"a": 1, "params": params}
     assert tasks["takes_neither"].value == 5
     assert (tasks["prints"].value, tasks["writes_stderr"].value) == ("printed", "written")
+    assert tasks["leaves_a_process"].value == "left"
+    assert tasks["leaves_a_process"].seconds < 30
     assert (tasks["returns_none"].state, tasks["returns_none"].value) == ("success", None)
 
 

@@ -19,4 +19,5 @@ with DAG("parity_params", schedule=None, params=PARAMS):
     create_task("takes_neither", "parity.functions:takes_neither", func_kwargs={"a": 5})
     create_task("prints", "parity.functions:prints")
     create_task("writes_stderr", "parity.functions:writes_stderr")
+    create_task("leaves_a_process", "parity.functions:leaves_a_process")
     create_task("returns_none", "parity.functions:returns_none")

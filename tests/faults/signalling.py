@@ -22,7 +22,7 @@ class Moment:
         group: the whole process group gets it, as from Ctrl-C on a terminal.
     """
 
-    verb: tuple[str, ...]
+    command: tuple[str, ...]
     after: str
     delay: float
     number: signal.Signals
@@ -30,12 +30,14 @@ class Moment:
 
     def __str__(self) -> str:
         whom = " to the group" if self.group else ""
-        return f"{self.verb[0]} {self.number.name}{whom} {self.delay} s after {self.after or 'the beginning'}"
+        return (
+            f"{self.command[0]} {self.number.name}{whom} {self.delay} s after {self.after or 'the beginning'}"
+        )
 
 
 def interrupt(small: SmallProject, moment: Moment) -> tuple[int, str]:
     """Run the command, signal it, wait for its end; its code and what it said."""
-    child = small.begin(*moment.verb)
+    child = small.begin(*moment.command)
     try:
         said = _until(child, moment.after)
         time.sleep(moment.delay)
@@ -65,7 +67,7 @@ def assert_told_to_end(moment: Moment, code: int, said: str) -> None:
     if moment.number is signal.SIGKILL or code == 0:
         assert code in (0, -9)
         return
-    if not moment.after and code in (-moment.number, 1):  # Python itself had not come to the verb yet
+    if not moment.after and code in (-moment.number, 1):  # Python itself had not come to the command yet
         assert "backend" not in said
         return
     assert code == 128 + moment.number, f"{moment}: {code}\n{said}"

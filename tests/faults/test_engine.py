@@ -154,8 +154,8 @@ def test_an_engine_that_stops_in_the_middle(composed: SmallProject, door: Door, 
     assert done.stderr.count("error: ") == 1
     assert "Docker engine" in done.stderr
     assert "Traceback" not in done.stderr
-    for verb in (("dev.stop",), ("dev.logs",), ("dev.dockerize",), ("dev.images",)):
-        told = composed.inv(*verb, code=3, DOCKER_HOST=door.address)
+    for command in (("dev.stop",), ("dev.logs",), ("dev.dockerize",), ("dev.images",)):
+        told = composed.inv(*command, code=3, DOCKER_HOST=door.address)
         assert "Docker engine" in told
     composed.stop()
     composed.start("--service", "mlflow", backend="docker")

@@ -27,8 +27,7 @@ import pytest
 import gaiaflow
 from gaiaflow.endpoints import Endpoints
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.cluster import account, gateway, kubeconfig, manifests
-from gaiaflow.infra.cluster import network as clusternetwork
+from gaiaflow.infra.cluster import account, gateway, kubeconfig, manifests, network as clusternetwork
 from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.project import Project

@@ -132,7 +132,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def own(client: Any, stack: Running) -> list[Any]:
-    return list(client.containers.list(all=True, filters={"label": f"gaiaflow.project={stack.project.id}"}))
+    return list(
+        client.containers.list(
+            all=True, filters={"label": f"gaiaflow.project={stack.project.id}"}, ignore_removed=True
+        )
+    )
 
 
 def states(stack: Running) -> dict[str, str]:
@@ -190,7 +194,9 @@ def test_same_flow_in_dev_and_in_a_container(stack: Running, client: Any) -> Non
         assert (tags["gaiaflow.task"], tags["gaiaflow.mode"]) == ("record", mode)
     assert tags["gaiaflow.image_digest"] == client.images.get(tags["gaiaflow.image"]).id
     assert tags["gaiaflow.image_content"] in client.images.get(tags["gaiaflow.image"]).tags
-    left = client.containers.list(all=True, filters={"label": f"gaiaflow.task-of={stack.project.id}"})
+    left = client.containers.list(
+        all=True, filters={"label": f"gaiaflow.task-of={stack.project.id}"}, ignore_removed=True
+    )
     assert left == []
 
 
@@ -288,7 +294,7 @@ def test_cleanup_takes_its_own_and_leaves_strangers(stack: Running, client: Any)
             thing.reload()
         client.images.get(image)
     left = {"label": f"gaiaflow.project={stack.project.id}"}
-    assert client.containers.list(all=True, filters=left) == []
+    assert client.containers.list(all=True, filters=left, ignore_removed=True) == []
     assert client.volumes.list(filters=left) == []
     assert client.networks.list(filters=left) == []
     assert client.images.list(filters=left) == []

@@ -41,7 +41,7 @@ def engine() -> Any:
 
 
 def ours(engine: Any) -> list[str]:
-    return [c.name for c in engine.containers.list(all=True, filters={"label": LABEL})]
+    return [c.name for c in engine.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)]
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_what_a_killed_worker_left_goes_first(
     code = LEFTOVER.replace("IMAGE", parity_image)
     done = subprocess.run([python, "-c", code], env=variables, capture_output=True, text=True, check=True)
     first, second = done.stdout.split()[-2:]
-    there = [c.id for c in engine.containers.list(all=True, filters={"label": LABEL})]
+    there = [c.id for c in engine.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)]
     engine.containers.get(second).remove(force=True)
     assert first != second
     assert there == [second]
@@ -180,7 +180,7 @@ def test_a_killed_task_takes_its_container_along(engine: Any, run_tasks: RunTask
     sleeping = {"task_id": "sleeps", "func_path": "parity.functions:sleeps", "image": parity_image}
     worker = run_tasks([sleeping], start_only=True, GAIAFLOW_MODE="dev_docker")
     try:
-        await_(lambda: engine.containers.list(filters={"label": LABEL}))
+        await_(lambda: engine.containers.list(filters={"label": LABEL}, ignore_removed=True))
         worker.send_signal(signal.SIGTERM)
         await_(lambda: not ours(engine))
         worker.wait(timeout=PATIENCE)

@@ -85,7 +85,7 @@ def test_a_container_of_the_network_asks_and_is_gone(place: Place, served: Any) 
     assert check.said == "from a container answer mlflow at http://mlflow:8000, s3 at http://s3:8000"
     with closing(engine.connect()) as client:
         label = f"{container.KIND_LABEL}={container.KIND}"
-        assert client.containers.list(all=True, filters={"label": [label]}) == []
+        assert client.containers.list(all=True, filters={"label": [label]}, ignore_removed=True) == []
 
 
 @pytest.mark.engine

@@ -25,11 +25,7 @@ PYPROJECT = '[project]\nname = "external-store"\nversion = "0.1"\n[tool.gaiaflow
 
 def bridge() -> str:
     """This machine as containers see it."""
-    client: Any = engine.connect()
-    try:
-        return str(client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"])
-    finally:
-        client.close()
+    return gateway.network_gateway("bridge")
 
 
 @pytest.fixture(scope="module")

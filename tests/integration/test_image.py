@@ -81,7 +81,7 @@ def test_image_holds_package_and_runner_and_no_secret(project: Project, client: 
     name = image.build(project).name
     found = client.images.get(name)
     assert found.attrs["Config"]["User"] == "10001:0"
-    assert not found.attrs["Config"]["Entrypoint"]
+    assert not found.attrs["Config"].get("Entrypoint")
     assert found.labels[engine.PROJECT_LABEL] == project.id
     shell = (
         "import os, importlib.metadata as m; "

@@ -104,8 +104,8 @@ def test_a_failure_names_function_and_error(started: Running) -> None:
 
 
 def test_an_unknown_dag_is_guessed(started: Running) -> None:
-    for verb in ("dag.run", "dag.test"):
-        told = started.inv(verb, "co2_forcast", code=2)
+    for command in ("dag.run", "dag.test"):
+        told = started.inv(command, "co2_forcast", code=2)
         assert "`co2_forcast`" in told
         assert "did you mean `co2_forecast`?" in told
 

@@ -17,10 +17,8 @@ from airflow_run import Outcomes, RunTasks
 from parity import specials
 from parity.calls import FAILURES, PARAMS, VALUES, tasks
 
-from gaiaflow.infra.cluster.api import METADATA
-from gaiaflow.infra.cluster.api import Cluster as ClusterApi
-from gaiaflow.production import check as prodcheck
-from gaiaflow.production import manifests as prodmanifests
+from gaiaflow.infra.cluster.api import METADATA, Cluster as ClusterApi
+from gaiaflow.production import check as prodcheck, manifests as prodmanifests
 from gaiaflow.production.check import Aim, Facts
 from gaiaflow.project import Project
 

@@ -19,8 +19,7 @@ from gaiaflow.dags.inspector import Inspector
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra.images import engine, image, push
 from gaiaflow.infra.images.registry import Reference, Registry
-from gaiaflow.production import check as prodcheck
-from gaiaflow.production import receipt
+from gaiaflow.production import check as prodcheck, receipt
 from gaiaflow.production.check import FAILED, MISSING, OK, Aim
 from gaiaflow.production.s3 import S3Dags
 from gaiaflow.project import Project
@@ -63,7 +62,7 @@ def make_project(root: Path, **dags: str) -> Project:
 
 
 def inv(project: Project, *argv: str, code: int = 0, **variables: str) -> str:
-    """stdout of a verb, or its stderr where another code is expected."""
+    """stdout of a command, or its stderr where another code is expected."""
     env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), **variables}
     command = [sys.executable, "-m", "invoke", *argv]
     done = subprocess.run(
@@ -165,7 +164,7 @@ class TestCheck:
         wrong = ("dags", "modes", "images", "registry", "addresses", "versions")
         assert found == {**dict.fromkeys(wrong, FAILED), "secrets": MISSING, "receipt": MISSING}
 
-    def test_the_verb_shows_each_check_and_fails(self, tmp_path: Path, pushed: dict[str, str]) -> None:
+    def test_the_command_shows_each_check_and_fails(self, tmp_path: Path, pushed: dict[str, str]) -> None:
         inspector = Inspector(make_project(tmp_path / "app", bad=BAD), Path(airflow_python()))
         found = {c.name: c for c in prodcheck.run(inspector.project, inspector, Aim(pushed["pinned"], "ns"))}
         assert found["modes"].why == "`here` of DAG `bad` is set to mode dev"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from gaiaflow import __version__
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.projects import origin, scaffold
-from gaiaflow.projects import versions as templatestore
+from gaiaflow.projects import origin, scaffold, versions as templatestore
 
 ROOT = Path(__file__).parents[2]
 WHO = ("-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main")
@@ -187,7 +187,7 @@ def test_the_versions_of_one_content_are_one(template: Path) -> None:
     next_version(template)
     second = templatestore.publish()
     assert sorted(templatestore.tags()) == sorted([first, second])
-    assert [tag.partition("+")[0] for tag in (first, second)] == ["v0.1.0", "v0.1.0.post1"]
+    assert [tag.partition("+")[0] for tag in (first, second)] == [f"v{__version__}", f"v{__version__}.post1"]
 
 
 def test_two_at_once_keep_one_version(template: Path) -> None:

@@ -51,6 +51,8 @@ def test_the_wheel_carries_what_the_clone_has(wheel: Path) -> None:
     for name in tracked.split():
         carried = f"gaiaflow/_data/{name}" if name.startswith(("compose", "minikube")) else name
         assert carried in names
+    assert "gaiaflow/py.typed" in names
+    assert [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
     assert not [name for name in names if name.startswith("gaiaflow/example")]
     template = run("git", "ls-files", "-z", "copier.yml", "gaiaflow/template", cwd=ROOT).split("\0")[:-1]
     assert {f"gaiaflow/_data/template/{name}" for name in template} <= set(names)

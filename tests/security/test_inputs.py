@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 from evidence import Evidence
-from hypothesis import HealthCheck, assume, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, assume, example, given, settings, strategies as st
 
 from gaiaflow import runner
 from gaiaflow.errors import GaiaflowError, UsageError

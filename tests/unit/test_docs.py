@@ -32,11 +32,15 @@ VARIABLES = PAGES["docs/reference/variables.md"]
 # Text in which a variable of ours can be set or read.
 SOURCES = ("*.py", "*.yml", "*.jinja", "Dockerfile", "*.Dockerfile", ".env.example", "*.toml")
 VARIABLE = re.compile(r"\bGAIAFLOW_[A-Z0-9_]*[A-Z0-9]\b(?!_|\{)")
-EARLIER = re.compile(r"\| `(?:gaiaflow|python|cookiecutter) [^|]*\||^\|[^|]*`-[^|]*\|", re.MULTILINE)
+EARLIER = re.compile(r"^\| `(?:gaiaflow|python|cookiecutter) [^|]*\||^\|[^|]*`-[^|]*\|", re.MULTILINE)
 
 
-def verbs() -> dict[str, str]:
-    """Each verb with the first sentence of its docstring."""
+CALL = re.compile(r"(?<![\w./-])(?:inv|gaiaflow) [^|`#;)]+")
+GROUPS = {name.partition(".")[0] for name in namespace().task_names}
+
+
+def commands() -> dict[str, str]:
+    """Each command with the first sentence of its docstring."""
     named = namespace().task_names
     root = namespace()
     return {
@@ -45,14 +49,16 @@ def verbs() -> dict[str, str]:
 
 
 def table() -> str:
-    rows = [f"| `inv {name}` | {' '.join(text.split())} |" for name, text in verbs().items()]
-    return "\n".join(["| verb | what it does |", "|---|---|", *rows])
+    rows = [f"| `gaiaflow {name}` | {' '.join(text.split())} |" for name, text in commands().items()]
+    return "\n".join(["| command | what it does |", "|---|---|", *rows])
 
 
 @cache
 def flags() -> dict[str, set[str]]:
-    """The flags of each verb."""
-    return {verb.name: {flag for o in verb.options for flag in o.flags} for verb in reference.verbs()}
+    """The flags of each command."""
+    return {
+        command.name: {flag for o in command.options for flag in o.flags} for command in reference.commands()
+    }
 
 
 @cache
@@ -62,14 +68,20 @@ def filled() -> dict[str, str]:
 
 
 def calls(text: str) -> list[list[str]]:
-    """The words of every `inv …` of a text, in code blocks and in backticks; comments and pipes end one."""
+    """The words of every `inv …` and `gaiaflow …` in code blocks and backticks; comments and pipes end one."""
+    text = EARLIER.sub("", text)
     blocks = re.findall(r"```(?:bash|console|text)[^\n]*\n(.*?)```", text, re.DOTALL)
     inline = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     lines = [line for block in blocks for line in block.splitlines()]
-    found = [m[0] for line in (*lines, *inline) for m in re.finditer(r"(?<![\w./-])inv [^|`#;)]+", line)]
-    return [_words(call) for call in found if not call.startswith("inv --")] + [
-        _words(call.replace("--dry ", "")) for call in found if call.startswith("inv --dry ")
-    ]
+    found = [m[0] for line in (*lines, *inline) for m in CALL.finditer(line)]
+    words = [_words(call.replace(" --dry ", " ")) for call in found]
+    plain = [[w for w in call if w not in ("help", "--help")] for call in words]
+    return [_dotted(call) for call in plain if call and not call[0].startswith("--")]
+
+
+def _dotted(words: list[str]) -> list[str]:
+    """``dev start`` as ``dev.start``."""
+    return [".".join(words[:2]), *words[2:]] if ".".join(words[:2]) in flags() else words
 
 
 def _words(call: str) -> list[str]:
@@ -79,46 +91,50 @@ def _words(call: str) -> list[str]:
         return call.split()[1:]
 
 
-def test_the_table_of_verbs_is_the_list_of_verbs() -> None:
-    between = re.search(r"<!-- verbs -->\n(.*?)<!-- /verbs -->", README, re.DOTALL)
+def test_the_table_of_commands_is_the_list_of_commands() -> None:
+    between = re.search(r"<!-- commands -->\n(.*?)<!-- /commands -->", README, re.DOTALL)
     assert between is not None
     assert between.group(1).strip() == table(), f"put this between the marks:\n{table()}"
 
 
-def test_every_verb_says_what_it_does() -> None:
-    assert not [name for name, text in verbs().items() if not text.endswith(".")]
+def test_every_command_says_what_it_does() -> None:
+    assert not [name for name, text in commands().items() if not text.endswith(".")]
 
 
 def test_every_option_says_what_it_does() -> None:
-    assert not [f"{verb.name} {o.flags}" for verb in reference.verbs() for o in verb.options if not o.text]
+    assert not [
+        f"{command.name} {o.flags}" for command in reference.commands() for o in command.options if not o.text
+    ]
 
 
 @pytest.mark.parametrize("page", WRITTEN)
 def test_every_call_of_a_page_exists(page: str) -> None:
     wrong = []
     for name, *words in calls(WRITTEN[page]):
-        if name in ("VERB", "verbs") or name.endswith("*"):
+        if name in ("COMMAND", "commands") or (name in GROUPS and not words) or name.endswith("*"):
             continue
         given = {word.split("=")[0] for word in words if word.startswith("-") and len(word) > 1}
         if name not in flags():
-            wrong.append(f"no verb `{name}`")
+            wrong.append(f"no command `{name}`")
         elif unknown := given - flags()[name]:
             wrong.append(f"`inv {name}` has no {', '.join(sorted(unknown))}")
     assert not wrong
 
 
-def test_every_verb_stands_in_a_page_that_somebody_wrote() -> None:
+def test_every_command_stands_in_a_page_that_somebody_wrote() -> None:
     text = "\n".join(PAGES.values())
-    assert not [name for name in verbs() if not re.search(rf"\binv {re.escape(name)}(?![\w.-])", text)]
+    assert not [
+        name for name in commands() if not re.search(rf"\b(?:inv|gaiaflow) {re.escape(name)}(?![\w.-])", text)
+    ]
 
 
-def test_every_verb_and_option_stands_in_the_reference() -> None:
-    page = filled()["docs/reference/verbs.md"]
+def test_every_command_and_option_stands_in_the_reference() -> None:
+    page = filled()["docs/reference/commands.md"]
     common = {flag for name in flags() for flag in flags()[name] if flag in ("--quiet", "--debug")}
     assert not [flag for flag in common if f"`{flag}`" not in page]
-    for verb in reference.verbs():
-        section = page.split(f"### inv {verb.name} {{", 1)[1].split("\n### ", 1)[0]
-        long = {flag for flag in flags()[verb.name] if flag.startswith("--")} - common
+    for command in reference.commands():
+        section = page.split(f"### gaiaflow {command.name} {{", 1)[1].split("\n### ", 1)[0]
+        long = {flag for flag in flags()[command.name] if flag.startswith("--")} - common
         assert not [flag for flag in long if f"`{flag}`" not in section]
 
 
@@ -126,6 +142,7 @@ def test_every_flag_that_a_page_names_alone_exists() -> None:
     known = {flag for each in flags().values() for flag in each} | {
         "--help",
         "--list",
+        "--version",
         "--print-completion-script",
     }
     foreign = {"--serve-artifacts", "--modes", "--dag", "--strict", "--dry", "--prune", "--require-hashes"}
@@ -252,6 +269,9 @@ def test_every_page_is_in_the_navigation() -> None:
 
 if __name__ == "__main__":
     text = re.sub(
-        r"(<!-- verbs -->\n).*?(<!-- /verbs -->)", lambda m: f"{m[1]}{table()}\n{m[2]}", README, flags=re.DOTALL
+        r"(<!-- commands -->\n).*?(<!-- /commands -->)",
+        lambda m: f"{m[1]}{table()}\n{m[2]}",
+        README,
+        flags=re.DOTALL,
     )
     (ROOT / "README.md").write_text(text, encoding="utf-8")

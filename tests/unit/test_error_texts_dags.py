@@ -1,4 +1,4 @@
-"""The whole texts of errors: the verbs that look into DAGs and run their tasks again."""
+"""The whole texts of errors: the commands that look into DAGs and run their tasks again."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ from typing import Any
 
 import pytest
 
-from gaiaflow.dags import check as dagcheck
-from gaiaflow.dags import inspector as inspection
-from gaiaflow.dags import replay as dagreplay
-from gaiaflow.dags import state as dagstate
+from gaiaflow.dags import check as dagcheck, inspector as inspection, replay as dagreplay, state as dagstate
 from gaiaflow.dags.api import NotFoundError
 from gaiaflow.dags.inspector import Inspector
 from gaiaflow.dags.replay import Recalled
-from gaiaflow.lifecycle.dag import check as checking
-from gaiaflow.lifecycle.dag import graph as drawing
-from gaiaflow.lifecycle.dag import replay as replaying
+from gaiaflow.lifecycle.dag import check as checking, graph as drawing, replay as replaying
 from gaiaflow.project import Project
 from tests.error_case import Case, hold, text_of
 

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.images import engine as docker
-from gaiaflow.infra.images import push
+from gaiaflow.infra.images import engine as docker, push
 from gaiaflow.infra.images.registry import Reference, Registry
 from gaiaflow.production.git import GitDags
 from gaiaflow.project import Project
@@ -107,8 +106,8 @@ CASES = [
     Case(
         lambda p: GitDags.make(p, "https://me:key@example.org/dags.git", "", "main"),
         2,
-        "the address of the git repository holds a password",
-        "git config credential.helper store",
+        "the address of the git repository holds a user name, a token or a password",
+        "name it without them, and let git keep them: git config credential.helper store",
     ),
     Case(
         lambda p: GitDags.make(p, "--upload-pack=evil", "", "main"),
@@ -127,8 +126,8 @@ CASES = [
     Case(
         lambda p: linked(p).sync("DAGs"),
         1,
-        "`demo/flow.py` of {root}/repository leads out of it by a link",
-        "remove the link",
+        "`demo/flow.py` of {root}/repository is a link",
+        "replace it by a file or a folder",
     ),
 ]
 
@@ -198,9 +197,27 @@ def test_a_cluster_in_no_network_of_docker(project: Project, monkeypatch: pytest
 
     monkeypatch.setattr(docker, "connect", lambda: SimpleNamespace(networks=SimpleNamespace(get=get)))
     told = Case(
-        lambda _: gateway._network_gateway("kind"),
+        lambda _: gateway.network_gateway("kind"),
         3,
         "how pods of `kind` reach this machine is not known: no docker network of that name",
+        "GAIAFLOW_GATEWAY=<address of this machine that pods reach> in .env",
+    )
+    hold(told, project)
+
+
+def networks(*pools: dict[str, str]) -> Any:
+    """A client of an engine whose one network has these pools."""
+    network = SimpleNamespace(attrs={"IPAM": {"Config": list(pools)}})
+    return SimpleNamespace(networks=SimpleNamespace(get=lambda _: network))
+
+
+def test_a_network_of_docker_without_ipv4(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = {"Subnet": "fd00:1::/64", "Gateway": "fd00:1::1"}
+    monkeypatch.setattr(docker, "connect", lambda: networks(pool))
+    told = Case(
+        lambda _: gateway.network_gateway("kind"),
+        3,
+        "how pods of `kind` reach this machine is not known: its docker network has no IPv4 address",
         "GAIAFLOW_GATEWAY=<address of this machine that pods reach> in .env",
     )
     hold(told, project)

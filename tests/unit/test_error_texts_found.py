@@ -12,22 +12,19 @@ import pytest
 
 from gaiaflow.dags.api import AirflowApi, _UnauthorizedError
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.cluster import image as nodeimage
-from gaiaflow.infra.cluster import secretstore
+from gaiaflow.infra.cluster import image as nodeimage, secretstore
 from gaiaflow.infra.host import ports, privatefile
 from gaiaflow.infra.images import image
 from gaiaflow.lifecycle import prod
-from gaiaflow.production import files as dagfiles
-from gaiaflow.production import manifests as prodmanifests
-from gaiaflow.production import plan as dagplan
+from gaiaflow.production import manifests as prodmanifests, plan as dagplan
 from gaiaflow.project import Project
-from gaiaflow.projects import adoption, scaffold
-from gaiaflow.stack import backends, bringup
+from gaiaflow.projects import adoption, dagfile, scaffold
+from gaiaflow.stack import backends
 from gaiaflow.stack.composed import composition
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.embedded.embedded import Embedded
 from gaiaflow.stack.services import state
-from gaiaflow.stack.services.backend import ServiceStatus
+from gaiaflow.stack.services.backend import ServiceStatus, alone
 from tests.error_case import Case, hold, text_of
 
 PORTS: dict[str, int] = {}
@@ -36,7 +33,7 @@ PORTS: dict[str, int] = {}
 def linked(project: Project) -> object:
     project.dags.mkdir()
     (project.dags / "a.py").symlink_to("/etc/passwd")
-    return dagfiles.dag_files(project)
+    return dagfile.dag_files(project)
 
 
 def latin(project: Project) -> object:
@@ -46,9 +43,8 @@ def latin(project: Project) -> object:
 
 
 def twice(project: Project) -> None:
-    one, other = Embedded(project), Embedded(project)
-    with one._alone(), other._alone():
-        pass
+    with alone(project):
+        Embedded(project).stop(["s3"])
 
 
 def lost(project: Project) -> object:
@@ -168,7 +164,7 @@ def test_a_stack_that_would_leave_its_data(project: Project) -> None:
     (project.home / "data" / "mlflow").mkdir(parents=True)
     state.write(project, {"backend": "embedded"})
     told = Case(
-        lambda p: bringup._check_stays(p, backends.BACKENDS["docker"](p)),
+        lambda p: backends.check_stays(p, backends.BACKENDS["docker"](p)),
         2,
         "the project has its data on the backend `embedded`",
         "inv dev.start --backend docker, which asks first",

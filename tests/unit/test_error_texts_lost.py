@@ -16,12 +16,10 @@ from gaiaflow.dags import test as dagtest
 from gaiaflow.doctor import bundle
 from gaiaflow.endpoints import PORTS
 from gaiaflow.infra.host import environment
-from gaiaflow.infra.images import breakdown, image
-from gaiaflow.infra.images import engine as docker
+from gaiaflow.infra.images import breakdown, engine as docker, image
 from gaiaflow.production import plan as dagplan
 from gaiaflow.project import Project
-from gaiaflow.projects import adoption, scaffold
-from gaiaflow.projects import versions as templatestore
+from gaiaflow.projects import adoption, scaffold, versions as templatestore
 from gaiaflow.stack.composed import belongings
 from gaiaflow.stack.embedded import embedded, supervisor
 from gaiaflow.stack.embedded.embedded import Embedded
@@ -130,7 +128,7 @@ CASES = [
         "see the questions and answers in copier.yml",
     ),
     Case(
-        lambda _: scaffold._is_kept("~/.cache/gaiaflow/template", "v9.9.9"),
+        lambda _: scaffold._is_kept(templatestore.kept_at(), "v9.9.9"),
         3,
         "this project was made from template version `v9.9.9`, which this machine does not have",
         "in .copier-answers.yml, put gaiaflow's repository into `_src_path`, its tag into `_commit`; commit, "

@@ -12,15 +12,12 @@ from invoke.exceptions import Exit
 from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.host import ports, privatefile
-from gaiaflow.lifecycle import model as verbs
-from gaiaflow.lifecycle import modeldeploy
-from gaiaflow.models import deployment
-from gaiaflow.models import forward as modelforward
-from gaiaflow.models import registry as modelregistry
-from gaiaflow.models import url as modelurl
+from gaiaflow.lifecycle import model as commands
+from gaiaflow.models import deployment, forward as modelforward, registry as modelregistry, url as modelurl
 from gaiaflow.models.deployment import Deployed
 from gaiaflow.models.registry import ModelRegistry, Version
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
 from gaiaflow.stack.services import model
 from tests.error_case import Case, hold, text_of
 
@@ -78,7 +75,10 @@ STARTING: dict[str, Any] = {"metadata": {"generation": 1}}
 NO_PODS: Any = Fake(None)
 CASES = [
     Case(
-        modelregistry.connect, 3, "no registry of models: MLflow does not run", "inv dev.start --service mlflow"
+        backends.model_registry,
+        3,
+        "no registry of models: MLflow does not run",
+        "inv dev.start --service mlflow",
     ),
     Case(
         lambda _: modelregistry.split("models:/co2/1"),
@@ -101,7 +101,7 @@ CASES = [
     ),
     Case(model.files, 3, "no model is served", "inv model.serve MODEL, one of inv model.list"),
     Case(lost, 3, "the files of model `co2/3` are gone", "inv model.serve co2/3"),
-    Case(lambda p: verbs._stopped(p, VERSION), 3, "the stack was never started", "inv dev.start"),
+    Case(lambda p: commands._stopped(p, VERSION), 3, "the stack was never started", "inv dev.start"),
     Case(
         lambda _: deployment.require_namespace(NO_PODS, "demo", "n"),
         3,
@@ -138,7 +138,7 @@ def test_the_whole_text(case: Case, tmp_path: Path) -> None:
 
 def test_a_count_of_replicas_that_cannot_be() -> None:
     with pytest.raises(Exit) as caught:
-        modeldeploy.deploy(Context(), "co2", replicas=0)
+        commands.deploy(Context(), "co2", replicas=0)
     assert (caught.value.message, caught.value.code) == (
         "error: `--replicas 0` is not between 1 and 50\nhint: inv model.undeploy MODEL",
         2,

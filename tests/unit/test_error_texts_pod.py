@@ -10,8 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from gaiaflow.doctor import cluster as doctor_cluster
-from gaiaflow.doctor import container, pod
+from gaiaflow.doctor import cluster as doctor_cluster, container, pod
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.cluster import image as nodeimage

@@ -11,22 +11,13 @@ from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.host import requirement
 from gaiaflow.infra.images import push
 from gaiaflow.production import (
-    files as dagfiles,
-)
-from gaiaflow.production import (
     git as gitdags,
-)
-from gaiaflow.production import (
     plan as dagplan,
-)
-from gaiaflow.production import (
     s3 as s3dags,
-)
-from gaiaflow.production import (
     sync as dagsync,
 )
 from gaiaflow.project import Project
-from gaiaflow.projects import scaffold
+from gaiaflow.projects import dagfile, scaffold
 from tests.error_case import Case, hold, text_of
 
 CASES = [
@@ -48,7 +39,7 @@ CASES = [
         "`demo:1` does not say what went into it: it was not built by gaiaflow",
         "inv dev.dockerize",
     ),
-    Case(dagfiles.dag_files, 3, "no folder `{root}/dags`", "mkdir {root}/dags"),
+    Case(dagfile.dag_files, 3, "no folder `{root}/dags`", "mkdir {root}/dags"),
     Case(
         lambda p: dagsync.place(p, "ftp://x"),
         2,

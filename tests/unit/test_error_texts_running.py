@@ -10,9 +10,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from gaiaflow.dags import api as airflow_api
-from gaiaflow.dags import replay as dagreplay
-from gaiaflow.dags import run as dagrun
+from gaiaflow.dags import api as airflow_api, replay as dagreplay, run as dagrun
 from gaiaflow.dags.api import AirflowApi
 from gaiaflow.endpoints import PORTS
 from gaiaflow.errors import GaiaflowError
@@ -134,7 +132,7 @@ CASES = [
         "in this run it has 0 to 1",
     ),
     Case(
-        modelregistry.connect,
+        backends.model_registry,
         3,
         "no registry of models: MLflow does not run",
         "inv dev.start --service mlflow",

@@ -17,8 +17,7 @@ from gaiaflow.stack.composed import handover
 from gaiaflow.stack.composed.compose import Compose
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.embedded.embedded import Embedded
-from gaiaflow.stack.services import health, keys, shellenv
-from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.stack.services import health, keys, mode as stackmode, shellenv
 from gaiaflow.stack.services.backend import Holding, StartOptions
 from tests.error_case import Case, fail_with, hold, text_of
 

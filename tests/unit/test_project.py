@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gaiaflow.errors import MissingError, UsageError
+from gaiaflow.operators import environment
 from gaiaflow.project import Project, slug
 
 if TYPE_CHECKING:
@@ -81,3 +82,13 @@ def test_slug_is_good_for_names() -> None:
     assert slug("Sentinel_2 Tiles!") == "sentinel-2-tiles"
     assert slug("---") == "project"
     assert len(slug("x" * 90)) == 40
+
+
+def test_a_dollar_in_dotenv_is_a_dollar_here_and_in_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `inv` shows and uses is what a function finds."""
+    root = make(tmp_path)
+    (root / ".env").write_text("GREETING=${HOME}/$x\n")
+    monkeypatch.setenv(environment.PROJECT, str(root))
+    assert Project.find(root).dotenv == environment.project_variables() == {"GREETING": "${HOME}/$x"}

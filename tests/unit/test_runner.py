@@ -69,7 +69,12 @@ def odd(kind):
     loop = []
     loop.append(loop)
     return {"nan": {"a": [1, float("nan")]}, "infinity": float("-inf"), "set": {"a": {1, 2}}, "bytes": [b"x"],
-            "key": {1: 2}, "thing": Thing(), "loop": loop, "large": [2**64]}[kind]
+            "key": {1: 2}, "thing": Thing(), "loop": loop, "large": [2**64],
+            "surrogate": ["half \\ud800 a pair"], "surrogate key": {"a": {"\\udfff": 1}}}[kind]
+
+def forgets():
+    os.environ.clear()
+    return "kept"
 
 def prints():
     print("on stdout", end="")
@@ -165,7 +170,6 @@ VALUES = [
     5e-324,
     1.0,
     "Grüße, 世界 🌍 \u2028",
-    "lone \ud800 surrogate",
     'it\'s "quoted" `twice` C:\\new\\table\n\r\n\t\x00\x7f',
     "{{ ds }} {% raw %} $HOME $(HOME)",
     "",
@@ -268,6 +272,8 @@ class TestFailures:
             ("key", "result has the key 1, a int, not a str"),
             ("thing", "result is a user.Thing"),
             ("large", "result[0] is an integer beyond 64 bits: pass it as a str"),
+            ("surrogate", "result[0] has the lone surrogate '\\ud800' at character 5"),
+            ("surrogate key", """a key of result["a"] has the lone surrogate '\\udfff' at character 0"""),
             ("loop", "result contains itself or is nested too deep"),
         ],
     )
@@ -327,6 +333,10 @@ def test_without_a_result_file_the_value_is_dropped(bare: Bare) -> None:
     assert (done.code, done.text) == (0, None)
 
 
+def test_a_function_that_clears_its_environment_keeps_its_result(bare: Bare) -> None:
+    assert bare("user:forgets").value == "kept"
+
+
 def test_what_the_function_prints_is_all_that_is_printed(bare: Bare) -> None:
     done = bare("user:prints")
     assert (done.stdout, done.stderr, done.value) == ("on stdout", "on stderr\n", "printed")
@@ -349,6 +359,119 @@ def test_nothing_beside_the_runner_shadows_the_users_modules(bare: Bare) -> None
     (bare.runner.parent / "user.py").write_text("def value(value): return 'shadow'")
     assert bare("user:value", 1).value == 1
     assert bare("user:where").value == []
+
+
+@dataclass
+class Interpreter:
+    """A Python of this machine; 3.8 to 3.14 are looked for where pyenv keeps them and on the PATH."""
+
+    python: str
+    minor: int
+
+
+def _interpreters() -> list[Interpreter]:
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
+    found = [Interpreter(sys.executable, sys.version_info.minor)]
+    for minor in range(8, 15):
+        kept = sorted(pyenv.glob(f"3.{minor}.*/bin/python"))
+        python = str(kept[-1]) if kept else shutil.which(f"python3.{minor}")
+        if python and "shims" not in python and minor != sys.version_info.minor:
+            found.append(Interpreter(python, minor))
+    return found
+
+
+INTERPRETERS = pytest.mark.parametrize("python", _interpreters(), ids=lambda found: f"3.{found.minor}")
+
+
+class Reached:
+    """The runner among modules of ours, as in the installed package, reached by one of several paths."""
+
+    WAYS = ("itself", "a linked folder", "a linked file", "a relative path", "its own folder", "PYTHONPATH")
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("ours", "theirs", "code"):
+            (folder / name).mkdir()
+            (folder / name / "settings.py").write_text(f"WHOSE = {name!r}\n")
+        (folder / "code" / "settings.py").unlink()
+        shutil.copy(runner.__file__, folder / "ours" / "runner.py")
+        (folder / "link").symlink_to("ours")
+        (folder / "runner-link.py").symlink_to("ours/runner.py")
+
+    def __call__(self, python: Interpreter, module: str, call: dict[str, Any], way: str = "itself") -> Any:
+        (self.folder / "code" / "user.py").write_text(module)
+        ours = self.folder / "ours"
+        script, cwd = {
+            "a linked folder": (str(self.folder / "link" / "runner.py"), self.folder),
+            "a linked file": (str(self.folder / "runner-link.py"), self.folder),
+            "a relative path": ("link/../link/runner.py", self.folder),
+            "its own folder": ("runner.py", ours),
+        }.get(way, (str(ours / "runner.py"), self.folder))
+        paths = [*([str(self.folder / "link")] if way == "PYTHONPATH" else []), str(self.folder / "theirs"), ""]
+        env = {
+            "PYTHONPATH": os.pathsep.join(
+                [str(self.folder / "link"), *paths] if way == "PYTHONPATH" else paths
+            ),
+            "GAIAFLOW_CODE": str(self.folder / "code"),
+            "GAIAFLOW_CALL": json.dumps({"protocol": 1, "args": [], "kwargs": {}, "params": {}, **call}),
+            "GAIAFLOW_RESULT_FILE": str(self.folder / "result.json"),
+        }
+        done = subprocess.run(
+            [python.python, script], cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads((self.folder / "result.json").read_text())
+
+
+@pytest.fixture
+def reached(tmp_path: Path) -> Reached:
+    return Reached(tmp_path)
+
+
+@INTERPRETERS
+@pytest.mark.parametrize("way", Reached.WAYS)
+def test_no_module_of_ours_shadows_the_users_by_any_path(
+    reached: Reached, python: Interpreter, way: str
+) -> None:
+    module = "def whose():\n    import settings\n    return settings.WHOSE\n"
+    assert reached(python, module, {"function": "user:whose"}, way) == "theirs"
+
+
+FUTURE = "from __future__ import annotations\n"
+# Names in annotations are there for a type checker alone; before 3.14 only the future leaves them unevaluated.
+HINTED = "def f(a: Missing, *, params: Missing.Too[1] = None) -> Missing:\n    return [a, params]\n"
+# What a decorator may leave.
+UNTOLD = """
+class Untold:
+    @property
+    def __signature__(self):
+        raise NameError("Missing")
+
+    def __call__(self, a):
+        return a
+
+f = Untold()
+"""
+
+
+@INTERPRETERS
+def test_annotations_that_do_not_evaluate_do_no_harm(reached: Reached, python: Interpreter) -> None:
+    call = {"function": "user:f", "args": [1], "params": {"count": 2}}
+    for future in [FUTURE, *([""] if python.minor >= 14 else [])]:
+        assert reached(python, future + HINTED, call) == [1, {"count": 2}]
+    assert reached(python, UNTOLD, call) == 1
+
+
+@INTERPRETERS
+def test_nothing_beside_the_runner_takes_the_place_of_the_standard_library(python: Interpreter) -> None:
+    """The runner imports before it can take its own folder away, so no module of ours may have such a name."""
+    code = "import sys; print(*getattr(sys, 'stdlib_module_names', ()))"
+    names = subprocess.run(
+        [python.python, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    ours = {path.stem for path in Path(runner.__file__).parent.iterdir() if path.suffix in ("", ".py")}
+    assert "runner" in ours
+    assert ours & set(names) - {"__pycache__"} == set()
 
 
 def test_it_speaks_python_3_8() -> None:

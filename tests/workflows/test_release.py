@@ -88,6 +88,6 @@ def test_the_scripts_are_bash_and_use_the_projects_environment(folder: Path, rel
 
 
 def test_what_is_checked_stands_between_push_and_synchronisation(release: dict[str, Any]) -> None:
-    verbs = re.findall(r"inv ([a-z]+\.[a-z]+)", "\n".join(scripts(release)))
+    commands = re.findall(r"inv ([a-z]+\.[a-z]+)", "\n".join(scripts(release)))
     order = ["dev.dockerize", "prodlocal.start", "prodlocal.dockerize", "prod.push", "prod.check", "prod.sync"]
-    assert verbs == order
+    assert commands == order

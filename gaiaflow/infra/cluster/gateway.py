@@ -11,11 +11,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection
+from ipaddress import ip_network
 from pathlib import Path
 from subprocess import Popen
 
@@ -77,7 +78,7 @@ def gateway_address(target: Target) -> str:
     """The address of this machine as the nodes of the cluster see it."""
     if target.profile:
         return target.minikube.gateway()
-    return _network_gateway("kind" if target.context.startswith("kind-") else target.context)
+    return network_gateway("kind" if target.context.startswith("kind-") else target.context)
 
 
 def refuse_unknown_host(name: str, mlflow_port: int) -> None:
@@ -183,17 +184,35 @@ def _is_ours(address: str) -> bool:
     return True
 
 
-def _network_gateway(network: str) -> str:
-    """The gateway of a docker network of this machine."""
+def network_gateway(network: str) -> str:
+    """The IPv4 gateway of a Docker network here: as the engine shows it, else the subnet's first address.
+
+    Raises:
+        MissingError: there is no such network, or it has no IPv4 addresses.
+    """
     from docker.errors import NotFound
 
     from gaiaflow.infra.images.engine import connect
 
     try:
-        pools = connect().networks.get(network).attrs["IPAM"]["Config"]
+        pools = connect().networks.get(network).attrs["IPAM"]["Config"] or ()
     except NotFound:
-        raise MissingError(
-            f"how pods of `{network}` reach this machine is not known: no docker network of that name",
-            f"{GATEWAY_VARIABLE}=<address of this machine that pods reach> in .env",
-        ) from None
-    return next(str(pool["Gateway"]) for pool in pools if "." in pool.get("Gateway", ""))
+        raise _no_way(network, "no docker network of that name") from None
+    if address := next(filter(None, map(_pool_gateway, pools)), ""):
+        return address
+    raise _no_way(network, "its docker network has no IPv4 address")
+
+
+def _pool_gateway(pool: Mapping[str, str]) -> str:
+    """The gateway of a pool of addresses, which some engines leave out; empty for a pool of IPv6."""
+    gateway, subnet = pool.get("Gateway", ""), pool.get("Subnet", "")
+    if not gateway and "." in subnet:
+        gateway = str(next(ip_network(subnet, strict=False).hosts()))
+    return gateway if "." in gateway else ""
+
+
+def _no_way(network: str, why: str) -> MissingError:
+    return MissingError(
+        f"how pods of `{network}` reach this machine is not known: {why}",
+        f"{GATEWAY_VARIABLE}=<address of this machine that pods reach> in .env",
+    )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.host import process
+from gaiaflow.infra.images import identity
 from gaiaflow.infra.images.engine import connect
 from gaiaflow.infra.images.image import tagged
 
@@ -59,6 +60,17 @@ def find(target: Target, image: str) -> NodeImage | None:
     return next((row for row in images(target) if full_name(row.name) == full_name(image)), None)
 
 
+def identity_of(target: Target, there: NodeImage) -> str:
+    """The identity of an image of the node; its digest, or nothing, where the node does not describe it."""
+    variables = target.minikube.docker_env() if target.profile else None
+    if variables:
+        known = _of_node_engine(variables, there.name)
+    else:
+        known = _of_runtime(target, there.name) if target.profile else ""
+    digest = there.id.removeprefix("sha256:")
+    return known or (f"sha256:{digest}" if digest else "")
+
+
 def load(target: Target, image: str) -> tuple[NodeImage, str]:
     """Bring an image of this machine's engine into the cluster; what is there now, and which way it went.
 
@@ -66,9 +78,8 @@ def load(target: Target, image: str) -> tuple[NodeImage, str]:
         MissingError: this machine has no such image.
         GaiaflowError: it did not arrive.
     """
-    wanted = _local_id(image)
-    there = find(target, image)
-    if there and _same(there.id, wanted):
+    wanted, there = _local(image), find(target, image)
+    if there and identity_of(target, there) in {identity.of_engine(wanted.attrs), wanted.id}:
         return there, "there already"
     way = _carry(target, image)
     return arrived(target, image), way
@@ -85,7 +96,7 @@ def arrived(target: Target, image: str) -> NodeImage:
     return there
 
 
-@contextmanager
+@contextlib.contextmanager
 def node_engine(target: Target) -> Iterator[bool]:
     """Have docker commands go to the node's own engine; False, and no change, where its runtime is another."""
     variables = target.minikube.docker_env() if target.profile else None
@@ -123,11 +134,8 @@ def _carry(target: Target, image: str) -> str:
 
 def _stream(image: str, variables: dict[str, str]) -> None:
     """From engine to engine without a file between."""
-    node = _node_client(variables)
-    try:
+    with contextlib.closing(_node_client(variables)) as node:
         node.images.load(_local(image).save(named=tagged(image)))
-    finally:
-        node.close()
 
 
 def _node_client(variables: dict[str, str]) -> DockerClient:
@@ -161,12 +169,19 @@ def _local(image: str) -> Any:
         raise MissingError(f"no image `{image}` on this machine", "inv dev.dockerize") from None
 
 
-def _local_id(image: str) -> str:
-    return str(_local(image).id)
+def _of_node_engine(variables: dict[str, str], image: str) -> str:
+    from docker.errors import DockerException
+
+    try:
+        with contextlib.closing(_node_client(variables)) as node:
+            return identity.of_engine(node.images.get(image).attrs)
+    except DockerException:
+        return ""
 
 
-def _same(one: str, other: str) -> bool:
-    return one.removeprefix("sha256:") == other.removeprefix("sha256:")
+def _of_runtime(target: Target, image: str) -> str:
+    configuration = target.minikube.image_configuration(image)
+    return identity.of_configuration(configuration) if configuration else ""
 
 
 def _reported(target: Target) -> list[dict[str, Any]]:

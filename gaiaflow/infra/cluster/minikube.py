@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, MissingError
@@ -85,13 +87,12 @@ class Minikube:
         if not shutil.which("minikube"):
             raise MissingError("`minikube` is not on PATH", f"install it: {INSTALL}")
         found = re.search(r"v(\d+)\.(\d+)[\w.+-]*", self._run("version", "--short"))
-        if not found or (int(found.group(1)), int(found.group(2))) < OLDEST:
-            version = found.group(0) if found else "of an unknown version"
+        if found and (int(found.group(1)), int(found.group(2))) < OLDEST:
             raise MissingError(
-                f"minikube {version} is too old: v{OLDEST[0]}.{OLDEST[1]} or newer is needed",
+                f"minikube {found.group(0)} is too old: v{OLDEST[0]}.{OLDEST[1]} or newer is needed",
                 f"update it: {INSTALL}",
             )
-        return found.group(0)
+        return found.group(0) if found else "of an unknown version"
 
     def state(self) -> State:
         """What runs now; the exit code says nothing more, since every state but one has its own."""
@@ -158,6 +159,14 @@ class Minikube:
         found = json.loads(self._run("image", "ls", "--format", "json") or "[]")
         return [dict(entry) for entry in found or []]
 
+    def image_configuration(self, image: str) -> dict[str, Any]:
+        """The OCI configuration of an image, from the node's container runtime; empty where it shows none."""
+        done = self._call("ssh", "--", f"sudo crictl inspecti --output json {shlex.quote(image)}")
+        try:
+            return dict(json.loads(done.stdout)["info"]["imageSpec"]) if not done.code else {}
+        except (ValueError, KeyError, TypeError):
+            return {}
+
     def remove_image(self, image: str) -> None:
         self._run("image", "rm", image)
 
@@ -190,6 +199,9 @@ class Minikube:
         while True:
             try:
                 line = next(report)
+            except TimeoutExpired:
+                failure.update(message=f"it took longer than {_START_SECONDS} s")
+                return
             except StopIteration as end:
                 if end.value and not failure:
                     failure.update(message=last or f"exit code {end.value}")

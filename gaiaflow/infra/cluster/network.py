@@ -45,7 +45,9 @@ def _callers(project: Project, network: str) -> list[tuple[Any, bool]]:
     client = connect()
     if not client.networks.list(names=[f"^{network}$"]):
         return []
-    mine = client.containers.list(all=True, filters={"label": f"{PROJECT_LABEL}={project.id}"})
+    mine = client.containers.list(
+        all=True, filters={"label": f"{PROJECT_LABEL}={project.id}"}, ignore_removed=True
+    )
     return [
         (container, network in container.attrs["NetworkSettings"]["Networks"])
         for container in mine

@@ -12,7 +12,7 @@ from gaiaflow.project import Project, slug
 
 if TYPE_CHECKING:
     from gaiaflow.infra.cluster.api import Cluster
-    from gaiaflow.infra.cluster.minikube import Minikube
+    from gaiaflow.infra.cluster.minikube import Minikube, State
 
 # What Airflow reads, also in containers, and what only gaiaflow does: the admin's access among it.
 FOLDER, _OWN_FOLDER = "prodlocal", "cluster"
@@ -139,8 +139,11 @@ class Target:
         for file in (*mine, *theirs):
             file.unlink(missing_ok=True)
 
-    def connect(self) -> Cluster:
+    def connect(self, state: State | None = None) -> Cluster:
         """The cluster with the rights of its admin: the profile's, or those that the user has in the context.
+
+        Args:
+            state: of the profile, where the caller knows it; by default minikube is asked.
 
         Raises:
             MissingError: it does not run.
@@ -150,7 +153,7 @@ class Target:
         if self.context:
             return Cluster.connect(None, self.context)
         minikube = self.minikube
-        state = minikube.state()
+        state = state or minikube.state()
         if not state.running:
             raise MissingError(f"the cluster `{self.profile}` is {state.word}", "inv prodlocal.start")
         if not state.configured:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import platform
 import re
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import gaiaflow
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra.host import living as orphan
-from gaiaflow.infra.host import privatefile, process
+from gaiaflow.infra.host import living as orphan, privatefile, process
 from gaiaflow.infra.host.requirement import requirements as project_requirements
 from gaiaflow.project import Project
 
@@ -37,20 +33,12 @@ def ensure_environment(project: Project, name: str) -> Path:
         raise UsageError(f"unknown environment `{name}`", f"one of {', '.join(NAMES)}")
     folder = privatefile.folder(project.home / "envs") / name
     stamp = _stamp(project, name)
-    with _alone(folder):
+    # One command at a time makes an environment; another waits, and finds it made.
+    with privatefile.locked(folder.with_name(f"{name}.lock")):
         if not is_current(folder, stamp):
             _build(project, name, folder, stamp)
         _link(project, name, folder)
     return folder / "bin" / "python"
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One command at a time makes an environment; another waits, and finds it made."""
-    lock = folder.with_name(f"{folder.name}.lock")
-    with os.fdopen(os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def is_current(folder: Path, stamp: str) -> bool:

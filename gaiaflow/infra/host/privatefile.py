@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,21 @@ def write(path: Path, text: str) -> Path:
     if os.getuid() == 0 and owner.st_uid != 0:  # the folder was handed to containers that run as somebody
         os.chown(name, owner.st_uid, owner.st_gid)
     return Path(name).replace(path)
+
+
+@contextmanager
+def locked(path: Path, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of this file; it ends with the process, however that ends.
+
+    Args:
+        wait: for whoever holds it.
+
+    Raises:
+        BlockingIOError: another holds it, and nothing waits.
+    """
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
 
 
 def write_json(path: Path, value: Any) -> Path:

@@ -80,6 +80,13 @@ def copy_tree(source: Path, target: Path, patterns: list[str]) -> None:
             shutil.copy2(origin, copy, follow_symlinks=False)
 
 
+def open_to_all(folder: Path) -> None:
+    """Let any user of the image read the copy; what a link leads to stays as it is."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
 def _add_own(project: Project, folder: Path) -> None:
     folder.mkdir()
     (folder / "requirements.txt").write_text(requirements(project), encoding="utf-8")

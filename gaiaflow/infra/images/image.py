@@ -7,19 +7,19 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow.commit import tree_commit
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
-from gaiaflow.infra.host import living as orphan
-from gaiaflow.infra.host import process
+from gaiaflow.infra.host import living as orphan, process
+from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
+from gaiaflow.infra.images import identity
 from gaiaflow.infra.images.context import digest, staged
 from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
 from gaiaflow.project import Project
-from gaiaflow.stack.services.backend import Tell, silent
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -33,6 +33,8 @@ RUNNER = "/opt/gaiaflow/runner.py"
 COMMIT, CONTENT = "GAIAFLOW_COMMIT", "GAIAFLOW_CONTENT"
 _FACTS = f"ARG {COMMIT}\nARG {CONTENT}\nENV {COMMIT}=${{{COMMIT}}} {CONTENT}=${{{CONTENT}}}\n"
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+# An attestation says when a build ran: with one, each build of the same tree has another digest.
+_NO_ATTESTATIONS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 # Of BuildKit's plain progress: "#8 [airflow 2/5] RUN …"; what it does for itself is called internal.
 _STEP = re.compile(r"#\d+ (\[(?!internal).+)")
 _NAME = re.compile(r"[a-z0-9]+(?:[._/:-]+[a-z0-9]+)*(?::[\w][\w.-]{0,127})?")
@@ -45,12 +47,16 @@ class Image:
     Attributes:
         name: the name to use, ``<project>/<package>:<version>`` unless another was asked for.
         content: the same repository with a tag that stands for what went in.
+        id: by what this engine knows it; another engine may know the same image by another.
+        size: bytes.
+        identity: the same in every store; see gaiaflow.infra.images.identity.
     """
 
     name: str
     content: str
-    id: str
-    size: int
+    id: str = field(compare=False)
+    size: int = field(compare=False)
+    identity: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return {"name": self.name, "content": self.content, "id": self.id, "size": self.size}
@@ -144,7 +150,8 @@ def run_build(
     command += [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
     command += [part for key in _PROXIES if key in os.environ for part in ("--build-arg", key)]
     command += [*options, *(["--no-cache"] if no_cache else []), str(context)]
-    env = {**os.environ, "DOCKER_BUILDKIT": "1", **orphan.mark(labels.get(PROJECT_LABEL, ""))}
+    own = {"DOCKER_BUILDKIT": "1", **orphan.mark(labels.get(PROJECT_LABEL, ""))}
+    env = {**_NO_ATTESTATIONS, **os.environ, **own}
 
     def show(line: str) -> None:
         if step := _STEP.match(line):
@@ -207,7 +214,7 @@ def _names(image: Any) -> list[str]:
 
 def _image(client: DockerClient, name: str, content: str) -> Image:
     found = client.images.get(name)
-    return Image(name, content, str(found.id), int(found.attrs["Size"]))
+    return Image(name, content, str(found.id), int(found.attrs["Size"]), identity.of_engine(found.attrs))
 
 
 def _own_dockerfile(project: Project, dockerfile: str | Path | None) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # An upload of gigabytes over a slow line.
 TIMEOUT = 1800
 FOLDER, _RECORD = "prod", "pushed.json"
+_DIGEST = re.compile(r"digest: (sha256:[0-9a-f]{64})")
 # Told of each layer: its id and what becomes of it.
 Progress = Callable[[str, str], None]
 
@@ -125,7 +127,7 @@ def _upload(client: DockerClient, repository: str, tag: str, progress: Progress)
     digest = ""
     try:
         for line in client.images.push(repository, tag, stream=True, decode=True):
-            digest = str(line.get("aux", {}).get("Digest", digest))
+            digest = _told_digest(line) or digest
             if "error" in line:
                 raise _failed(repository, str(line["error"]))
             _tell(line, progress)
@@ -134,6 +136,12 @@ def _upload(client: DockerClient, repository: str, tag: str, progress: Progress)
     if not digest:
         raise _failed(repository, "the engine told no digest")
     return digest
+
+
+def _told_digest(line: Mapping[str, Any]) -> str:
+    """The digest in a line of the answer: in a field, or in words (the containerd image store)."""
+    told = _DIGEST.search(str(line.get("status", "")))
+    return str((line.get("aux") or {}).get("Digest") or (told[1] if told else ""))
 
 
 def _tell(line: Mapping[str, Any], progress: Progress) -> None:

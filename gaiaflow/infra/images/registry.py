@@ -1,4 +1,4 @@
-"""An OCI registry, read only: whether an image is there, and by which digests it is known."""
+"""An OCI registry, read only: whether an image is there, what it is, and by which digests stores know it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
+from gaiaflow.infra.images import identity
 
 TIMEOUT = 30
 LARGEST = 4 * 2**20
@@ -110,24 +111,36 @@ class Registry:
         return None if answer is None else answer[0] or reference.digest
 
     def identities(self, reference: Reference) -> set[str]:
-        """All digests by which this very image may be known: of manifests, and of configurations.
+        """What this very image is in every store, and all digests by which a store may know it.
 
-        An engine names an image by the digest of its configuration, or by that of its manifest or index.
+        A store knows an image by the digest of its configuration, of its manifest or of its index.
         """
         answer = self._manifest(reference.repository, reference.version, "GET")
         if answer is None:
             return set()
         digest, manifest = answer
-        found = {digest, *_config(manifest)}
+        found = {digest, *self._configured(reference.repository, manifest)}
         for child in manifest.get("manifests", ()):
             found.add(str(child["digest"]))
             inner = self._manifest(reference.repository, str(child["digest"]), "GET")
-            found.update(_config(inner[1]) if inner else ())
+            found.update(self._configured(reference.repository, inner[1]) if inner else ())
         return found - {""}
+
+    def _configured(self, repository: str, manifest: Mapping[str, Any]) -> set[str]:
+        """The digest of the configuration that a manifest names, and the image's identity."""
+        digest = str(manifest.get("config", {}).get("digest", ""))
+        answer = self._get(repository, f"blobs/{digest}") if digest else None
+        return {digest} | ({identity.of_configuration(json.loads(answer.body or b"{}"))} if answer else set())
 
     def _manifest(self, repository: str, version: str, method: str) -> tuple[str, dict[str, Any]] | None:
         """The digest that the registry tells and the manifest, empty for HEAD; None when it is not there."""
-        path = f"/v2/{repository}/manifests/{version}"
+        answer = self._get(repository, f"manifests/{version}", method)
+        if answer is None:
+            return None
+        return answer.headers.get("docker-content-digest", ""), json.loads(answer.body or b"{}")
+
+    def _get(self, repository: str, what: str, method: str = "GET") -> _Answer | None:
+        path = f"/v2/{repository}/{what}"
         answer = self._request(path, method)
         if answer.status in {401, 403} and (challenge := answer.headers.get("www-authenticate")):
             self._authorization = self._authorize(challenge, repository)
@@ -136,7 +149,7 @@ class Registry:
             return None
         if answer.status != 200:
             raise _refused(self.host, repository, answer.status)
-        return answer.headers.get("docker-content-digest", ""), json.loads(answer.body or b"{}")
+        return answer
 
     def _request(self, path: str, method: str) -> _Answer:
         scheme = "http" if is_loopback(self.host) else "https"
@@ -221,10 +234,6 @@ def _lower(headers: Any) -> dict[str, str]:
 def _is_closed(url: str) -> bool:
     parts = urlsplit(urljoin(url, "."))
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.netloc))
-
-
-def _config(manifest: Mapping[str, Any]) -> list[str]:
-    return [str(manifest["config"]["digest"])] if "config" in manifest else []
 
 
 def _refused(host: str, repository: str, status: int) -> GaiaflowError:

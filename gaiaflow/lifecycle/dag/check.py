@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from invoke.context import Context
@@ -16,18 +15,12 @@ from gaiaflow.project import Project
 _MODE = "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev"
 
 
-def _named(verb: str) -> list[str]:
-    """The name stands without a flag where a word follows the verb; Invoke requires what is positional."""
-    words = sys.argv[sys.argv.index(verb) + 1 :] if verb in sys.argv else []
-    return ["name"] if words and not words[0].startswith("-") else []
-
-
 @lifecycle_task(name="list", reads=True, help={"mode": _MODE, "json": "print one JSON object"})
 def list_dags(_c: Context, mode: str = "", json: bool = False) -> None:
     """List the DAGs of the project: file, tasks, modes, schedule, files that do not import."""
     from gaiaflow.dags import state as dagstate
     from gaiaflow.lifecycle.dag.inspector import inspector
-    from gaiaflow.testing.run import last_line
+    from gaiaflow.result import last_line
 
     project = Project.find()
     checked = resolve_mode(mode).value if mode else None
@@ -55,7 +48,7 @@ def _text(value: Any) -> str:
 
 @lifecycle_task(
     reads=True,
-    positional=_named("dag.check"),
+    bare="name",
     help={
         "name": "the id of one DAG; by default all of them",
         "mode": _MODE,
@@ -73,9 +66,7 @@ def check(
     json: bool = False,
 ) -> None:
     """Check DAGs: imports, tasks, functions and their arguments, what a file costs to read, the DAG version."""
-    from gaiaflow.dags import check as dagcheck
-    from gaiaflow.dags import name as dagid
-    from gaiaflow.dags import test as dagtest
+    from gaiaflow.dags import check as dagcheck, name as dagid, test as dagtest
     from gaiaflow.lifecycle.dag.inspector import inspector
 
     project = Project.find()
@@ -96,8 +87,7 @@ def check(
 
 def run_checks(asked: Any, name: str, mode: str | None, budget: float, times: int) -> Any:
     """All checks, one phase each."""
-    from gaiaflow.dags import check as dagcheck
-    from gaiaflow.dags import version as dagversion
+    from gaiaflow.dags import check as dagcheck, version as dagversion
 
     phases = Phases(4)
     with phases.phase("imports and tasks"):

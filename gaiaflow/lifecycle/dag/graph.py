@@ -79,8 +79,7 @@ def _checked(output: str) -> Path | None:
 
 def _run(project: Project, dag: str, run: str) -> tuple[dict[str, Any] | None, dict[str, dict[str, Any]]]:
     """The run to show and its tasks' states; nothing without a stack, unless a run was asked for."""
-    from gaiaflow.dags import run as dagrun
-    from gaiaflow.dags import state as dagstate
+    from gaiaflow.dags import run as dagrun, state as dagstate
 
     api = dagrun.connect(project) if run else dagstate.running(project)
     if api is None:

@@ -1,6 +1,9 @@
-"""Airflow's environment of the project, made when it is missing, for the verbs that look into DAGs."""
+"""Airflow's environment of the project, made when it is missing, for the commands that look into DAGs."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
 
 from gaiaflow.dags.inspector import Inspector
 from gaiaflow.infra.host.environment import ensure_environment, missing
@@ -10,10 +13,14 @@ from gaiaflow.project import Project
 
 def inspector(project: Project, *environments: str) -> Inspector:
     """Ready to be asked; further environments that the work needs are made, too."""
-    wanted = {"airflow", *environments}
-    absent = [name for name in missing(project) if name in wanted]
+    return Inspector(project, airflow_python(project, {"airflow", *environments}))
+
+
+def airflow_python(project: Project, needed: Collection[str]) -> Path:
+    """Airflow's interpreter; what is needed and missing or out of date is made, each in a phase."""
+    absent = [name for name in missing(project) if name in needed]
     phases = Phases(len(absent))
     for name in absent:
         with phases.phase(f"environment {name}"):
             ensure_environment(project, name)
-    return Inspector(project, ensure_environment(project, "airflow"))
+    return ensure_environment(project, "airflow")

@@ -31,17 +31,9 @@ def replay(
     """Run one task of a past run again, in dev, with the inputs of that run."""
     from gaiaflow.dags import (
         name as dagid,
-    )
-    from gaiaflow.dags import (
         replay as dagreplay,
-    )
-    from gaiaflow.dags import (
         run as dagrun,
-    )
-    from gaiaflow.dags import (
         state as dagstate,
-    )
-    from gaiaflow.dags import (
         test as dagtest,
     )
     from gaiaflow.lifecycle.dag.inspector import inspector

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +10,8 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from gaiaflow.errors import UsageError
-from gaiaflow.lifecycle.terminal import Phases, emit_json, emit_table, lifecycle_task, say
+from gaiaflow.lifecycle.dag.inspector import airflow_python
+from gaiaflow.lifecycle.terminal import emit_json, emit_table, lifecycle_task, say
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
 
@@ -41,21 +41,12 @@ def test(c: Context, name: str, mode: str = "", conf: str = "", retries: int = 0
     if c.config.run.dry:
         say(f"would run DAG `{name}` of {project.dags} in one process, {checked or 'in the mode that holds'}")
         return
-    _end(dagtest.run(project, prepare(project), name, checked, params, retries), json)
-
-
-def prepare(project: Project) -> Path:
-    """Airflow's interpreter; environments that are missing or out of date are made."""
-    from gaiaflow.dags import test as dagtest
-    from gaiaflow.infra.host.environment import ensure_environment, missing
-
-    needed = dagtest.environments(project)
-    absent = [name for name in missing(project) if name in needed]
-    phases = Phases(len(absent))
-    for name in absent:
-        with phases.phase(f"environment {name}"):
-            ensure_environment(project, name)
-    return ensure_environment(project, "airflow")
+    _end(
+        dagtest.run(
+            project, airflow_python(project, dagtest.environments(project)), name, checked, params, retries
+        ),
+        json,
+    )
 
 
 @lifecycle_task(
@@ -105,7 +96,7 @@ def read_conf(conf: str) -> dict[str, Any]:
     """
     try:
         value = jsonlib.loads(conf or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"`--conf` is not JSON: {error}", '--conf \'{"name": "value"}\'') from None
     if not isinstance(value, dict):
         raise UsageError(f"`--conf` is a JSON {type(value).__name__}, not an object", "--conf '{\"name\": 1}'")

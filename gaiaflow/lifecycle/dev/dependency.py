@@ -21,16 +21,5 @@ def update_deps(c: Context) -> None:
         say(f"would bring {source or 'no dependencies'} into the project's environment ({backend.name})")
         return
     with Phases(1).phase(f"environment project, from {source.name if source else 'nothing'}"):
-        changed = _update(project, backend)
+        changed = backend.update_dependencies()
     say("updated: the next task uses it" if changed else "nothing to do: it is up to date")
-
-
-def _update(project: Project, backend: object) -> bool:
-    from gaiaflow.infra.host import environment
-    from gaiaflow.stack.composed.compose import Compose
-
-    if isinstance(backend, Compose):
-        return backend.update_dependencies()
-    changed = "project" in environment.missing(project)
-    environment.ensure_environment(project, "project")
-    return changed

@@ -28,7 +28,7 @@ _START_HELP = {
     "wait": "seconds until a service that does not answer is called still starting",
     "with": "docker only: `dev_docker` lets the composed Airflow make containers, through a checking proxy",
     "docker-build": "docker only: build the stack's images although they are there",
-    "cache": "let --docker-build take unchanged layers from earlier builds",
+    "cache": "docker only: let --docker-build take unchanged layers from earlier builds",
     "force-new": "docker only: make the containers anew although they are there; data stays",
     **{
         f"{name}-port": f"the port of {name}, or the variable {entry.variable}" for name, entry in PORTS.items()
@@ -216,8 +216,8 @@ def _current() -> Backend | None:
     return backends.current(Project.find())
 
 
-def _start(c: Context, backend: Backend, options: StartOptions, verb: str) -> None:
-    from gaiaflow.stack.services import model, timings
+def _start(c: Context, backend: Backend, options: StartOptions, command: str) -> None:
+    from gaiaflow.stack.services import model
 
     if c.config.run.dry:
         say(f"would start {', '.join(options.services)} on the backend {backend.name}")
@@ -225,8 +225,8 @@ def _start(c: Context, backend: Backend, options: StartOptions, verb: str) -> No
     project, phases = Project.find(), Phases(backend.phases(options))
     if MODEL.name in options.services:
         model.files(project)  # refuses where no model is chosen
-    cold = timings.is_cold(project, backend.name, options)
-    with timed(project, verb, backend.name, cold, [phases]):
+    cold = backend.is_cold(options)
+    with timed(project, command, backend.name, cold, [phases]):
         backend.start(options, phases.phase)
     shown = set(options.services)
     rows = [[r.service, r.url, r.user, str(r.place) if r.secret else ""] for r in backend.credentials()]

@@ -23,7 +23,7 @@ LAST = 5
 
 
 @contextmanager
-def timed(project: Project, verb: str, backend: str, cold: bool, shown: list[Phases]) -> Iterator[None]:
+def timed(project: Project, command: str, backend: str, cold: bool, shown: list[Phases]) -> Iterator[None]:
     """Write down how long a start or a build took, also one that failed.
 
     Args:
@@ -41,7 +41,7 @@ def timed(project: Project, verb: str, backend: str, cold: bool, shown: list[Pha
         ]
         seconds = round(time.monotonic() - begun, 2)
         start = timings.COLD if cold else timings.WARM
-        timing = timings.Timing(verb, backend, start, at.isoformat(timespec="seconds"), seconds, ok, phases)
+        timing = timings.Timing(command, backend, start, at.isoformat(timespec="seconds"), seconds, ok, phases)
         with contextlib.suppress(OSError):  # a full disk has better places to be told of
             timings.add(project, timing)
 
@@ -59,7 +59,9 @@ def show_timings(_c: Context, last: int = LAST, json: bool = False) -> None:
     if json:
         emit_json({"timings": [timing.as_dict() for timing in found]})
     elif found:
-        emit_table(["when", "verb", "on", "", "phase", "seconds"], [row for one in found for row in _rows(one)])
+        emit_table(
+            ["when", "command", "on", "", "phase", "seconds"], [row for one in found for row in _rows(one)]
+        )
     else:
         say("nothing was started or built here yet")
 

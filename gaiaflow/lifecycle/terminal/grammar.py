@@ -1,47 +1,80 @@
-"""The words that `inv` does not understand: refused as our own errors are, with the near one.
+"""The words that `gaiaflow` and `inv` understand, and how they refuse the others: as our own errors are.
 
-Invoke has no hook for what its parser says, so its machine is replaced by a child of it, and what it does
-behind the parser gets a look before it. Without them `inv dag.run --help` would run a DAG called `--help`,
-`--airflow-port x` would end in a traceback, and a mistyped verb would be "No idea what 'dev.strat' is!".
+Invoke has no hook for what its parser says, so its machine is replaced by a child of it. Without it
+`inv dag.run --help` would run a DAG called `--help`, `--airflow-port x` would end in a traceback, and a
+mistyped command would be "No idea what 'dev.strat' is!".
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 from invoke.exceptions import Exit, ParseError
 from invoke.parser import parser
-from invoke.program import Program
 
-from gaiaflow.errors import UsageError, near_miss
-from gaiaflow.lifecycle.terminal.verb import failed, render_error
+from gaiaflow.errors import UsageError
+from gaiaflow.lifecycle.terminal import refusal
+from gaiaflow.lifecycle.terminal.command import failed, render_error
 
-_HELP = ("-h", "--help")
-_parse_cleanup = Program.parse_cleanup
+HELP = ("-h", "--help")
 
 
 class RefusedError(ParseError, Exit):
     """Of both kinds: completion catches the one, and the other brings its exit code."""
 
-    def __init__(self, text: str, context: Any) -> None:
+    def __init__(self, error: UsageError, context: Any = None) -> None:
         Exit.__init__(self, code=UsageError.exit_code)
-        self.text, self.context = text, context
+        self.text, self.context = render_error(error), context
 
     def __str__(self) -> str:
         return self.text
 
 
 class Machine(parser.ParseMachine):
-    """Invoke's machine, which asks here what to say."""
+    """Invoke's machine, which also takes `dev start` for `dev.start`, and asks here what to say.
+
+    Attributes:
+        group: the group that was named, while its command is awaited.
+    """
+
+    group = ""
 
     def handle(self, token: str) -> None:
-        """A verb that waits for its name takes ``--help`` for what it is."""
-        if token in _HELP and self.initial and self._lacking():
+        """A command that waits for its name takes ``--help`` for what it is."""
+        if token in HELP and self.initial and self._lacking():
             self.initial.flags["--help"].value = self.context.name
-            return
-        super().handle(token)
+        elif not (self._is_free(token) and self._take(token)):
+            super().handle(token)
+
+    def _is_free(self, token: str) -> bool:
+        """Whether it is a word that no option and no argument waits for, of a call that is being read."""
+        busy = self.ignore_unknown or self.waiting_for_flag_value or self._lacking()
+        return not busy and not token.startswith("-") and token not in self.contexts
+
+    def _take(self, token: str) -> bool:
+        """Take a group, the command of a group, or the value of an option without its flag."""
+        if self.group:
+            words, self.group = f"{self.group} {token}", ""
+            if (name := words.replace(" ", ".")) not in self.contexts:
+                self._refuse(refusal.unknown_command(words, self.contexts))
+            self.see_context(name)
+            return True
+        if bare := self._bare():
+            bare.value = token
+        elif token in groups(self.contexts):
+            self.group = token
+        return bool(bare or self.group)
+
+    def _bare(self) -> Any:
+        arguments = self.context.args.values() if self.context else ()
+        return next((a for a in arguments if getattr(a, "bare", False) and a.value is None), None)
+
+    def finish(self) -> None:
+        if self.group:
+            self._refuse(UsageError(f"`{self.group}` is a group of commands", f"inv help {self.group}"))
+        super().finish()
 
     def see_value(self, value: Any) -> None:
         try:
@@ -50,46 +83,45 @@ class Machine(parser.ParseMachine):
             self.error(f"{self._flag()} wants a number, not `{value}`")
 
     def error(self, msg: str) -> None:
-        """Raise it in our words.
+        """Raise it in our words, but for what a command lacks while it is asked for its help."""
+        if not (self._lacking() and self.initial and self.initial.args.help.value):
+            self._refuse(self._said(msg))
 
-        Raises:
-            RefusedError: always, but for the name that a verb lacks while it is asked for its help.
-            Exit: instead of it where the error went to stdout as JSON.
+    def _refuse(self, error: UsageError) -> None:
         """
-        if self._lacking() and self.initial and self.initial.args.help.value:
-            return
-        verb = (self.context.name if self.context else "") or ""
-        hint = f"inv --help {verb}" if verb else "inv --list"
-        error = UsageError(self._said(msg, verb), hint)
+        Raises:
+            RefusedError: always, but for the next.
+            Exit: the error went to stdout as JSON.
+        """
         if self._wants_json():
             raise failed(error, True)
-        raise RefusedError(render_error(error), self.context)
+        raise RefusedError(error, self.context)
 
     def _flag(self) -> str:
         flag: Any = self.flag
         return f"`--{flag.names[0]}`"
 
-    def _lacking(self) -> list[str]:
-        return [str(arg.name) for arg in self.context.missing_positional_args] if self.context else []
+    def _lacking(self) -> list[Any]:
+        return list(self.context.missing_positional_args) if self.context else []
 
     def _wants_json(self) -> bool:
         asked = self.context.args.get("json") if self.context else None
         return "--complete" not in sys.argv and ("--json" in sys.argv or bool(asked and asked.value))
 
-    def _said(self, msg: str, verb: str) -> str:
-        if lacking := self._lacking():
-            return f"`{verb}` lacks its {' and '.join(lacking)}"
+    def _said(self, msg: str) -> UsageError:
+        command = str(self.context.name or "") if self.context else ""
+        if self._lacking():
+            return refusal.lacking(command, self.context.positional_args)
         if unknown := re.fullmatch(r"No idea what '(.*)' is!", msg):
-            return self._unknown(unknown[1], verb)
-        if "needed value" in msg and self.flag:
-            return f"{self._flag()} lacks its value"
-        return msg
+            return self._unknown(unknown[1], command)
+        text = f"{self._flag()} lacks its value" if "needed value" in msg and self.flag else msg
+        return UsageError(text, f"inv --help {command}" if command else "inv --list")
 
-    def _unknown(self, word: str, verb: str) -> str:
+    def _unknown(self, word: str, command: str) -> UsageError:
         if word.startswith("-"):
-            known = [*self.context.flags, *self.context.inverse_flags] if self.context else []
-            return f"unknown option `{word}`{f' of `{verb}`' if verb else ''}{near_miss(word, known)}"
-        return f"unknown verb `{word}`{near_miss(word, sorted(self.contexts))}"
+            flags = [*self.context.flags, *self.context.inverse_flags] if self.context else []
+            return refusal.unknown_option(word, command, flags)
+        return refusal.unknown_command(word, self.contexts, command)
 
 
 # Its metaclass gives a class only the states that stand in its own body.
@@ -97,28 +129,6 @@ Machine._class_states = parser.ParseMachine._class_states  # noqa: SLF001
 Machine._class_transitions = parser.ParseMachine._class_transitions  # noqa: SLF001
 
 
-def look_up(program: Program) -> None:
-    """Refuse a verb of ``--help VERB`` and a group of ``--list GROUP`` that are not there.
-
-    Raises:
-        RefusedError: with the near one.
-    """
-    verb, group = program.args.help.value, program.args.list.value
-    groups = sorted(program.collection.collections) if program.collection else []
-    if isinstance(verb, str) and verb not in program.parser.contexts:
-        _refuse("verb", verb, sorted(map(str, program.parser.contexts)))
-    if isinstance(group, str) and group not in groups:
-        _refuse("group", group, groups)
-    _parse_cleanup(program)
-
-
-def _refuse(kind: str, word: str, known: list[str]) -> NoReturn:
-    raise RefusedError(
-        render_error(UsageError(f"unknown {kind} `{word}`{near_miss(word, known)}", "inv --list")), None
-    )
-
-
-def install() -> None:
-    """Let Invoke parse by it."""
-    parser.ParseMachine = Machine  # type: ignore[misc]
-    Program.parse_cleanup = look_up  # type: ignore[method-assign, assignment]
+def groups(commands: Any) -> set[str]:
+    """The groups of some commands: ``dev`` of ``dev.start``."""
+    return {str(name).partition(".")[0] for name in commands if "." in str(name)}

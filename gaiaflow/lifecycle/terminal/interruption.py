@@ -1,4 +1,4 @@
-"""What a signal does to a verb: it ends as after Ctrl-C, cleans up what it began, and no child outlives it."""
+"""What a signal does to a command: it ends as after Ctrl-C, cleans up, and no child outlives it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class SignalledError(KeyboardInterrupt):
         self.number = number
 
 
-class InterruptedVerbError(GaiaflowError):
-    """A verb was told to end; its exit code is the shell's for that signal."""
+class InterruptedCommandError(GaiaflowError):
+    """A command was told to end; its exit code is the shell's for that signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"interrupted by {signal.Signals(number).name}", "inv dev.status; what is there stays")
@@ -28,14 +28,14 @@ class InterruptedVerbError(GaiaflowError):
 
 
 def listen() -> None:
-    """Let SIGTERM and SIGHUP unwind the verb, unless somebody has decided on them (nohup)."""
+    """Let SIGTERM and SIGHUP unwind the command, unless somebody has decided on them (nohup)."""
     for number in _SIGNALS if threading.current_thread() is threading.main_thread() else ():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _raise_once)
 
 
-def explained(error: KeyboardInterrupt) -> InterruptedVerbError:
-    return InterruptedVerbError(error.number if isinstance(error, SignalledError) else signal.SIGINT)
+def explained(error: KeyboardInterrupt) -> InterruptedCommandError:
+    return InterruptedCommandError(error.number if isinstance(error, SignalledError) else signal.SIGINT)
 
 
 def _raise_once(number: int, _frame: FrameType | None) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow.errors import UsageError
+from gaiaflow.lifecycle.terminal.called import as_called
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,10 +24,10 @@ QUIET, DEBUG = "GAIAFLOW_QUIET", "GAIAFLOW_DEBUG"
 
 @dataclass
 class Speech:
-    """What holds for the verb that runs now.
+    """What holds for the command that runs now.
 
     Attributes:
-        active: a verb runs; one that it calls speaks as it does.
+        active: a command runs; one that it calls speaks as it does.
         hushed: it was given ``--quiet``.
         emitted: there is data on stdout already.
         held: what quiet kept back; a question shows it first, or nobody knows what is asked.
@@ -59,7 +60,7 @@ def is_on(variable: str) -> bool:
 
 @contextmanager
 def speaking(quiet: bool) -> Iterator[None]:
-    """One verb, from its first word to its last."""
+    """One command, from its first word to its last."""
     speech.begin(quiet)
     try:
         yield
@@ -85,18 +86,29 @@ def say(text: str) -> None:
     if speech.quiet:
         speech.held.append(text)
     else:
-        stderr().print(text, markup=False)
+        say_always(text)
 
 
 def say_always(text: str) -> None:
     """One plain line on stderr that was asked for, also when quiet."""
-    stderr().print(text, markup=False)
+    stderr().print(as_called(text), markup=False)
 
 
 def emit_json(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout, nothing else there; its key ``schema`` comes by itself."""
     speech.emitted = True
-    sys.stdout.write(json.dumps({"schema": SCHEMA, **value}, indent=2, default=str) + "\n")
+    sys.stdout.write(json.dumps({"schema": SCHEMA, **_hinted(value)}, indent=2, default=str) + "\n")
+
+
+def _hinted(value: Any) -> Any:
+    """The value, with each hint in it as the user calls the program."""
+    if isinstance(value, Mapping):
+        return {key: _hint(each) if key == "hint" else _hinted(each) for key, each in value.items()}
+    return [_hinted(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def _hint(value: Any) -> Any:
+    return as_called(value) if isinstance(value, str) else value
 
 
 def emit_table(columns: list[str], rows: list[list[str]]) -> None:
@@ -109,7 +121,9 @@ def emit_table(columns: list[str], rows: list[list[str]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, row))  # what stands in brackets is no markup of ours
+        table.add_row(
+            *(escape(as_called(cell)) for cell in row)
+        )  # what stands in brackets is no markup of ours
     width = None if sys.stdout.isatty() else 240
     Console(width=width, highlight=False).print(table)
 

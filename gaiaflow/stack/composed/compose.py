@@ -8,22 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from gaiaflow.endpoints import SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
-from gaiaflow.infra.host import living as orphan
-from gaiaflow.infra.host import ports, process
+from gaiaflow.infra.host import living as orphan, ports, process
+from gaiaflow.infra.host.progress import Phase, Tell
 from gaiaflow.project import Project
-from gaiaflow.stack.composed import belongings, containers, dependency
-from gaiaflow.stack.composed import image as stackimage
+from gaiaflow.stack.composed import belongings, containers, dependency, image as stackimage
 from gaiaflow.stack.composed.composition import DEV_DOCKER, Composition
 from gaiaflow.stack.composed.containers import ONCE, PARTS, Container
-from gaiaflow.stack.services import access, executor, health, model, state
-from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.stack.services import access, executor, health, mode as stackmode, model, state
 from gaiaflow.stack.services.backend import (
     Credential,
     Holding,
-    Phase,
     ServiceStatus,
     StartOptions,
-    Tell,
+    alone,
     choose_ports,
     start_with_ports,
 )
@@ -50,7 +47,8 @@ class Compose:
         return 3 + bool(_NEEDS_ENVIRONMENT & set(options.services)) + len(options.services)
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
-        return start_with_ports(self._start, options, phase)
+        with alone(self.project):
+            return start_with_ports(self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
         with phase("ports and keys"):
@@ -195,7 +193,15 @@ class Compose:
 
     # Stop
 
+    def is_cold(self, options: StartOptions) -> bool:
+        made = (self.project.home / "compose" / dependency.RECORD).exists()
+        return options.docker_build or not made or bool(stackimage.missing(self.project, options.services))
+
     def stop(self, services: list[str]) -> list[str]:
+        with alone(self.project):
+            return self._stop(services)
+
+    def _stop(self, services: list[str]) -> list[str]:
         orphan.end(self.project.id)
         ran = [service for service in services if service in self._running_services()]
         going = {part for service in services for part in (*PARTS[service], "docker-proxy")}

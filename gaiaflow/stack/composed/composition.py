@@ -11,8 +11,7 @@ from gaiaflow.commit import tree_commit
 from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK, MODEL, PORTS, Endpoints, Vantage
 from gaiaflow.errors import UsageError
 from gaiaflow.infra.cluster import target
-from gaiaflow.infra.host import envfile as taskenv
-from gaiaflow.infra.host import privatefile, process
+from gaiaflow.infra.host import envfile as taskenv, privatefile, process
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images.engine import engine_address
 from gaiaflow.modes import Mode

@@ -10,8 +10,7 @@ import hashlib
 import secrets
 from contextlib import closing
 
-from gaiaflow.infra.host import living as orphan
-from gaiaflow.infra.host import privatefile, process
+from gaiaflow.infra.host import living as orphan, privatefile, process
 from gaiaflow.infra.host.environment import LOCKS, merge_pins
 from gaiaflow.infra.host.requirement import requirements
 from gaiaflow.infra.images.engine import connect

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import gaiaflow
 from gaiaflow.infra.host.environment import LOCKS
+from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
-from gaiaflow.infra.images.context import copy_tree, digest
+from gaiaflow.infra.images.context import copy_tree, digest, open_to_all
 from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
 from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE, KIND_LABEL, PYTHON_IMAGE, run_build
 from gaiaflow.project import Project
 from gaiaflow.stack.services import certificates
-from gaiaflow.stack.services.backend import Tell, silent
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -124,6 +124,5 @@ def _context() -> Iterator[Path]:
         for lock in [*LOCKS.glob("*.txt"), compose / "postgres.txt"]:
             shutil.copyfile(lock, folder / "locks" / lock.name)
         copy_tree(package, folder / "gaiaflow", list(_NOT_IMPORTED))
-        for path in folder.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        open_to_all(folder)
         yield folder

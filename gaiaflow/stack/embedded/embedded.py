@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 from gaiaflow.endpoints import EVERY, SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, StillStartingError
 from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.host import environment, ports, privatefile, process
-from gaiaflow.infra.host import living as orphan
+from gaiaflow.infra.host import environment, living as orphan, ports, process
+from gaiaflow.infra.host.progress import Phase, Tell
 from gaiaflow.project import Project
+from gaiaflow.stack.embedded import processes
 from gaiaflow.stack.embedded.logfile import follow_files, last_lines
 from gaiaflow.stack.embedded.supervisor import ProcessState, Supervisor
 from gaiaflow.stack.services import (
     access,
-    airflow,
     executor,
     folders,
     health,
     jupyter,
     keys,
     mlflow,
+    mode as stackmode,
     model,
     s3,
     state,
 )
-from gaiaflow.stack.services import (
-    mode as stackmode,
-)
 from gaiaflow.stack.services.backend import (
     Credential,
     Holding,
-    Phase,
     ServiceStatus,
     StartOptions,
-    Tell,
+    alone,
     choose_ports,
     start_with_ports,
 )
@@ -49,7 +44,7 @@ from gaiaflow.stack.services.program import MARK, Stack
 _PARTS = {
     "s3": (s3.prepare, s3.programs, ("services",)),
     "mlflow": (None, mlflow.programs, ("services",)),
-    "airflow": (airflow.prepare, airflow.programs, ("airflow", "project")),
+    "airflow": (processes.prepare, processes.programs, ("airflow", "project")),
     "jupyter": (None, jupyter.programs, ("project",)),
     "model": (None, model.programs, ("project",)),
 }
@@ -80,7 +75,7 @@ class Embedded:
         return 2 + len(environments_of(options.services)) + len(options.services)
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
-        with self._alone():
+        with alone(self.project):
             return start_with_ports(self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
@@ -180,8 +175,16 @@ class Embedded:
 
     # Stop
 
+    def is_cold(self, options: StartOptions) -> bool:
+        return bool({*environments_of(options.services)} & {*environment.missing(self.project)})
+
+    def update_dependencies(self) -> bool:
+        changed = "project" in environment.missing(self.project)
+        environment.ensure_environment(self.project, "project")
+        return changed
+
     def stop(self, services: list[str]) -> list[str]:
-        with self._alone():
+        with alone(self.project):
             return self._stop(services)
 
     def _stop(self, services: list[str]) -> list[str]:
@@ -252,19 +255,6 @@ class Embedded:
     def remove(self, holdings: list[Holding]) -> None:
         for holding in holdings:
             folders.remove(self.project, Path(holding.name))
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One start or stop of a project at a time."""
-        lock = privatefile.folder(self.project.home) / "lock"
-        with os.fdopen(os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise GaiaflowError(
-                    "another `inv dev` works on this stack", "wait until it has ended, then repeat"
-                ) from None
-            yield
 
 
 def environments_of(services: list[str]) -> list[str]:

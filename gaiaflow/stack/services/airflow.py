@@ -1,4 +1,4 @@
-"""Airflow of the embedded stack: four processes with few workers, SQLite, one user."""
+"""What every process with Airflow needs: its settings, and the variables that the operators read."""
 
 from __future__ import annotations
 
@@ -6,25 +6,21 @@ import json
 import os
 from pathlib import Path
 
-from gaiaflow.endpoints import LOOPBACK, Endpoints, Vantage
+from gaiaflow.endpoints import Endpoints, Vantage
 from gaiaflow.infra.cluster import target
-from gaiaflow.infra.host import privatefile, process
+from gaiaflow.infra.host import privatefile
 from gaiaflow.infra.images.image import image_name
 from gaiaflow.modes import VARIABLE
 from gaiaflow.project import Project
-from gaiaflow.stack.embedded import sqlitefile
-from gaiaflow.stack.services import executor, hostnetwork, store
-from gaiaflow.stack.services import keys as keyring
+from gaiaflow.stack.services import keys as keyring, store
 from gaiaflow.stack.services.keys import USER, Keys
-from gaiaflow.stack.services.program import MARK, Program, Stack, unsteered
+from gaiaflow.stack.services.program import unsteered
 
 BUNDLE = "dags"
 PARALLELISM = 4
 # How soon an edited DAG file shows.
 REFRESH = 5
 LOCK_SECONDS = 60
-# Airflow's API server may wait for a lock in the very loop that would let it go: there for a moment only.
-API_LOCK_SECONDS = 2
 # What the operators read and a person may set in the project's .env or in the shell.
 _PASSED_ON = (
     VARIABLE,
@@ -34,12 +30,6 @@ _PASSED_ON = (
     "GAIAFLOW_TASK_ENV_DEV_DOCKER",
     "GAIAFLOW_TASK_ENV_PROD_LOCAL",
 )
-_PROCESSES = {
-    "api-server": ["api-server"],
-    "scheduler": ["scheduler", "--skip-serve-logs"],
-    "dag-processor": ["dag-processor"],
-    "triggerer": ["triggerer", "--skip-serve-logs"],
-}
 
 
 def contract(project: Project, mode: str = "") -> dict[str, str]:
@@ -81,7 +71,7 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
         "core.simple_auth_manager_users": f"{USER}:admin",
         "core.simple_auth_manager_passwords_file": str(home / "passwords.json"),
         # SQLite gives up a lock after 5 s by default, and a busy machine keeps one for longer.
-        "database.sql_alchemy_conn": _database(home, LOCK_SECONDS),
+        "database.sql_alchemy_conn": database_url(home, LOCK_SECONDS),
         "logging.base_log_folder": str(home / "logs"),
         "logging.dag_processor_child_process_log_directory": str(home / "logs" / "dag_processor"),
         "dag_processor.dag_bundle_config_list": json.dumps([bundle]),
@@ -99,7 +89,8 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
     return {"AIRFLOW_HOME": str(home), **{variable(name): value for name, value in options.items()}}
 
 
-def _database(home: Path, patience: int) -> str:
+def database_url(home: Path, patience: int) -> str:
+    """The address of Airflow's SQLite file; a lock is waited for so many seconds."""
     return f"sqlite:///{home / 'airflow.db'}?timeout={patience}"
 
 
@@ -125,57 +116,3 @@ def airflow_environment(
         reached = endpoints.task_environment(Vantage.HOST) | store.variables(project, bool(endpoints.store))
         reached["GAIAFLOW_MLFLOW_URL"] = endpoints.url("mlflow")
     return {**unsteered(), **contract(project), **settings(project, place, keys), **reached}
-
-
-def _environment(stack: Stack) -> dict[str, str]:
-    home = stack.folder("airflow")
-    base = f"http://{LOOPBACK}:{stack.ports['airflow']}"
-    served = {
-        "api.host": LOOPBACK,
-        "api.port": str(stack.ports["airflow"]),
-        "api.base_url": base,
-        "api.workers": "1",
-        "core.execution_api_server_url": f"{base}/execution/",
-        **executor.options(stack.project, stack.executor, stack.project.home / target.FOLDER / "config"),
-    }
-    return {
-        **hostnetwork.contract(stack.project),
-        **airflow_environment(stack.project, home, stack.endpoints),
-        VARIABLE: stack.mode,
-        **{variable(name): value for name, value in served.items()},
-        MARK: stack.mark("airflow"),
-        "PYTHONUNBUFFERED": "1",
-        "SPT_NOENV": "1",  # or Airflow's titles for its processes write over the mark
-        "no_proxy": ",".join(filter(None, [os.environ.get("no_proxy"), LOOPBACK, "localhost"])),
-    }
-
-
-def prepare(stack: Stack) -> None:
-    """Write the password file and bring the database to this version; quick when nothing is to be done."""
-    home = stack.folder("airflow")
-    stack.project.dags.mkdir(parents=True, exist_ok=True)
-    hostnetwork.write(stack)
-    privatefile.write_json(home / "passwords.json", {USER: stack.keys.airflow_password})
-    stamp = stack.project.home / "envs" / "airflow" / "stamp"
-    migrated = home / "migrated"
-    version = stamp.read_text(encoding="utf-8")
-    database = home / "airflow.db"
-    if migrated.exists() and database.exists() and migrated.read_text(encoding="utf-8") == version:
-        sqlitefile.settled(database)
-        return
-    sqlitefile.begin(database, new=not migrated.exists())
-    migrate = [stack.python("airflow"), "-m", "airflow", "db", "migrate"]
-    process.run(migrate, env=_environment(stack), cwd=home, timeout=300, umask=0o077)
-    privatefile.write(migrated, version)
-    sqlitefile.settled(database)
-
-
-def programs(stack: Stack) -> list[Program]:
-    start = [stack.python("airflow"), "-m", "airflow"]
-    env, home = _environment(stack), stack.folder("airflow")
-    hasty = {variable("database.sql_alchemy_conn"): _database(home, API_LOCK_SECONDS)}
-    own = {"api-server": hasty}
-    return [
-        Program(f"airflow-{name}", [*start, *argv], env | own.get(name, {}), home)
-        for name, argv in _PROCESSES.items()
-    ]

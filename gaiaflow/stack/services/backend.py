@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from gaiaflow.endpoints import Endpoints, service_of
-from gaiaflow.errors import UsageError
-from gaiaflow.infra.host import ports
+from gaiaflow.errors import GaiaflowError, UsageError
+from gaiaflow.infra.host import ports, privatefile
 from gaiaflow.infra.host.ports import Claims, PortLostError
+from gaiaflow.infra.host.progress import Phase, silent
 from gaiaflow.project import Project
 
 # In the project's home: the backend, its ports, what runs.
 STATE = "state.json"
-# Takes the step that a phase is at, or what it waits for.
-Tell = Callable[[str], None]
-# Shows one phase of the work while it runs: ``with phase("start s3") as tell``. terminal.Phases.phase fits.
-Phase = Callable[[str], AbstractContextManager[Tell]]
-
-
-def silent(_step: str) -> None:
-    """Where nobody looks."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +116,12 @@ class Backend(Protocol):
             GaiaflowError: a service died; all that this call started is stopped.
         """
 
+    def is_cold(self, options: StartOptions) -> bool:
+        """Whether `start` has to make environments or images first."""
+
+    def update_dependencies(self) -> bool:
+        """Bring a change of the project's dependencies into its environment; whether anything changed."""
+
     def stop(self, services: list[str]) -> list[str]:
         """Stop these and leave data; the names of those that ran."""
 
@@ -149,6 +148,23 @@ class Backend(Protocol):
 
     def remove(self, holdings: list[Holding]) -> None:
         """Remove what `volumes` or `holdings` named, after the stack has stopped."""
+
+
+@contextmanager
+def alone(project: Project) -> Iterator[None]:
+    """One start or stop of a project at a time, whichever backend it is on.
+
+    Raises:
+        GaiaflowError: another command starts or stops this stack.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(privatefile.locked(privatefile.folder(project.home) / "lock", wait=False))
+        except BlockingIOError:
+            raise GaiaflowError(
+                "another `inv dev` works on this stack", "wait until it has ended, then repeat"
+            ) from None
+        yield
 
 
 def choose_ports(

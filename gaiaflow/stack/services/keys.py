@@ -38,19 +38,29 @@ class Keys:
     jupyter_token: str = field(default_factory=_word, repr=False)
 
 
+_NAMES = {entry.name for entry in fields(Keys)}
+
+
 def place(project: Project) -> Path:
     """The file that keeps them."""
     return project.home / "keys.json"
 
 
 def load(project: Project) -> Keys:
-    """The project's keys; what is missing is made and kept."""
-    privatefile.folder(project.home)
+    """The project's keys; what is missing is made and kept, by one command at a time."""
+    home = privatefile.folder(project.home)
     kept = _read(place(project))
-    keys = Keys(**{f.name: kept[f.name] for f in fields(Keys) if f.name in kept})
-    if asdict(keys) != kept:
+    if kept.keys() >= _NAMES:
+        return _keys(kept)
+    with privatefile.locked(home / "keys.lock"):
+        kept = _read(place(project))
+        keys = _keys(kept)
         privatefile.write_json(place(project), {**kept, **asdict(keys)})
-    return keys
+        return keys
+
+
+def _keys(kept: dict[str, str]) -> Keys:
+    return Keys(**{name: value for name, value in kept.items() if name in _NAMES})
 
 
 def _read(file: Path) -> dict[str, str]:

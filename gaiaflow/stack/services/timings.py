@@ -8,7 +8,6 @@ from typing import Any
 
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
-from gaiaflow.stack.services.backend import StartOptions
 
 FILE = "timings.jsonl"
 KEPT = 50
@@ -62,17 +61,3 @@ def _parse(line: str) -> Timing | None:
     except (TypeError, ValueError):
         return None
     return row if whole else None
-
-
-def is_cold(project: Project, backend: str, options: StartOptions) -> bool:
-    """Whether a start of the stack has to make environments or images first."""
-    if backend == "docker":
-        from gaiaflow.stack.composed import dependency
-        from gaiaflow.stack.composed import image as stackimage
-
-        made = (project.home / "compose" / dependency.RECORD).exists()
-        return options.docker_build or not made or bool(stackimage.missing(project, options.services))
-    from gaiaflow.infra.host import environment
-    from gaiaflow.stack.embedded.embedded import environments_of
-
-    return bool({*environments_of(options.services)} & {*environment.missing(project)})

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from gaiaflow import runner
-from gaiaflow.dags import replay as dagreplay
-from gaiaflow.dags import state as dagstate
+from gaiaflow.dags import replay as dagreplay, state as dagstate
 from gaiaflow.dags.api import NotFoundError
 from gaiaflow.dags.inspector import Inspector
 from gaiaflow.dags.replay import Recalled, Replayed

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from gaiaflow.dags import api as airflow_api
-from gaiaflow.dags import run as dagrun
+from gaiaflow.dags import api as airflow_api, run as dagrun
 from gaiaflow.dags.api import AirflowApi, NotFoundError
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError
 from gaiaflow.infra.host import privatefile
@@ -257,6 +256,39 @@ def test_a_file_that_does_not_import_is_shown_at_once(
         dagrun.await_dag(api, project, "flow")
 
 
+def broken(file: str) -> dict[str, Any]:
+    return {"import_errors": [{"filename": file, "stack_trace": "SyntaxError: bad"}], "total_entries": 1}
+
+
+@pytest.mark.parametrize("other", ["broken.py", "notflow.py", "more/notflow.py"])
+def test_a_broken_file_does_not_block_the_dag_of_another(
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project, other: str
+) -> None:
+    """The DAG was just edited: Airflow knows it in its old form."""
+    airflow[0].answers["GET importErrors"] = broken(other)
+    airflow[0].answers["GET dags/flow"] = {"dag_id": "flow", **READ, "is_stale": True}
+    with pytest.raises(StillStartingError, match="has not read the file of DAG `flow`"):
+        dagrun.await_dag(api, project, "flow", patience=0)
+    airflow[0].answers["GET importErrors"] = broken("flow.py")
+    with pytest.raises(GaiaflowError, match=r"`flow\.py` does not import: SyntaxError: bad"):
+        dagrun.await_dag(api, project, "flow", patience=0)
+
+
+def test_a_broken_file_does_not_block_a_new_dag_of_another(
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project
+) -> None:
+    """Airflow does not know the DAG yet: the file that names it is the one to wait for."""
+    (project.dags / "new.py").write_text('with DAG("flow"): ...\n')
+    (project.dags / "broken.py").write_text("def (\n")
+    airflow[0].answers["GET importErrors"] = broken("broken.py")
+    airflow[0].answers["GET dags"] = {"dags": [], "total_entries": 0}
+    with pytest.raises(UsageError, match="no DAG `flow`"):
+        dagrun.await_dag(api, project, "flow", patience=0)
+    (project.dags / "broken.py").write_text('with DAG("flow"):\n')
+    with pytest.raises(GaiaflowError, match=r"`broken\.py` does not import"):
+        dagrun.await_dag(api, project, "flow", patience=0)
+
+
 def test_without_a_stack_it_is_missing_and_says_how_to_start(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "sample"\n[tool.gaiaflow]\n')
     with pytest.raises(MissingError) as error:
@@ -267,7 +299,7 @@ def test_without_a_stack_it_is_missing_and_says_how_to_start(tmp_path: Path) -> 
 def test_conf_is_an_object() -> None:
     assert read_conf("") == {}
     assert read_conf('{"a": [1]}') == {"a": [1]}
-    for text in ("{", "[1]", "3", "{'a': 1}"):
+    for text in ("{", "[1]", "3", "{'a': 1}", "[" * 100_000):
         with pytest.raises(UsageError, match="`--conf`"):
             read_conf(text)
 

@@ -52,6 +52,18 @@ def told(check: Check) -> tuple[str, str, str]:
                 "update it: https://docs.docker.com/engine/install/",
             ),
         ),
+        (docker.engine, {"engine": "29-custom"}, ("ok", "the Docker engine 29-custom answers", "")),
+        (docker.engine, {"engine": "library-import"}, ("ok", "the Docker engine library-import answers", "")),
+        (
+            docker.engine,
+            {"engine": "19-custom"},
+            (
+                "failed",
+                "the Docker engine 19-custom is too old: 20.10 or newer",
+                "update it: https://docs.docker.com/engine/install/",
+            ),
+        ),
+        (docker.compose, {"compose": docker._UNNAMED}, ("ok", "Docker Compose of an unknown version", "")),
         (
             docker.engine,
             DOWN,

@@ -1,4 +1,4 @@
-"""Runs verbs under a guard that lets nothing start, connect or be written; JSON in, JSON out.
+"""Runs commands under a guard that lets nothing start, connect or be written; JSON in, JSON out.
 
 stdin: `[["dev.start", "--dry"], ...]`; argv[1]: the socket of the one engine that may be asked.
 """

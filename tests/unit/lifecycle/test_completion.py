@@ -18,19 +18,18 @@ ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 _LINE = re.compile(r"^(.*--print-completion-script .*?)  # (\w+)$", re.MULTILINE)
 SCRIPT = {shell: line for line, shell in _LINE.findall(README)}
+INVOKE = ("from invoke.main import program", "program.run()")
+STARTS = {"gaiaflow": ("from gaiaflow.__main__ import main", "main()"), "inv": INVOKE, "invoke": INVOKE}
 QUIET = {"bash": ["--norc", "--noprofile", "-i"], "zsh": ["-f", "-i"]}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A project, and `inv` and `invoke` of this environment on PATH."""
+    """A project, and `gaiaflow`, `inv` and `invoke` of this environment on PATH."""
     (tmp_path / "bin").mkdir()
-    for name in ("inv", "invoke"):
+    for name, start in STARTS.items():
         program = tmp_path / "bin" / name
-        program.write_text(
-            f"#!{sys.executable}\nimport sys\nfrom invoke.main import program\n"
-            f"sys.argv[0] = {name!r}\nprogram.run()\n"
-        )
+        program.write_text(f"#!{sys.executable}\nimport sys\n{start[0]}\nsys.argv[0] = {name!r}\n{start[1]}\n")
         program.chmod(0o755)
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "d"\n[tool.gaiaflow]\n')
     (tmp_path / "tasks.py").write_text(
@@ -92,22 +91,27 @@ def test_every_shell_has_one_line() -> None:
     assert [line for line in SCRIPT.values() if f"    {line}\n" not in page] == []
 
 
+@pytest.mark.parametrize("program", ["gaiaflow", "inv"])
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_a_tab_completes_a_verb(folder: Path, shell: str) -> None:
+def test_a_tab_completes_a_command(folder: Path, shell: str, program: str) -> None:
     terminal = Terminal([needs(shell), *QUIET[shell]], folder)
     try:
-        terminal.type(f"{SCRIPT[shell]}; echo ready $((40 + 2))\n")
+        terminal.type(f"{SCRIPT[shell].replace('gaiaflow', program)}; echo ready $((40 + 2))\n")
         assert terminal.await_text("ready 42"), terminal.shown
-        terminal.type("inv prodlocal.conf\t")
-        assert terminal.await_text("inv prodlocal.config"), terminal.shown
+        terminal.type(f"{program} prodlocal.conf\t")
+        assert terminal.await_text(f"{program} prodlocal.config"), terminal.shown
         terminal.type("--cont\t")
         assert terminal.await_text("--context"), terminal.shown
     finally:
         terminal.close()
 
 
-def test_fish_completes_a_verb_and_an_option(folder: Path) -> None:
-    script = f'{SCRIPT["fish"]}; complete -C "inv dev.st"; echo; complete -C "inv dev.start --ba"'
+@pytest.mark.parametrize("program", ["gaiaflow", "inv"])
+def test_fish_completes_a_command_and_an_option(folder: Path, program: str) -> None:
+    line = SCRIPT["fish"]
+    if program == "inv":
+        line = line.replace("gaiaflow", "inv").replace("| source", "| string replace --all invoke inv | source")
+    script = f'{line}; complete -C "{program} dev.st"; echo; complete -C "{program} dev.start --ba"'
     done = subprocess.run(
         [needs("fish"), "--no-config", "-c", script],
         cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=60, check=True,

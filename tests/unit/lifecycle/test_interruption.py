@@ -1,4 +1,4 @@
-"""A verb that is told to end says so in one line, with the shell's exit code, after it has cleaned up."""
+"""A command that is told to end says so in one line, with the shell's exit code, after it has cleaned up."""
 
 from __future__ import annotations
 

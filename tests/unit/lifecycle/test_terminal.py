@@ -1,4 +1,4 @@
-"""What a verb shows on a terminal, on a pipe, when quiet and when it fails; the verbs are made here."""
+"""What a command shows on a terminal, on a pipe, when quiet and when it fails; the commands are made here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from invoke.context import Context
 from invoke.program import Program
 
 from gaiaflow.errors import MissingError
-from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, grammar, lifecycle_task, say
+from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, lifecycle_task, program, say
 
 ROOT = Path(__file__).parents[3]
 ESCAPE = "\x1b"
@@ -36,7 +36,7 @@ with phases.phase("airflow answers") as tell:
 
 
 class Done(NamedTuple):
-    """How a verb ended."""
+    """How a command ended."""
 
     code: int
     stdout: str
@@ -84,7 +84,7 @@ def write(_c: Context, path: str = "") -> None:
 
 @lifecycle_task
 def outer(c: Context) -> None:
-    """Call another verb."""
+    """Call another command."""
     work(c)
 
 
@@ -95,7 +95,7 @@ def make(_c: Context, name: str, count: int = 1, json: bool = False) -> None:
 
 
 def inv(capsys: pytest.CaptureFixture[str], *words: str) -> Done:
-    grammar.install()
+    program.install()
     code = 0
     try:
         Program(namespace=Collection(work, remove, show, crash, write, outer, make)).run(["inv", *words])
@@ -220,7 +220,7 @@ def test_what_the_system_refuses_is_no_bug(capsys: pytest.CaptureFixture[str]) -
     assert done == Done(1, "", "error: the system refuses: permission denied\nhint: df -h . && ls -ld .\n")
 
 
-def test_a_verb_that_calls_a_verb_fails_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_that_calls_a_command_fails_once(capsys: pytest.CaptureFixture[str]) -> None:
     done = inv(capsys, "outer", "--quiet")
     assert done == Done(3, "", "error: `tool` is not on PATH\nhint: install tool\n")
 
@@ -228,15 +228,15 @@ def test_a_verb_that_calls_a_verb_fails_once(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
-        (["mkae"], "unknown verb `mkae` (did you mean `make`?)", "inv --list"),
+        (["mkae"], "unknown command `mkae` (did you mean `make`?)", "inv --list"),
         (["--foo", "make"], "unknown option `--foo`", "inv --list"),
-        (["make"], "`make` lacks its name", "inv --help make"),
+        (["make"], "`make` needs NAME", "inv make NAME"),
         (["make", "a", "--cuont", "1"], "unknown option `--cuont` of `make` (did you mean `--count`?)",
          "inv --help make"),
         (["make", "a", "--count", "x"], "`--count` wants a number, not `x`", "inv --help make"),
         (["make", "a", "--count"], "`--count` lacks its value", "inv --help make"),
-        (["make", "a", "b"], "unknown verb `b`", "inv --help make"),
-        (["--help", "mkae"], "unknown verb `mkae` (did you mean `make`?)", "inv --list"),
+        (["make", "a", "b"], "unknown command `b`", "inv --help make"),
+        (["--help", "mkae"], "unknown command `mkae` (did you mean `make`?)", "inv --list"),
         (["--list", "mkae"], "unknown group `mkae`", "inv --list"),
     ],
 )  # fmt: skip
@@ -248,7 +248,7 @@ def test_words_that_inv_does_not_know(
 
 def test_words_that_inv_does_not_know_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     done = inv(capsys, "make", "--json")
-    error = {"message": "`make` lacks its name", "hint": "inv --help make", "code": 2}
+    error = {"message": "`make` needs NAME", "hint": "inv make NAME", "code": 2}
     assert (done.code, json.loads(done.stdout), done.stderr) == (2, {"schema": 1, "error": error}, "")
 
 
@@ -256,7 +256,7 @@ def test_help_is_never_taken_for_a_name(capsys: pytest.CaptureFixture[str]) -> N
     for words in (["make", "--help"], ["make", "-h"], ["--help", "make"]):
         done = inv(capsys, *words)
         assert done.code == 0
-        assert done.stdout.startswith("Usage: inv [--core-opts] make ")
+        assert done.stdout.startswith("Usage: inv make ")
 
 
 def test_what_reads_must_take_json() -> None:

@@ -15,6 +15,7 @@ from gaiaflow.lifecycle.dev.timing import timed
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.lifecycle.terminal.phases import Phases
 from gaiaflow.project import Project
+from gaiaflow.stack.embedded.embedded import Embedded
 from gaiaflow.stack.services import timings
 from gaiaflow.stack.services.backend import StartOptions
 from gaiaflow.stack.services.timings import Timing
@@ -76,13 +77,13 @@ def test_a_start_is_written_down_phase_by_phase_also_when_it_fails(project: Proj
 def test_cold_is_a_start_that_has_to_make_an_environment(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert timings.is_cold(project, "embedded", StartOptions(["s3"]))
+    assert Embedded(project).is_cold(StartOptions(["s3"]))
     monkeypatch.setattr(environment, "missing", lambda _: ["airflow"])
-    assert not timings.is_cold(project, "embedded", StartOptions(["s3"]))
-    assert timings.is_cold(project, "embedded", StartOptions(["s3", "mlflow", "airflow"]))
+    assert not Embedded(project).is_cold(StartOptions(["s3"]))
+    assert Embedded(project).is_cold(StartOptions(["s3", "mlflow", "airflow"]))
 
 
-def test_the_verb_shows_them(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_shows_them(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys) == "nothing was started or built here yet\n"
     assert json.loads(shown(capsys, "--json")) == {"schema": 1, "timings": []}
     timings.add(project, timing())
@@ -92,7 +93,7 @@ def test_the_verb_shows_them(project: Project, capsys: pytest.CaptureFixture[str
         "timings": [timing("dev.dockerize").as_dict()],
     }
     table = [line.split() for line in shown(capsys).splitlines()]
-    assert table[0] == ["when", "verb", "on", "phase", "seconds"]
+    assert table[0] == ["when", "command", "on", "phase", "seconds"]
     assert table[1][2:] == ["dev.start", "embedded", "warm", "all", "1.5"]
     assert table[2] == ["s3", "answers", "0.5"]
     said = shown(capsys, "--last=0")

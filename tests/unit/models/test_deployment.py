@@ -17,9 +17,7 @@ from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
 from gaiaflow.infra.cluster.api import PATHS, Cluster, NotThereError
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.host import ports
-from gaiaflow.models import deployment
-from gaiaflow.models import forward as modelforward
-from gaiaflow.models import url as modelurl
+from gaiaflow.models import deployment, forward as modelforward, url as modelurl
 from gaiaflow.models.deployment import Deployed
 from gaiaflow.project import Project
 

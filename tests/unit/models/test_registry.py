@@ -29,6 +29,7 @@ class Server(BaseHTTPRequestHandler):
     """As much of MLflow's REST API as a registry needs, two models to a page of one."""
 
     files = FILES
+    missing = 0
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -65,7 +66,7 @@ class Server(BaseHTTPRequestHandler):
 
     def _send(self, data: bytes, status: int = 200) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Content-Length", str(len(data) + self.missing))
         self.end_headers()
         self.wfile.write(data)
 
@@ -139,6 +140,18 @@ def test_files_come_whole_and_once(registry: ModelRegistry, tmp_path: Path) -> N
     (place / "MLmodel").write_text("kept")
     assert (registry.download(registry.find("co2/1"), tmp_path) / "MLmodel").read_text() == "kept"
     assert [f.name for f in tmp_path.iterdir()] == [place.name]
+
+
+def test_a_file_that_ends_early_is_not_kept(
+    registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = registry.find("co2/1")
+    monkeypatch.setattr(ModelRegistry, "_files", lambda *_: ["MLmodel"])
+    monkeypatch.setattr(Server, "missing", 1000)
+    with pytest.raises(GaiaflowError, match=f"only 12 of 1012 bytes of `{ROOT[1:]}/MLmodel` came"):
+        registry.download(version, tmp_path)
+    monkeypatch.setattr(Server, "missing", 0)
+    assert (registry.download(version, tmp_path) / "MLmodel").read_bytes() == FILES["MLmodel"]
 
 
 def test_files_that_mlflow_does_not_hand_out_are_named(registry: ModelRegistry, tmp_path: Path) -> None:

@@ -12,15 +12,13 @@ import yaml
 
 from gaiaflow.errors import MissingError, UsageError
 from gaiaflow.inspection.local_address import local_addresses, local_values
-from gaiaflow.production import check as prodcheck
-from gaiaflow.production import manifests as prodmanifests
-from gaiaflow.production import receipt
+from gaiaflow.production import check as prodcheck, manifests as prodmanifests, receipt
 from gaiaflow.production.check import FAILED, MISSING, NOT_PUSHED, OK, Aim, Check, Facts
 from gaiaflow.production.receipt import Receipt
 from gaiaflow.project import Project
 from gaiaflow.runner import CALL
 from gaiaflow.testing import passed
-from gaiaflow.testing.cells import Cell
+from gaiaflow.testing.cell import Cell
 
 DIGEST = "sha256:" + "a" * 64
 PINNED = f"reg.example.org/team/app@{DIGEST}"

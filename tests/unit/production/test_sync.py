@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.production import files as dagfiles
-from gaiaflow.production import plan as dagplan
-from gaiaflow.production import sync as dagsync
+from gaiaflow.production import plan as dagplan, sync as dagsync
 from gaiaflow.production.git import GitDags
 from gaiaflow.production.plan import Kept, Remote
 from gaiaflow.production.s3 import S3Dags
 from gaiaflow.project import Project
+from gaiaflow.projects import dagfile
 
 RECORD = ".gaiaflow-sample.json"
 
@@ -54,26 +53,36 @@ def write_as_somebody_else(bare: str, folder: Path, files: dict[str, str]) -> No
     git(str(folder), "push", "-q", "origin", "HEAD:refs/heads/main")
 
 
+def push_link(bare: str, folder: Path, name: str, target: Path) -> None:
+    """A commit of somebody else that holds one link."""
+    write_as_somebody_else(bare, folder, {"other/dag.py": "theirs"})
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).symlink_to(target)
+    git(str(folder), "add", "-A")
+    git(str(folder), "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "x")
+    git(str(folder), "push", "-q", "origin", "HEAD:refs/heads/main")
+
+
 class TestFiles:
     def test_code_and_configuration_go_and_caches_secrets_and_state_stay(self, project: Project) -> None:
         for name in (".env", "__pycache__/one.pyc", ".git/config", "old.pyc", ".hidden/x.py"):
             file = project.dags / name
             file.parent.mkdir(exist_ok=True)
             file.write_text("x")
-        assert list(dagfiles.dag_files(project)) == [".airflowignore", "inner/two.yaml", "one.py"]
+        assert list(dagfile.dag_files(project)) == [".airflowignore", "inner/two.yaml", "one.py"]
 
     def test_the_hash_is_of_names_and_contents(self, project: Project) -> None:
-        before = dagfiles.dag_hash(project)
+        before = dagfile.dag_hash(project)
         (project.dags / "one.py").rename(project.dags / "uno.py")
-        renamed = dagfiles.dag_hash(project)
+        renamed = dagfile.dag_hash(project)
         (project.dags / "uno.py").write_text("one = 2\n")
-        assert len({before, renamed, dagfiles.dag_hash(project)}) == 3
+        assert len({before, renamed, dagfile.dag_hash(project)}) == 3
 
     def test_a_link_out_of_the_project_is_refused(self, project: Project, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text("x")
         (project.dags / "link.py").symlink_to(tmp_path / "secret")
         with pytest.raises(UsageError, match="is a link out of the project"):
-            dagfiles.dag_files(project)
+            dagfile.dag_files(project)
 
 
 class TestPlan:
@@ -117,7 +126,8 @@ class TestPlace:
             ("", "", "no place for the DAGs is named"),
             ("s3:///prefix", "", "names no bucket"),
             ("gs://bucket", "", "neither a bucket nor a git repository"),
-            ("https://me:hunter2@example.org/dags.git", "", "holds a password"),
+            ("https://me:hunter2@example.org/dags.git", "", "or a password"),
+            ("https://hunter2@example.org/dags.git", "", "holds a user name, a token"),
             ("--upload-pack=evil", "", "is no repository"),
             ("dags.git", "../elsewhere", "no folder inside a repository"),
         ],
@@ -194,15 +204,48 @@ class TestGit:
     ) -> None:
         outside = tmp_path / "outside"
         outside.mkdir()
-        folder = tmp_path / "w1"
-        write_as_somebody_else(bare, folder, {"sample/x": "x"})
-        (folder / "sample" / "inner").symlink_to(outside)
-        git(str(folder), "add", "-A")
-        git(str(folder), "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "x")
-        git(str(folder), "push", "-q", "origin", "HEAD:refs/heads/main")
-        with pytest.raises(GaiaflowError, match="leads out of it by a link"):
+        push_link(bare, tmp_path / "w1", "sample/inner", outside)
+        with pytest.raises(GaiaflowError, match=r"`sample/inner` of .* is a link"):
             GitDags.make(project, bare, "", "main").sync("x")
         assert list(outside.iterdir()) == []
+
+    def test_a_record_that_is_a_link_is_neither_read_nor_written(
+        self, project: Project, bare: str, tmp_path: Path
+    ) -> None:
+        config = tmp_path / "config.json"
+        config.write_text('{"auths": {}}')
+        push_link(bare, tmp_path / "w1", f"sample/{RECORD}", config)
+        place = GitDags.make(project, bare, "", "main")
+        with pytest.raises(GaiaflowError, match=rf"`sample/{RECORD}` of .* is a link"):
+            place.plan()
+        with pytest.raises(GaiaflowError, match="is a link"):
+            place.sync("x")
+        assert config.read_text() == '{"auths": {}}'
+
+    def test_a_record_that_is_a_link_to_nothing_makes_no_file(
+        self, project: Project, bare: str, tmp_path: Path
+    ) -> None:
+        push_link(bare, tmp_path / "w1", f"sample/{RECORD}", tmp_path / "new.json")
+        with pytest.raises(GaiaflowError, match="is a link"):
+            GitDags.make(project, bare, "", "main").sync("x")
+        assert not (tmp_path / "new.json").exists()
+
+    def test_a_folder_that_is_a_link_loses_no_files(self, project: Project, bare: str, tmp_path: Path) -> None:
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        (outside / "old.py").write_text("mine")
+        (outside / RECORD).write_text('{"files": {"old.py": ["1", "1"]}}')
+        push_link(bare, tmp_path / "w1", "sample", outside)
+        with pytest.raises(GaiaflowError, match=r"`sample` of .* is a link"):
+            GitDags.make(project, bare, "", "main").sync("x")
+        assert sorted(file.name for file in outside.iterdir()) == [RECORD, "old.py"]
+
+    def test_a_link_inside_the_repository_is_refused_too(
+        self, project: Project, bare: str, tmp_path: Path
+    ) -> None:
+        push_link(bare, tmp_path / "w1", "sample/one.py", Path("../other/dag.py"))
+        with pytest.raises(GaiaflowError, match=r"`sample/one\.py` of .* is a link"):
+            GitDags.make(project, bare, "", "main").sync("x")
 
 
 def test_the_record_can_be_read_back() -> None:

@@ -8,10 +8,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from kubernetes.client import models as k8s
 
-from gaiaflow.result import Part, combine, worst
+from gaiaflow.result import Part, combine, last_line, same, worst
 from gaiaflow.testing import Cell, RunResult, TaskResult, report
-from gaiaflow.testing.compare import comparable, differences, same
-from gaiaflow.testing.run import last_line
+from gaiaflow.testing.compare import comparable, differences
 from gaiaflow.testing.schema import problems
 
 

@@ -17,6 +17,7 @@ VALUES: dict[str, tuple[str, list[Any], dict[str, Any], Any]] = {
     "prints": ("prints", [], {}, "printed"),
     "writes_stderr": ("writes_stderr", [], {}, "written"),
     "returns_none": ("returns_none", [], {}, None),
+    "leaves_a_process": ("leaves_a_process", [], {}, "left"),
     "returns_big": ("returns_big", [1024], {}, "gaiaflow" * (128 * 1024)),
     "takes_params": ("takes_params", [2], {}, {"scale": 2, "params": PARAMS}),
     "takes_kwargs": ("takes_kwargs", [], {"b": "x"}, {"b": "x", "params": PARAMS}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -74,6 +75,12 @@ def returns_nan() -> float:
 
 def returns_none() -> None:
     """Nothing at all is a result, too."""
+
+
+def leaves_a_process() -> str:
+    """A process that it started goes on, and holds its output open."""
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    return "left"
 
 
 def takes_params(scale: int = 1, params: dict[str, Any] | None = None) -> Any:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.cluster import account, gateway
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.host import process
+from gaiaflow.infra.images import engine
 from gaiaflow.project import Project
 
 # Another address of this machine than the one that services listen on.
@@ -150,6 +152,25 @@ def test_an_address_of_another_machine_needs_no_forwarding(
     assert gateway.find(target) == gateway.Gateway("192.0.2.1", "")
     monkeypatch.setenv("GAIAFLOW_GATEWAY", GATEWAY)
     assert gateway.find(target) == gateway.Gateway(GATEWAY, GATEWAY)
+
+
+@pytest.mark.parametrize(
+    ("pools", "expected"),
+    [
+        ([{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}], "172.17.0.1"),
+        # Debian's engine (20.10) does not always show the gateway of `bridge`.
+        ([{"Subnet": "172.17.0.0/16"}], "172.17.0.1"),
+        ([{"Subnet": "fd00:1::/64", "Gateway": "fd00:1::1"}, {"Subnet": "10.1.0.0/24"}], "10.1.0.1"),
+        ([{"Subnet": "10.1.0.0/24", "Gateway": "10.1.0.9"}], "10.1.0.9"),
+    ],
+)
+def test_the_gateway_of_a_docker_network(
+    monkeypatch: pytest.MonkeyPatch, pools: list[dict[str, str]], expected: str
+) -> None:
+    network = SimpleNamespace(attrs={"IPAM": {"Config": pools}})
+    client = SimpleNamespace(networks=SimpleNamespace(get=lambda _: network))
+    monkeypatch.setattr(engine, "connect", lambda: client)
+    assert gateway.network_gateway("bridge") == expected
 
 
 def test_pods_get_the_gateways_name_and_the_ports_of_the_stack(target: Target) -> None:

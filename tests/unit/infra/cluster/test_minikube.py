@@ -129,7 +129,7 @@ def test_no_minikube_is_something_missing(
         minikube.state()
 
 
-@pytest.mark.parametrize("text", ["v1.27.1\n", "v0.35.0\n", "unknown\n"])
+@pytest.mark.parametrize("text", ["v1.27.1\n", "v0.35.0\n"])
 def test_an_old_minikube_is_refused(fake: Fake, minikube: Minikube, text: str) -> None:
     fake.answer("version", 0, text)
     with pytest.raises(MissingError, match=r"too old: v1\.28 or newer"):
@@ -140,6 +140,31 @@ def test_an_old_minikube_is_refused(fake: Fake, minikube: Minikube, text: str) -
 def test_a_newer_minikube_will_do(fake: Fake, minikube: Minikube, text: str) -> None:
     fake.answer("version", 0, text)
     assert minikube.require() == text.strip()
+
+
+def test_a_minikube_of_an_unknown_version_is_not_too_old(fake: Fake, minikube: Minikube) -> None:
+    fake.answer("version", 0, "unknown\n")
+    assert minikube.require() == "of an unknown version"
+
+
+CONFIGURATION = {"os": "linux", "config": {"User": "10001:0"}, "rootfs": {"diff_ids": ["sha256:1"]}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((0, json.dumps({"status": {"id": "x"}, "info": {"imageSpec": CONFIGURATION}})), CONFIGURATION),
+        ((0, json.dumps({"status": {"id": "x"}})), {}),
+        ((0, "no JSON"), {}),
+        ((1, "", "no such image"), {}),
+    ],
+)
+def test_what_the_runtime_of_the_node_says_of_an_image(
+    fake: Fake, minikube: Minikube, answer: tuple[int, str], expected: dict[str, Any]
+) -> None:
+    fake.answer("ssh", *answer)
+    assert minikube.image_configuration("docker.io/p/p:1") == expected
+    assert fake.calls[0][0][2:] == ["ssh", "--", "sudo crictl inspecti --output json docker.io/p/p:1"]
 
 
 NODE = {

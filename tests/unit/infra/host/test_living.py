@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gaiaflow.infra.host import living as orphan
-from gaiaflow.infra.host import process
+from gaiaflow.infra.host import living as orphan, process
 from gaiaflow.project import Project
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc to find marks in")

@@ -128,6 +128,22 @@ def test_user_dockerfile_gets_the_runner_once(tree: Path) -> None:
         assert file.read_text() == text
 
 
+@pytest.mark.parametrize(("wanted", "told"), [(None, "1"), ("0", "0")])
+def test_build_asks_for_no_attestation_unless_the_user_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None, told: str
+) -> None:
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f'#!/bin/sh\necho "$BUILDX_NO_DEFAULT_ATTESTATIONS" > {tmp_path}/seen\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(docker.parent))
+    monkeypatch.delenv("BUILDX_NO_DEFAULT_ATTESTATIONS", raising=False)
+    if wanted:
+        monkeypatch.setenv("BUILDX_NO_DEFAULT_ATTESTATIONS", wanted)
+    image.run_build("image `x`", tmp_path, tmp_path / "Dockerfile", ["x:1"], {}, {})
+    assert (tmp_path / "seen").read_text() == f"{told}\n"
+
+
 def test_failed_build_ends_with_its_last_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docker = tmp_path / "bin" / "docker"
     docker.parent.mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
-from gaiaflow.infra.images import push, registry
+from gaiaflow.infra.images import identity, push, registry
 from gaiaflow.infra.images.registry import Reference, Registry
 from gaiaflow.project import Project
 
@@ -22,7 +23,11 @@ MANIFESTS: dict[str, Any] = {
     "/v2/team/app/manifests/content-0123456789ab": (DIGEST, {"config": {"digest": CONFIG}}),
     "/v2/team/many/manifests/1": (DIGEST, {"manifests": [{"digest": CHILD}]}),
     f"/v2/team/many/manifests/{CHILD}": (CHILD, {"config": {"digest": CHILD_CONFIG}}),
+    f"/v2/team/app/blobs/{CONFIG}": (CONFIG, {"config": {"User": "1"}, "rootfs": {"diff_ids": ["sha256:1"]}}),
+    f"/v2/team/many/blobs/{CHILD_CONFIG}": (CHILD_CONFIG, {"rootfs": {"diff_ids": ["sha256:2"]}}),
 }
+APP = identity.of_engine({"Config": {"User": "1", "Cmd": None}, "RootFS": {"Layers": ["sha256:1"]}})
+MANY = identity.of_engine({"RootFS": {"Layers": ["sha256:2"]}})
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -38,9 +43,9 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/token":
             good = given == "Basic bWU6aHVudGVyMg=="
             self._send(200 if good else 401, {}, {"token": "for " + self.path} if good else {})
-        elif not given.startswith("Bearer for ") or path.split("/manifests")[0][4:] not in given.replace(
-            "%2F", "/"
-        ):
+        elif not given.startswith("Bearer for ") or re.split("/manifests|/blobs", path)[0][
+            4:
+        ] not in given.replace("%2F", "/"):
             realm = self.realm or f"http://{self.headers['Host']}/token"
             self._send(401, {"WWW-Authenticate": f'Bearer realm="{realm}",service="reg"'}, {})
         elif path in MANIFESTS:
@@ -48,6 +53,9 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, {"Docker-Content-Digest": digest}, manifest)
         else:
             self._send(404, {}, {})
+
+    def _is_allowed(self, given: str, repository: str) -> bool:
+        return given.startswith("Bearer for ") and repository in given.replace("%2F", "/")
 
     do_GET = do_HEAD = do_POST = _answer  # noqa: N815 - http.server's names
 
@@ -120,8 +128,8 @@ def test_an_image_that_is_not_there_is_none(host: str) -> None:
 
 def test_all_names_of_an_image_are_known(host: str) -> None:
     asked = Registry(host, ME)
-    assert asked.identities(Reference.parse(f"{host}/team/app:content-0123456789ab")) == {DIGEST, CONFIG}
-    assert asked.identities(Reference.parse(f"{host}/team/many:1")) == {DIGEST, CHILD, CHILD_CONFIG}
+    assert asked.identities(Reference.parse(f"{host}/team/app:content-0123456789ab")) == {DIGEST, CONFIG, APP}
+    assert asked.identities(Reference.parse(f"{host}/team/many:1")) == {DIGEST, CHILD, CHILD_CONFIG, MANY}
 
 
 def test_a_wrong_password_is_told_without_it(host: str) -> None:

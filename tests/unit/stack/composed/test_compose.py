@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import yaml
 from dotenv import dotenv_values
 
 from gaiaflow.endpoints import EVERY, Endpoints
-from gaiaflow.errors import UsageError
+from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import composition, containers, dependency, handover
@@ -21,7 +22,7 @@ from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.composed.containers import ONCE, PARTS, Container
 from gaiaflow.stack.composed.image import NEEDED, names, needed
 from gaiaflow.stack.services import health
-from gaiaflow.stack.services.backend import StartOptions
+from gaiaflow.stack.services.backend import StartOptions, alone, silent
 
 PORTS = {"s3": 19000, "mlflow": 15000, "airflow": 18080, "jupyter": 18895, "s3-console": 19001}
 
@@ -43,6 +44,14 @@ def services(*files: str) -> dict[str, dict[str, Any]]:
         for name, part in yaml.safe_load((shipped("compose") / file).read_text())["services"].items():
             found[name] = {**found.get(name, {}), **part}
     return found
+
+
+def test_the_two_backends_of_a_project_have_one_lock(project: Project) -> None:
+    options, phase = StartOptions([], {}), lambda _: nullcontext(silent)
+    with alone(project):
+        for work in (lambda: Compose(project).stop(["s3"]), lambda: Compose(project).start(options, phase)):
+            with pytest.raises(GaiaflowError, match="another `inv dev` works on this stack"):
+                work()
 
 
 ALL = ("compose.yml", "s3-seaweedfs.yml", "dev_docker.yml")

@@ -14,6 +14,8 @@ from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.host import privatefile
 from gaiaflow.infra.host.envfile import write_variables
 from gaiaflow.project import Project
+from gaiaflow.stack import worker
+from gaiaflow.stack.embedded import processes
 from gaiaflow.stack.services import airflow, executor, state
 from gaiaflow.stack.services.program import Stack
 
@@ -36,7 +38,7 @@ def started(project: Project, name: str) -> None:
 
 def template(target: Target) -> dict:
     started(target.project, "kubernetes")
-    return yaml.safe_load(executor.write_template(target, "demo/worker:1", ENDPOINTS).read_text())
+    return yaml.safe_load(worker.write_template(target, "demo/worker:1", ENDPOINTS).read_text())
 
 
 def test_a_start_takes_the_flag_else_the_local_executor(target: Target) -> None:
@@ -72,7 +74,7 @@ def test_the_embedded_airflow_gets_it(target: Target) -> None:
     keys = airflow.keyring.load(target.project)
     ports = {name: entry.port for name, entry in PORTS.items()}
     of = {
-        name: airflow.programs(Stack(target.project, ports, [], keys, executor=name))[0].env
+        name: processes.programs(Stack(target.project, ports, [], keys, executor=name))[0].env
         for name in executor.EXECUTORS
     }
     assert of["local"]["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
@@ -109,7 +111,7 @@ def test_the_secret_holds_variables_and_the_file_that_operators_read(target: Tar
     from dotenv import dotenv_values
 
     write_variables(target.task_environment, {"AWS_SECRET_ACCESS_KEY": KEY})
-    values = executor.secret_values(target)
+    values = worker.secret_values(target)
     assert values["AWS_SECRET_ACCESS_KEY"] == KEY
     (tmp_path / "task.env").write_text(values["task.env"])
     read = dotenv_values(tmp_path / "task.env", interpolate=False)

@@ -10,7 +10,8 @@ import pytest
 from gaiaflow.endpoints import PORTS
 from gaiaflow.operators.environment import read_variables
 from gaiaflow.project import Project
-from gaiaflow.stack.services import airflow, hostnetwork, keys
+from gaiaflow.stack.embedded import processes
+from gaiaflow.stack.services import hostnetwork, keys
 from gaiaflow.stack.services.program import Stack
 
 
@@ -57,9 +58,9 @@ def test_airflow_tells_its_operators_and_a_network_of_the_users_wins(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hostnetwork.write(stack)
-    assert airflow.programs(stack)[0].env["GAIAFLOW_NETWORK"] == "host"
+    assert processes.programs(stack)[0].env["GAIAFLOW_NETWORK"] == "host"
     monkeypatch.setenv("GAIAFLOW_NETWORK", "mine")
-    assert airflow.programs(stack)[0].env["GAIAFLOW_NETWORK"] == "mine"
+    assert processes.programs(stack)[0].env["GAIAFLOW_NETWORK"] == "mine"
 
 
 def test_an_engine_elsewhere_is_told_nothing(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -43,6 +44,19 @@ def test_a_missing_key_is_added_and_the_others_stay(project: Project) -> None:
     second = keys.load(project)
     assert second.s3_secret_key == first.s3_secret_key
     assert second.jupyter_token
+
+
+def test_two_first_commands_at_one_moment_have_the_same_keys(project: Project) -> None:
+    """The second waits for the keys of the first instead of making its own."""
+    home = privatefile.folder(project.home)
+    with ThreadPoolExecutor() as pool:
+        with privatefile.locked(home / "keys.lock"):
+            second = pool.submit(keys.load, project)
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.3)
+            first = keys.Keys()
+            privatefile.write_json(keys.place(project), asdict(first))
+        assert second.result(timeout=10) == first
 
 
 def test_they_do_not_show_when_printed(project: Project) -> None:

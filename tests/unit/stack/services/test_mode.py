@@ -11,8 +11,8 @@ from gaiaflow.errors import UsageError
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
 from gaiaflow.stack.composed.composition import Composition
-from gaiaflow.stack.services import airflow, keys
-from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.stack.embedded import processes
+from gaiaflow.stack.services import keys, mode as stackmode
 from gaiaflow.stack.services.backend import STATE
 from gaiaflow.stack.services.program import Stack
 
@@ -85,7 +85,7 @@ def test_airflow_is_told_the_mode_and_the_image_that_dockerize_makes(project: Pr
     contained = Composition(project, PORTS, mode="prod_local")
     contained.write()
     inside = (contained.home / "airflow.env").read_text()
-    for program in airflow.programs(stack):
+    for program in processes.programs(stack):
         assert program.env["GAIAFLOW_MODE"] == "prod_local"
         assert program.env["GAIAFLOW_IMAGE"] == "demo/demo:1.2"
     assert "GAIAFLOW_MODE='prod_local'" in inside

@@ -11,6 +11,7 @@ import pytest
 from gaiaflow.endpoints import PORTS
 from gaiaflow.infra.host import environment
 from gaiaflow.project import Project
+from gaiaflow.stack.embedded import processes
 from gaiaflow.stack.services import airflow, health, jupyter, keys, mlflow, s3
 from gaiaflow.stack.services.program import Program, Stack
 
@@ -25,7 +26,7 @@ def stack(tmp_path: Path) -> Stack:
 
 
 def everything(stack: Stack) -> list[Program]:
-    return [p for module in (s3, mlflow, airflow, jupyter) for p in module.programs(stack)]
+    return [p for module in (s3, mlflow, processes, jupyter) for p in module.programs(stack)]
 
 
 def test_no_key_stands_in_an_argument_list(stack: Stack) -> None:
@@ -55,7 +56,7 @@ def test_every_process_carries_the_mark_of_its_service(stack: Stack) -> None:
 
 
 def test_airflow_processes_share_their_configuration(stack: Stack) -> None:
-    programs = airflow.programs(stack)
+    programs = processes.programs(stack)
     assert len(programs) == 4
     connection = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
     databases = {program.name: program.env.pop(connection) for program in programs}
@@ -67,7 +68,7 @@ def test_airflow_processes_share_their_configuration(stack: Stack) -> None:
 
 
 def test_airflow_gets_the_contract_variables(stack: Stack) -> None:
-    env = airflow.programs(stack)[0].env
+    env = processes.programs(stack)[0].env
     assert env["GAIAFLOW_PROJECT"] == str(stack.project.root)
     assert env["GAIAFLOW_CODE"] == str(stack.project.root)
     assert env["GAIAFLOW_PROJECT_NAME"] == "demo"
@@ -85,7 +86,7 @@ def test_a_variable_of_the_shell_names_the_image(stack: Stack, monkeypatch: pyte
 def test_a_single_process_of_airflow_needs_no_service(stack: Stack) -> None:
     env = airflow.airflow_environment(stack.project)
     assert "MLFLOW_TRACKING_URI" not in env
-    assert env["AIRFLOW_HOME"] != airflow.programs(stack)[0].env["AIRFLOW_HOME"]
+    assert env["AIRFLOW_HOME"] != processes.programs(stack)[0].env["AIRFLOW_HOME"]
     bundle = json.loads(env["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])[0]
     assert bundle["kwargs"]["path"] == str(stack.project.dags)
 

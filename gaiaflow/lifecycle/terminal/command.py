@@ -1,4 +1,4 @@
-"""What makes a function a verb of `inv`: the options that all have, how it fails, what --dry does."""
+"""What makes a function a command of `inv`: the options that all have, how it fails, what --dry does."""
 
 from __future__ import annotations
 
@@ -15,50 +15,60 @@ from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit, Failure, ParseError
-from invoke.tasks import Task
-from invoke.tasks import task as invoke_task
+from invoke.tasks import Task, task as invoke_task
 
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.images import breakdown
 from gaiaflow.lifecycle.terminal import interruption
+from gaiaflow.lifecycle.terminal.called import as_called
 from gaiaflow.lifecycle.terminal.output import DEBUG, emit_json, is_on, say_always, speaking, speech
 
 COMMON = {
     "quiet": "no progress on stderr, only errors and questions; or the variable GAIAFLOW_QUIET",
     "debug": "the traceback with every error; or the variable GAIAFLOW_DEBUG",
 }
+# The only short options; each means the same everywhere.
+SHORT = {"mode": "m", "service": "s", "json": "j", "quiet": "q", "yes": "y"}
 # What the system refuses and a person can mend; every other OSError is a bug of ours.
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EISDIR, errno.ENOTDIR}
 _REPORT = "inv doctor --bundle, and send its zip with the lines above to those who keep gaiaflow"
 
 
-class Verb(Task):  # type: ignore[type-arg]
+class Command(Task):  # type: ignore[type-arg]
     """A task of Invoke that keeps its help: asking for its arguments twice finds them described twice.
 
     Attributes:
         reads: it changes nothing.
+        bare: the option whose value may also be given without its flag; empty where there is none.
     """
 
     reads = False
+    bare = ""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:
         described = dict(self.help)
         try:
-            return super().get_arguments(ignore_unknown_help)
+            arguments: list[Any] = super().get_arguments(ignore_unknown_help)
         finally:
             self.help = described
+        for argument in arguments:
+            long = argument.names[0]
+            argument.names = (long, SHORT[long]) if long in SHORT else (long,)
+            argument.bare = argument.name == self.bare
+        return arguments
 
 
 def lifecycle_task(
-    *args: Any, reads: bool = False, writes: tuple[str, ...] = (), **options: Any
+    *args: Any, reads: bool = False, writes: tuple[str, ...] = (), bare: str = "", **options: Any
 ) -> Callable[..., Any]:
-    """``invoke.task`` for a verb; its GaiaflowError ends as ``error: …``, ``hint: …`` and its exit code.
+    """``invoke.task`` for a command; its GaiaflowError ends as ``error: …``, ``hint: …`` and its exit code.
 
-    Each verb gets ``--quiet`` and ``--debug``. Where ``--json`` was given the error is JSON on stdout.
+    Each command gets ``--quiet`` and ``--debug``. Where ``--json`` was given the error is JSON on stdout.
 
     Args:
-        reads: it changes nothing. Such a verb must take ``json``, and with `inv --dry` it is not run at all.
+        reads: it changes nothing. Such a command must take ``json``, and with `inv --dry` it is not run at all.
         writes: the options with which it does change something, and looks after --dry itself.
+        bare: the option whose value may also be given without its flag, `dag.check NAME`.
     """
 
     def decorate(body: Callable[..., None]) -> Any:
@@ -78,15 +88,16 @@ def lifecycle_task(
 
         run.__signature__ = _with_common(body)  # type: ignore[attr-defined]
         named = {**COMMON, **options.pop("help", {})}
-        made: Any = invoke_task(run, klass=Verb, **{"positional": [], "help": named, **options})
-        made.reads = reads
+        plain = {"positional": [], "auto_shortflags": False, "help": named}
+        made: Any = invoke_task(run, klass=Command, **{**plain, **options})
+        made.reads, made.bare = reads, bare
         return made
 
     return decorate(args[0]) if args and callable(args[0]) else decorate
 
 
 def _with_common(body: Callable[..., None]) -> inspect.Signature:
-    """The body's own signature with the options that all verbs have."""
+    """The body's own signature with the options that all commands have."""
     signature = inspect.signature(body)
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     common = [inspect.Parameter(name, kind, default=False, annotation=bool) for name in COMMON]
@@ -94,7 +105,7 @@ def _with_common(body: Callable[..., None]) -> inspect.Signature:
 
 
 def _would_read(body: Callable[..., None], json: bool = False, **_: Any) -> None:
-    """What --dry says of a verb that reads."""
+    """What --dry says of a command that reads."""
     would = f"would only read: {(body.__doc__ or '').strip().splitlines()[0]}"
     if json:
         emit_json({"dry": would})
@@ -103,14 +114,13 @@ def _would_read(body: Callable[..., None], json: bool = False, **_: Any) -> None
 
 
 def _guarded(call: Callable[[], None], json: bool, debug: bool) -> None:
-    """Run a verb; every way it can fail becomes Invoke's Exit."""
+    """Run a command; every way it can fail becomes Invoke's Exit."""
     interruption.listen()
     try:
         call()
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our stdout has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise Exit(code=1) from None
+    except BrokenPipeError:
+        raise unread() from None
     except (Exit, Failure, ParseError):
         raise
     except GaiaflowError as error:
@@ -121,6 +131,12 @@ def _guarded(call: Callable[[], None], json: bool, debug: bool) -> None:
         told = breakdown.explained(error) or _refused(error) or _bug(error)
         told.__cause__ = error
         raise failed(told, json, told.hint == _REPORT or _wants_traceback(debug)) from None
+
+
+def unread() -> Exit:
+    """The end where whoever read our stdout has seen enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit(code=1)
 
 
 def _refused(error: Exception) -> GaiaflowError | None:
@@ -139,19 +155,20 @@ def _bug(error: Exception) -> GaiaflowError:
 
 
 def failed(error: GaiaflowError, json: bool, with_traceback: bool = False) -> Exit:
-    """The end of a verb: the error on stderr, or as JSON on stdout when that is what was asked for."""
+    """The end of a command: the error on stderr, or as JSON on stdout when that is what was asked for."""
     if with_traceback:
         error.__suppress_context__ = False
         sys.stderr.write("".join(traceback.format_exception(error.__cause__ or error)))
     if json and not speech.emitted:
-        emit_json({"error": {"message": error.message, "hint": error.hint, "code": error.exit_code}})
+        message = as_called(error.message)
+        emit_json({"error": {"message": message, "hint": error.hint, "code": error.exit_code}})
         return Exit(code=error.exit_code)
     return Exit(render_error(error), code=error.exit_code)
 
 
 def render_error(error: GaiaflowError) -> str:
     """The error as a person reads it, in at most two paragraphs."""
-    return f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else "")
+    return as_called(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""))
 
 
 def _wants_traceback(debug: bool) -> bool:

@@ -1,4 +1,4 @@
-"""The whole texts of errors: what a person types wrong behind a verb, as `inv` prints it."""
+"""The whole texts of errors: what a person types wrong behind a command, as `inv` prints it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,31 @@ from invoke.program import Program
 from gaiaflow.lifecycle.namespace import namespace
 
 TYPED = [
+    ("dag.run", "`dag.run` needs a DAG name; there is demo_flow", "inv dag.run demo_flow"),
+    ("dag.run --json", "`dag.run` needs a DAG name; there is demo_flow", "inv dag.run demo_flow"),
+    (
+        "dag replay flow",
+        "`dag.replay` needs a task and a run",
+        "inv dag.replay flow TASK RUN; see inv dag.list",
+    ),
+    ("model.serve", "`model.serve` needs a model", "inv model.serve MODEL; see inv model.list"),
+    ("secret.create", "`secret.create` needs a name", "inv secret.create NAME; see inv secret.list"),
+    ("project.new", "`project.new` needs a folder", "inv project.new PATH"),
+    ("dev strat", "unknown command `dev strat` (did you mean `dev.start`?)", "inv --list"),
+    ("start", "unknown command `start` (did you mean `dev.start`?)", "inv --list"),
+    ("doctor dev", "`dev` is a group of commands", "inv help dev"),
+    ("help dev.strat", "unknown command `dev.strat` (did you mean `dev.start`?)", "inv --list"),
+    (
+        "dev.start --port 8081",
+        "unknown option `--port` of `dev.start`: each service has its own",
+        "--airflow-port, --jupyter-port, --mlflow-port, --s3-console-port, --s3-port",
+    ),
+    (
+        "dag.run flow --mode prod_local",
+        "unknown option `--mode` of `dag.run`: the running Airflow decides the mode",
+        "inv dev.restart --service airflow --mode MODE, or inv dag.test NAME --mode MODE",
+    ),
+    ("dev.stop -v", "unknown option `-v` of `dev.stop`", "inv --help dev.stop"),
     (
         "dag.run flow --conf {",
         "`--conf` is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
@@ -89,6 +114,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variable in [name for name in os.environ if name.startswith("GAIAFLOW_")]:
         monkeypatch.delenv(variable)
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "flow.py").write_text("from airflow.sdk import DAG\n\nDAG('demo_flow')\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
     return tmp_path

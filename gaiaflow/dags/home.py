@@ -1,0 +1,72 @@
+"""The environment in which DAGs are tested: an Airflow home of the project's own, apart from the stack's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from gaiaflow.infra.host import privatefile
+from gaiaflow.project import Project
+from gaiaflow.stack import backends
+from gaiaflow.stack.composed.composition import host_contract
+from gaiaflow.stack.services import hostnetwork
+from gaiaflow.stack.services.airflow import airflow_environment
+from gaiaflow.stack.services.backend import Backend
+
+PYTHON = "GAIAFLOW_PYTHON"
+# Files that only a stack writes: without one, functions run without its addresses.
+_ADDRESSES = "GAIAFLOW_TASK_ENV_"
+
+
+def test_home(project: Project) -> Path:
+    """AIRFLOW_HOME of test runs."""
+    return privatefile.folder(privatefile.folder(project.home) / "test")
+
+
+def running_stack(project: Project) -> Backend | None:
+    """The project's stack while its MLflow answers."""
+    backend = backends.current(project)
+    if backend and any(s.service == "mlflow" and s.state == "running" for s in backend.status()):
+        return backend
+    return None
+
+
+def project_python(project: Project, airflow_python: str) -> str:
+    """The interpreter for functions in mode dev: ``GAIAFLOW_PYTHON``, else the project's environment.
+
+    A project without dependencies needs no environment of its own; Airflow's interpreter serves.
+    """
+    own = project.home / "envs" / "project" / "bin" / "python"
+    given = project.setting(PYTHON, "")
+    if given or own.exists() or needs_packages(project):
+        return given or str(own)
+    return airflow_python
+
+
+def needs_packages(project: Project) -> bool:
+    """Whether the project's functions need packages."""
+    return project.lock.is_file() or bool(project.pyproject.get("project", {}).get("dependencies"))
+
+
+def environment(
+    project: Project, home: Path | None = None, airflow_python: str = sys.executable
+) -> dict[str, str]:
+    """The whole environment of a process that tests the project's DAGs.
+
+    MLflow is the running stack's, else a file in the test home, so that no service is needed.
+    """
+    place = home or test_home(project)
+    stack = running_stack(project)
+    variables = airflow_environment(project, place, stack.endpoints() if stack else None)
+    if stack is not None and stack.name == "docker":
+        variables |= host_contract(project)
+    if stack is not None and stack.name == "embedded":
+        variables = {**hostnetwork.contract(project), **variables}
+    if stack is None:
+        variables["MLFLOW_TRACKING_URI"] = f"sqlite:///{place / 'mlflow.db'}"
+        # By no other variable does MLflow keep artifacts out of ./mlruns, which is the project's tree.
+        variables["_MLFLOW_SERVER_ARTIFACT_ROOT"] = str(place / "mlartifacts")
+    absent = [n for n, value in variables.items() if n.startswith(_ADDRESSES) and not Path(value).is_file()]
+    for name in absent:
+        del variables[name]
+    return {**variables, PYTHON: project_python(project, airflow_python)}

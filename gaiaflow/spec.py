@@ -1,0 +1,31 @@
+"""One checked call of create_task: what every mode's operator is built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gaiaflow.modes import Mode
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One call of create_task, checked and copied: what every mode's operator is built from.
+
+    func_args and func_kwargs are `gaiaflow.operators.call.Arguments`.
+    """
+
+    task_id: str
+    func_path: str
+    func_args: Any
+    func_kwargs: Any
+    mode: Mode
+    image: str | None
+    secrets: list[str]
+    env_vars: dict[str, str]
+    resources: dict[str, Any]
+    map_over: dict[str, Any]
+    docker: dict[str, Any]
+    kubernetes: dict[str, Any]
+    dag: Any
+    operator_kwargs: dict[str, Any] = field(default_factory=dict)
