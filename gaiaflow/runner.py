@@ -16,6 +16,8 @@ GAIAFLOW_TAGS         tags as a JSON object, for every MLflow run that the funct
 GAIAFLOW_COMMIT, GAIAFLOW_CONTENT
                       what an image says of itself: its git commit and its content tag, tags too; optional
 
+Variables that the scripts of a conda environment set are read from gaiaflow-activation.json in its folder.
+
 `params` goes only to a function that takes `params` or `**kwargs`, and never over a `params` in kwargs.
 
 Success: the result file holds the returned value as bare JSON, written under a temporary name and renamed;
@@ -24,6 +26,7 @@ exit 0. Failure: the traceback on stderr without the runner's own frames, then o
     gaiaflow: the call cannot be read: ...
     gaiaflow: pkg.module does not import: ModuleNotFoundError: ...
     gaiaflow: pkg.module has no function `name`: there is a, b
+    gaiaflow: pkg.module:name does not take this call: TypeError: ...
     gaiaflow: pkg.module:name raised ValueError: ...
     gaiaflow: pkg.module:name returned what is not JSON: result["a"] is a numpy.ndarray
 
@@ -58,6 +61,7 @@ RUN_CONTEXT = "MLFLOW_RUN_CONTEXT"
 COMMIT = "GAIAFLOW_COMMIT"
 CONTENT = "GAIAFLOW_CONTENT"
 IMAGE_TAGS = {COMMIT: "gaiaflow.commit", CONTENT: "gaiaflow.image_content"}
+ACTIVATION = "gaiaflow-activation.json"
 PREFIX = "gaiaflow: "
 LONGEST_MESSAGE = 1000
 
@@ -202,6 +206,9 @@ def call_function(label: str, function: Callable[..., Any], args: List[Any], kwa
     try:
         return function(*args, **kwargs)
     except BaseException as error:
+        called = error.__traceback__.tb_next if error.__traceback__ else None
+        if called is None and isinstance(error, TypeError):
+            raise Failure("%s does not take this call: %s" % (label, describe(error))) from error
         raise Failure("%s raised %s" % (label, describe(error))) from error
 
 
@@ -259,6 +266,18 @@ def apply_secrets(environ: MutableMapping[str, str]) -> None:
         environ[name[len(SECRET) :]] = environ.pop(name)
 
 
+def activate(environ: MutableMapping[str, str]) -> None:
+    """Set what a conda environment's own scripts would set; a variable that is there stays."""
+    try:
+        with open(os.path.join(sys.prefix, ACTIVATION), encoding="utf-8") as file:
+            found = dict(json.load(file))
+    except (OSError, ValueError, TypeError):
+        return
+    for name, value in found.items():
+        environ.setdefault(name, value)
+    environ["PATH"] = os.path.join(sys.prefix, "bin") + os.pathsep + environ.get("PATH", os.defpath)
+
+
 def tag_runs(environ: MutableMapping[str, str]) -> None:
     """Have MLflow tag its runs; what is said in MLFLOW_RUN_CONTEXT already stays, also when it is no JSON."""
     given = environ.pop(TAGS, None)
@@ -289,6 +308,7 @@ def run(environ: MutableMapping[str, str]) -> None:
     result = environ.get(RESULT_FILE)  # now: the function may clear its environment
     module, name, args, kwargs, params = read_call(environ)
     apply_secrets(environ)
+    activate(environ)
     tag_runs(environ)
     prepare_path(environ)
     function = load(module, name)

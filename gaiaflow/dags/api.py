@@ -6,6 +6,7 @@ urllib is enough for six requests; no package comes in for them.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 import urllib.error
@@ -16,7 +17,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
-from gaiaflow.errors import GaiaflowError, MissingError, UsageError
+from gaiaflow.errors import FINAL_NOTE, GaiaflowError, MissingError, UsageError
 from gaiaflow.result import Part
 
 TIMEOUT = 30
@@ -151,7 +152,7 @@ class AirflowApi:
         if not details:
             return "no error was handed over; see the log"
         kind, text = details[-1].get("exc_type", ""), str(details[-1].get("exc_value", ""))
-        message = " ".join(text.split("\nhint: ", maxsplit=1)[0].split())
+        message = " ".join(_OUR_WORDS.split(text, maxsplit=1)[0].split())
         return message if kind in _OURS else f"{kind}: {message}"
 
     def _all(self, path: str, key: str) -> list[dict[str, Any]]:
@@ -164,7 +165,8 @@ class AirflowApi:
 
 
 # The errors whose text alone says what happened, as in dag.test.
-_OURS = {"TaskFailedError", "GaiaflowError", "MissingError", "UsageError"}
+_OURS = {"TaskFailedError", "GaiaflowError", "MissingError", "UsageError", "FinalError"}
+_OUR_WORDS = re.compile(rf"\n(?:hint: |{FINAL_NOTE})")
 
 
 def new_run_id() -> str:

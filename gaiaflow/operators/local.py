@@ -20,6 +20,7 @@ from gaiaflow.modes import Mode
 from gaiaflow.operators.call import LARGEST_VARIABLE, CallMixin
 from gaiaflow.operators.container_file import lines_of
 from gaiaflow.operators.environment import local_environment, working_folder
+from gaiaflow.operators.final import task_errors
 from gaiaflow.operators.lineage import commit_now, log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.output import output_of
@@ -71,6 +72,10 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
 
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Run the function; its output goes to the task's log."""
+        with task_errors():
+            return self._execute(context)
+
+    def _execute(self, context: Mapping[str, Any]) -> Any:
         python = Path(self.python)
         if not python.is_file():
             raise MissingError(

@@ -1,4 +1,4 @@
-"""What a project has before it is adopted: who makes its environment, and whether the earlier template made it."""
+"""What a project is before it is adopted: who makes its environment, whether the earlier template made it."""
 
 from __future__ import annotations
 

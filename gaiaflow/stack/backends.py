@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
+from gaiaflow.infra.environments import interpreter
 from gaiaflow.models.registry import ModelRegistry
 from gaiaflow.project import Project
 from gaiaflow.stack.services import state
@@ -53,6 +54,11 @@ def choose(project: Project, wanted: str = AUTO) -> tuple[Backend, str]:
             raise UsageError(f"the stack runs on the backend `{running.name}`", "inv dev.stop")
         return running, "it runs already"
     name, why = (wanted, "as asked") if wanted != AUTO else _own(project)
+    if name == "docker" and (python := interpreter.given(project)):
+        raise UsageError(
+            f"`{python}` is a Python of this machine, which containers do not have",
+            "inv dev.start --backend embedded",
+        )
     return BACKENDS[name](project), why
 
 

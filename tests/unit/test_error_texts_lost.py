@@ -15,7 +15,7 @@ import gaiaflow
 from gaiaflow.dags import test as dagtest
 from gaiaflow.doctor import bundle
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import uv
 from gaiaflow.infra.images import breakdown, engine as docker, image
 from gaiaflow.production import plan as dagplan
 from gaiaflow.project import Project
@@ -141,7 +141,7 @@ CASES = [
         "pip install --force-reinstall gaiaflow",
     ),
     Case(
-        lambda p: environment._uv(p, "--version"),
+        lambda p: uv.run(p, "--version"),
         1,
         "uv is not in this environment: no file `uv`",
         "make setup",

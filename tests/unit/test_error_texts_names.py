@@ -33,7 +33,7 @@ CASES = [
         lambda p: environment.ensure_environment(p, "airflwo"),
         2,
         "unknown environment `airflwo`",
-        "one of airflow, services, project",
+        "one of airflow, services, project, jupyter, conda",
     ),
     Case(
         lambda _: executor.checked("kubernets"),

@@ -45,7 +45,7 @@ _PARTS = {
     "s3": (s3.prepare, s3.programs, ("services",)),
     "mlflow": (None, mlflow.programs, ("services",)),
     "airflow": (processes.prepare, processes.programs, ("airflow", "project")),
-    "jupyter": (None, jupyter.programs, ("project",)),
+    "jupyter": (None, jupyter.programs, ("project", "jupyter")),
     "model": (None, model.programs, ("project",)),
 }
 _NAMES = {
@@ -72,7 +72,7 @@ class Embedded:
     # Start
 
     def phases(self, options: StartOptions) -> int:
-        return 2 + len(environments_of(options.services)) + len(options.services)
+        return 2 + len(environments_of(self.project, options.services)) + len(options.services)
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with alone(self.project):
@@ -81,8 +81,8 @@ class Embedded:
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
         with phase("ports and keys"):
             stack = self._settle(options, claims)
-        for name in environments_of(options.services):
-            with phase(f"environment {name}"):
+        for name in environments_of(self.project, options.services):
+            with phase(environment.title(self.project, name)):
                 environment.ensure_environment(self.project, name)
         starts_s3 = "s3" in options.services and "s3" not in self._running_services()
         try:
@@ -176,7 +176,7 @@ class Embedded:
     # Stop
 
     def is_cold(self, options: StartOptions) -> bool:
-        return bool({*environments_of(options.services)} & {*environment.missing(self.project)})
+        return bool({*environments_of(self.project, options.services)} & {*environment.missing(self.project)})
 
     def update_dependencies(self) -> bool:
         changed = "project" in environment.missing(self.project)
@@ -257,9 +257,11 @@ class Embedded:
             folders.remove(self.project, Path(holding.name))
 
 
-def environments_of(services: list[str]) -> list[str]:
+def environments_of(project: Project, services: list[str]) -> list[str]:
+    """The environments that some services need; one that is given is looked at and not made."""
     needed = {name for service in services for name in _PARTS[service][2]}
-    return [name for name in environment.NAMES if name in needed]
+    made = {*environment.names(project), "project"}
+    return [name for name in environment.NAMES if name in needed & made]
 
 
 def _status(service: str, states: list[ProcessState | None], endpoints: Endpoints) -> ServiceStatus:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, Endpoints, Vantage
 from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host.environment import python_of
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.stack.services.keys import Keys
@@ -89,7 +90,7 @@ class Stack:
 
     def python(self, environment: str) -> str:
         """The interpreter of one of the environments."""
-        return str(self.project.home / "envs" / environment / "bin" / "python")
+        return str(python_of(self.project, environment))
 
     def mark(self, service: str) -> str:
         """The value of MARK in a service's processes."""
