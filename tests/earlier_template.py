@@ -1,7 +1,7 @@
 """A project with the layout of gaiaflow's earlier template, written anew: the same files, names and habits.
 
-Its environment is in environment.yml, of which pyproject.toml repeats a part. Its functions read ``.env``, which has
-the addresses and keys of the stack of that time.
+Its environment is in environment.yml, of which pyproject.toml repeats a part. Its functions read ``.env``,
+which has the addresses and keys of the stack of that time.
 """
 
 from __future__ import annotations

@@ -129,10 +129,8 @@ def test_new_test_dev_run_update(machine: Machine) -> None:
 
 def test_dev_is_the_first_command_as_well(machine: Machine) -> None:
     bare = machine.home / "bare"
-    machine.run(
-        f"{machine.tools}/bin/gaiaflow project.new {bare} --defaults --examples=no --environment=conda",
-        machine.home,
-    )
+    answers = "--defaults --examples=no --environment=conda"
+    machine.run(f"{machine.tools}/bin/gaiaflow project.new {bare} {answers}", machine.home)
     told = machine.run("make status", bare)
     assert "making .venv" in told
     assert "stopped" in told

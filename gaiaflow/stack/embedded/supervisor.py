@@ -86,8 +86,7 @@ class Supervisor:
     """
 
     def __init__(self, home: Path) -> None:
-        self.run = privatefile.folder(privatefile.folder(home) / "run")
-        self.logs = privatefile.folder(home / "logs")
+        self.home, self.run, self.logs = home, home / "run", home / "logs"
         self._record = self.run / "supervisor.json"
 
     def running(self) -> bool:
@@ -110,6 +109,8 @@ class Supervisor:
         if self.running():
             return
         self._end_strays()
+        for folder in (self.home, self.run, self.logs):
+            privatefile.folder(folder)
         socket = self._socket_path()
         socket.unlink(missing_ok=True)
         conf = privatefile.write(self.run / "supervisord.conf", configuration(socket, names))
