@@ -238,8 +238,8 @@ def _build(target: Target, name: str, dockerfile: str, no_cache: bool, tell: Tel
     from gaiaflow.infra.cluster import image as nodeimage
     from gaiaflow.infra.images import image as build
 
-    with nodeimage.node_engine(target) as in_node:
-        build.build(target.project, name, dockerfile or None, no_cache, tell=tell)
-    if in_node:
+    engine = nodeimage.node_engine(target)
+    build.build(target.project, name, dockerfile or None, no_cache, tell=tell, engine=engine)
+    if engine is not None:
         return nodeimage.arrived(target, name), "built in the node (docker-env)"
     return nodeimage.load(target, name)

@@ -159,6 +159,8 @@ def check_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
             else "lower case, digits and _"
         )
         raise UsageError(f"`{package}` is no name for a package: {why}", f"--package {near_package(package)}")
+    if not given.get("author", "").isprintable():
+        raise UsageError("the author's name has characters that cannot be printed", '--author "Ann Lee"')
     environment = given.get("environment", ENVIRONMENTS[0])
     if environment not in ENVIRONMENTS:
         near = near_miss(environment, ENVIRONMENTS)

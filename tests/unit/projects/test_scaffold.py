@@ -159,7 +159,7 @@ def test_the_project_requires_the_gaiaflow_that_made_it(tmp_path: Path, requirem
     assert f'"{requirement}"' in told.stdout
 
 
-@pytest.mark.parametrize("author", ["", "Zoë O'Hara", 'says "hi" \\ <me> & you'])
+@pytest.mark.parametrize("author", ["", "Zoë O'Hara", 'says "hi" \\ <me> & you', "𠮷田"])
 def test_any_author_gives_a_valid_pyproject(tmp_path: Path, author: str) -> None:
     render(tmp_path, author=author)
     project = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -219,3 +219,8 @@ def regenerate() -> None:
 if __name__ == "__main__":
     regenerate()
     sys.stdout.write(f"made {EXAMPLE} anew\n")
+
+
+def test_an_author_of_two_lines_is_refused() -> None:
+    with pytest.raises(UsageError, match="the author's name has characters that cannot be printed"):
+        scaffold.check_answers({"author": "Ann\nBob"})
