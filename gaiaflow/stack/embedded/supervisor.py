@@ -104,13 +104,17 @@ class Supervisor:
     def _end_strays(self) -> None:
         process.end(lambda: process.marked(MARK, str(self.run)))
 
+    def make_folders(self) -> None:
+        """Make what a start writes to; a look at the stack makes nothing."""
+        for folder in (self.home, self.run, self.logs):
+            privatefile.folder(folder)
+
     def ensure(self, names: Iterable[str]) -> None:
         """Start supervisord when it does not run."""
         if self.running():
             return
         self._end_strays()
-        for folder in (self.home, self.run, self.logs):
-            privatefile.folder(folder)
+        self.make_folders()
         socket = self._socket_path()
         socket.unlink(missing_ok=True)
         conf = privatefile.write(self.run / "supervisord.conf", configuration(socket, names))
