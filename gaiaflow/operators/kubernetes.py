@@ -273,6 +273,8 @@ def _place(mode: str) -> dict[str, Any]:
 def _labels() -> dict[str, str]:
     project = pod_spec.label_value(project_name())
     named = {"gaiaflow/project": project} if project else {}
+    if own := pod_spec.label_value(os.environ.get("GAIAFLOW_PROJECT_ID", "")):
+        named["gaiaflow/project-id"] = own
     return {"app.kubernetes.io/managed-by": "gaiaflow", **named}
 
 

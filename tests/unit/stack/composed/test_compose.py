@@ -274,3 +274,23 @@ def test_environment_is_made_again_when_requirements_change(
     first = dependency._stamp(made)
     (project.source / "requirements.lock").write_text("numpy==2.0\n")
     assert dependency._stamp(made) != first
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"), [("ssh://ann@host", True), ("tcp://host:2376", True), ("unix:///x.sock", False)]
+)
+def test_dev_docker_needs_the_engine_of_this_machine(
+    project: Project, monkeypatch: pytest.MonkeyPatch, address: str, refused: bool
+) -> None:
+    monkeypatch.setattr(containers, "of", lambda _: [])
+    monkeypatch.setenv("DOCKER_HOST", address)
+    options = StartOptions([], extras=("dev_docker",))
+    if not refused:
+        assert Compose(project)._extras(options) == ("dev_docker",)
+        return
+    with pytest.raises(UsageError) as caught:
+        Compose(project)._extras(options)
+    assert caught.value.message == (
+        f"the Docker engine at `{address}` is another machine's: mode dev_docker needs the one here"
+    )
+    assert caught.value.hint == "docker context use default, or unset DOCKER_HOST"
