@@ -18,7 +18,7 @@ from invoke.exceptions import Exit, Failure, ParseError
 from invoke.tasks import Task, task as invoke_task
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.images import breakdown
+from gaiaflow.infra.images import engine
 from gaiaflow.lifecycle.terminal import interruption
 from gaiaflow.lifecycle.terminal.called import as_called
 from gaiaflow.lifecycle.terminal.output import DEBUG, emit_json, is_on, say_always, speaking, speech
@@ -133,7 +133,7 @@ def _guarded(call: Callable[[], None], json: bool, debug: bool) -> None:
     except KeyboardInterrupt as error:
         raise failed(interruption.explained(error), json, _wants_traceback(debug)) from None
     except Exception as error:  # noqa: BLE001 - a bug is told as one
-        told = breakdown.explained(error) or _refused(error) or _bug(error)
+        told = engine.explained(error) or _refused(error) or _bug(error)
         told.__cause__ = error
         raise failed(told, json, told.hint == _REPORT or _wants_traceback(debug)) from None
 

@@ -37,7 +37,7 @@ COMMANDS: dict[str, list[str]] = {
     "dev.logs": [],
     "dev.remove-image": [],
     "dev.restart": [],
-    "dev.start": ["--with", "dev_docker"],
+    "dev.start": ["--backend", "docker", "--with", "dev_docker"],
     "dev.status": [],
     "dev.stop": ["--delete-volume"],
     "dev.timings": [],
