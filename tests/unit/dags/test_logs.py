@@ -31,8 +31,7 @@ class Api(AirflowApi):
         self.asked = 0
 
     def instances(self, *_: Any) -> list[dict[str, Any]]:
-        every = [instance("two", 1, "2", 0), instance("one", 2, "1"), instance("waits", 0, "")]
-        return every
+        return [instance("two", 1, "2", 0), instance("one", 2, "1"), instance("waits", 0, "")]
 
     def run_state(self, *_: Any) -> str:
         return self.states.pop(0)
