@@ -13,7 +13,7 @@ from gaiaflow.errors import UsageError
 from gaiaflow.lifecycle.dag.follow import end, follow as follow_run, say_where
 from gaiaflow.lifecycle.dag.inspector import airflow_python
 from gaiaflow.lifecycle.terminal import emit_json, lifecycle_task, say
-from gaiaflow.modes import resolve_mode
+from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
 
 _CONF = "params of this run as JSON, e.g. '{\"horizon_months\": 12}'"
@@ -43,6 +43,7 @@ def test(
 ) -> None:
     """Run a DAG in one process, without services."""
     from gaiaflow.dags import test as dagtest
+    from gaiaflow.dags.home import running_stack
 
     project = Project.find()
     params = read_conf(conf)
@@ -51,6 +52,8 @@ def test(
         say(f"would run DAG `{name}` of {project.dags} in one process, {checked or 'in the mode that holds'}")
         return
     python = airflow_python(project, dagtest.environments(project))
+    if not stack and checked not in (None, Mode.DEV.value) and running_stack(project):
+        say("functions find no MLflow and no S3 in their containers; `--stack` lets them use the running ones")
     begun = time.monotonic()
     found = dagtest.run(project, python, name, checked, params, retries, stack)
     end(found, json, time.monotonic() - begun)
