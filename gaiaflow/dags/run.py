@@ -7,14 +7,15 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gaiaflow.dags import name as dagid
 from gaiaflow.dags.api import FINISHED, AirflowApi, NotFoundError
-from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
+from gaiaflow.dags.reading import changed, may_come, read_at, unknown
+from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError
 from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.project import Project
 from gaiaflow.result import Part, RunResult, combine, last_line
 from gaiaflow.stack import backends
@@ -37,8 +38,13 @@ def connect(project: Project) -> AirflowApi:
     return AirflowApi(access.url, access.user, access.secret)
 
 
-def await_dag(api: AirflowApi, project: Project, name: str, patience: float = PATIENCE) -> None:
+def await_dag(
+    api: AirflowApi, project: Project, name: str, patience: float = PATIENCE, tell: Tell = silent
+) -> None:
     """Wait until Airflow knows the DAG in its present form: of this file, in this mode.
+
+    Args:
+        tell: told what is waited for, once.
 
     Raises:
         UsageError: there is no such DAG; the near miss and the list are named.
@@ -47,10 +53,14 @@ def await_dag(api: AirflowApi, project: Project, name: str, patience: float = PA
     """
     dagid.checked(name)
     deadline = time.monotonic() + patience
+    wait = f"waiting for Airflow to read {project.dags}"
     while not _is_current(dag := _dag(api, name), project):
         _raise_import_errors(api, project, name, dag)
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or not (dag or may_come(api, project)):
             raise _not_read(api, dag, name)
+        if wait:
+            tell(wait)
+            wait = ""
         time.sleep(POLL)
     if dag.get("is_paused"):
         api.unpause(name)
@@ -66,22 +76,12 @@ def _dag(api: AirflowApi, name: str) -> dict[str, Any]:
 def _is_current(dag: Mapping[str, Any], project: Project) -> bool:
     if not dag or dag.get("is_stale") or dag.get("has_import_errors"):
         return False
-    return _read_at(dag) >= max(stackmode.kept_began(project), _changed_at(dag, project))
-
-
-def _read_at(dag: Mapping[str, Any]) -> float:
-    """When Airflow opened the file for what it knows now; 0 where it does not say."""
-    if not dag.get("last_parsed_time"):
-        return 0
-    written = datetime.fromisoformat(str(dag["last_parsed_time"]).replace("Z", "+00:00"))
-    return written.timestamp() - float(dag.get("last_parse_duration") or 0)
+    return read_at(dag) >= max(stackmode.kept_began(project), _changed_at(dag, project))
 
 
 def _changed_at(dag: Mapping[str, Any], project: Project) -> float:
     """When the file was changed; a time ahead of the clock says nothing."""
-    file = project.dags / str(dag.get("relative_fileloc") or "")
-    changed = file.stat().st_mtime if file.is_file() else 0
-    return changed if changed <= time.time() else 0
+    return changed(project.dags / str(dag.get("relative_fileloc") or ""))
 
 
 def _not_read(api: AirflowApi, dag: Mapping[str, Any], name: str) -> GaiaflowError:
@@ -90,10 +90,7 @@ def _not_read(api: AirflowApi, dag: Mapping[str, Any], name: str) -> GaiaflowErr
             f"Airflow has not read the file of DAG `{name}` since it was changed or Airflow was started",
             "inv dev.logs --service airflow",
         )
-    known = sorted(api.dag_ids())
-    return UsageError(
-        f"Airflow has no DAG `{name}`{near_miss(name, known)}", f"there is {', '.join(known) or 'none at all'}"
-    )
+    return unknown(f"Airflow has no DAG `{name}`", name, api.dag_ids())
 
 
 def _raise_import_errors(api: AirflowApi, project: Project, name: str, dag: Mapping[str, Any]) -> None:

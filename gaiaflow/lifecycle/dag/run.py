@@ -62,14 +62,16 @@ def test(c: Context, name: str, mode: str = "", conf: str = "", retries: int = 0
 def run(c: Context, name: str, conf: str = "", wait: int = LONGEST_WAIT, json: bool = False) -> None:
     """Run a DAG on the running stack and follow it."""
     from gaiaflow.dags import run as dagrun
+    from gaiaflow.dags.reading import refuse_unknown
 
     project = Project.find()
     params = read_conf(conf)
     if c.config.run.dry:
         say(f"would trigger DAG `{name}` on the running stack")
         return
+    refuse_unknown(project, name)
     api = dagrun.connect(project)
-    dagrun.await_dag(api, project, name)
+    dagrun.await_dag(api, project, name, tell=say)
     run_id = dagrun.trigger(api, project, name, params)
     say(f"run {run_id}: {api.url}/dags/{name}/runs/{quote(run_id)}")
     seconds = LONGEST_WAIT if wait is True else int(wait)

@@ -33,6 +33,7 @@ COMMANDS: dict[str, list[str]] = {
     "dev.export": ["--format", "compose"],
     "dev.images": [],
     "dev.logs": [],
+    "dev.open": [],
     "dev.remove-image": [],
     "dev.restart": [],
     "dev.start": ["--with", "dev_docker"],
