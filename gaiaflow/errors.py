@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+FINAL_NOTE = "not retried: another attempt would fail in the same way"
+
 
 class GaiaflowError(Exception):
     """Something a person can mend.
@@ -9,9 +13,13 @@ class GaiaflowError(Exception):
     Args:
         message: lower case, the thing in backticks, the cause after a colon.
         hint: what to do next, at best a command to paste.
+
+    Attributes:
+        is_final: no other attempt can succeed, so Airflow does not retry the task; see `final`.
     """
 
     exit_code = 1
+    is_final = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -20,6 +28,15 @@ class GaiaflowError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
+Err = TypeVar("Err", bound=GaiaflowError)
+
+
+def final(error: Err) -> Err:
+    """Mark the error of a task that no retry can heal."""
+    error.is_final = True
+    return error
 
 
 class UsageError(GaiaflowError):

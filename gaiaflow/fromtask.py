@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gaiaflow.errors import GaiaflowError, UsageError, near_miss
+from gaiaflow.errors import GaiaflowError, UsageError, final, near_miss
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,29 @@ class FromTask:
         Raises:
             GaiaflowError: the task did not return a dict, or one without the key.
         """
+        from gaiaflow.operators.final import task_errors
         from gaiaflow.operators.pull import pull
 
         value, mapped = pull(context, self.task)
         if self.key is None:
             return value
-        return [self._pick(item) for item in value] if mapped else self._pick(value)
+        with task_errors():
+            return [self._pick(item) for item in value] if mapped else self._pick(value)
 
     def _pick(self, value: Any) -> Any:
         if not isinstance(value, Mapping):
-            raise GaiaflowError(
-                f"{self} wants a key, but task `{self.task}` returned a {type(value).__name__}",
-                "return a dict there, or leave `key` out",
+            raise final(
+                GaiaflowError(
+                    f"{self} wants a key, but task `{self.task}` returned a {type(value).__name__}",
+                    "return a dict there, or leave `key` out",
+                )
             )
         if self.key not in value:
-            raise GaiaflowError(
-                f"{self}: task `{self.task}` returned no `{self.key}`{near_miss(str(self.key), list(value))}",
-                f"it returned {', '.join(map(str, value)) or 'an empty dict'}",
+            near = near_miss(str(self.key), list(value))
+            raise final(
+                GaiaflowError(
+                    f"{self}: task `{self.task}` returned no `{self.key}`{near}",
+                    f"it returned {', '.join(map(str, value)) or 'an empty dict'}",
+                )
             )
         return value[self.key]

@@ -13,8 +13,12 @@ GAIAFLOW_CODE         folders to import from, joined like PATH; optional
 GAIAFLOW_SECRET_NAME  a key of a secret: becomes NAME, over a plain variable of that name; optional
 GAIAFLOW_TAGS         tags as a JSON object, for every MLflow run that the function starts; they join
                       MLFLOW_RUN_CONTEXT, where a tag that stands there already stays; optional
+GAIAFLOW_LOG_LEVELS   set by whoever reads the output line by line: what comes on stderr then tells its level at
+                      the start of each line, as `WARNING| text`; optional
 GAIAFLOW_COMMIT, GAIAFLOW_CONTENT
                       what an image says of itself: its git commit and its content tag, tags too; optional
+
+Variables that the scripts of a conda environment set are read from gaiaflow-activation.json in its folder.
 
 `params` goes only to a function that takes `params` or `**kwargs`, and never over a `params` in kwargs.
 
@@ -24,8 +28,12 @@ exit 0. Failure: the traceback on stderr without the runner's own frames, then o
     gaiaflow: the call cannot be read: ...
     gaiaflow: pkg.module does not import: ModuleNotFoundError: ...
     gaiaflow: pkg.module has no function `name`: there is a, b
+    gaiaflow: pkg.module:name does not take this call: TypeError: ...
     gaiaflow: pkg.module:name raised ValueError: ...
     gaiaflow: pkg.module:name returned what is not JSON: result["a"] is a numpy.ndarray
+
+What the function logs by `logging` appears on stderr from INFO up, with time, level and logger. A function that
+gives the root logger a handler keeps its way, with Python's own level.
 
 The runner itself prints nothing of arguments, results or environment. This file is copied alone into images:
 its folder is taken out of sys.path, so nothing beside it can shadow your modules.
@@ -35,16 +43,19 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
 import json
+import logging
 import math
 import os
+import re
 import signal
 import sys
 import traceback
 
 TYPE_CHECKING = False  # typing costs milliseconds that every task would pay
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, MutableMapping, Optional, Tuple, Union
+    from typing import Any, Callable, Dict, Iterator, List, MutableMapping, Optional, Tuple, Union
 
 PROTOCOL = 1
 CALL = "GAIAFLOW_CALL"
@@ -58,7 +69,13 @@ RUN_CONTEXT = "MLFLOW_RUN_CONTEXT"
 COMMIT = "GAIAFLOW_COMMIT"
 CONTENT = "GAIAFLOW_CONTENT"
 IMAGE_TAGS = {COMMIT: "gaiaflow.commit", CONTENT: "gaiaflow.image_content"}
+ACTIVATION = "gaiaflow-activation.json"
 PREFIX = "gaiaflow: "
+LOG_LEVELS = "GAIAFLOW_LOG_LEVELS"
+# How a line of stderr tells its level; whoever reads it takes it off. It reads well in `docker logs`, too.
+MARK = "%s| %s"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+MARKED_FORMAT = "%(asctime)s %(name)s: %(message)s"
 LONGEST_MESSAGE = 1000
 
 
@@ -202,6 +219,9 @@ def call_function(label: str, function: Callable[..., Any], args: List[Any], kwa
     try:
         return function(*args, **kwargs)
     except BaseException as error:
+        called = error.__traceback__.tb_next if error.__traceback__ else None
+        if called is None and isinstance(error, TypeError):
+            raise Failure("%s does not take this call: %s" % (label, describe(error))) from error
         raise Failure("%s raised %s" % (label, describe(error))) from error
 
 
@@ -250,13 +270,126 @@ def print_traceback(error: BaseException) -> None:
             seen.add(id(part))
             part.stack = traceback.StackSummary.from_list([f for f in part.stack if f.filename not in hidden])
             chain += [part.__cause__, part.__context__]
-    sys.stderr.write("".join(shown.format()))
+    write_error("".join(shown.format()))
+
+
+class LeveledStream(io.TextIOWrapper):
+    """stderr whose lines begin with their level.
+
+    A line that names a level itself, as most formats of logging do, has that one; a traceback has ERROR, all
+    else WARNING.
+    """
+
+    _named = re.compile(r"[\d\s/:.,TZ+\[\]()-]*(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
+    _at_start = True
+    _in_traceback = False
+
+    def write(self, text: str) -> int:
+        self.put(text)
+        return len(text)
+
+    def put(self, text: str, level: str = "") -> None:
+        """Write text of a known level."""
+        super().write("".join(self._marked(text, level)))
+
+    def _marked(self, text: str, level: str) -> Iterator[str]:
+        for line in re.findall(r"[^\n]*\n|[^\n]+", text):
+            yield MARK % (level or self._level(line), line) if self._at_start else line
+            self._at_start = line.endswith("\n")
+
+    def _level(self, line: str) -> str:
+        begins = line.startswith("Traceback (most recent call last)")
+        if begins or self._in_traceback:
+            self._in_traceback = begins or line.startswith(" ")
+            return "ERROR"
+        named = self._named.match(line)
+        return named.group(1) if named else "WARNING"
+
+
+def mark_levels() -> None:
+    """Have stderr tell the levels of its lines."""
+    plain: Any = sys.stderr
+    if isinstance(plain, io.TextIOWrapper):  # None where the descriptor is closed
+        encoding, errors = plain.encoding, plain.errors
+        stream: Any = LeveledStream(plain.detach(), encoding, errors, line_buffering=True, write_through=True)
+        sys.stderr = stream
+        setattr(sys, "__stderr__", stream)  # noqa: B010 - final for a type checker, but detached by now
+
+
+def write_error(text: str) -> None:
+    """Write what ends the run to stderr."""
+    if isinstance(sys.stderr, LeveledStream):
+        sys.stderr.put(text, "ERROR")
+    else:
+        sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+class LastResort(logging.Handler):
+    """Shows what is logged while nobody has configured logging."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if isinstance(sys.stderr, LeveledStream):
+                sys.stderr.put(self.format(record) + "\n", level_name(record.levelno))
+            else:
+                sys.stderr.write(self.format(record) + "\n")
+        except Exception:
+            self.handleError(record)
+
+
+def level_name(number: int) -> str:
+    """The name of a level, or of the next one below a level of one's own."""
+    return logging.getLevelName(max(logging.DEBUG, min(number // 10 * 10, logging.CRITICAL)))
+
+
+class UnaskedLevel(int):
+    """The level that the root logger has from the runner, told from the same one that the function sets."""
+
+
+def show_logging() -> None:
+    """Show what is logged from INFO up, until somebody gives the root logger a handler.
+
+    The root logger stays without one: `basicConfig` and all that asks for `root.handlers` works as without us.
+    """
+    handler = LastResort()
+    marked = isinstance(sys.stderr, LeveledStream)
+    handler.setFormatter(logging.Formatter(MARKED_FORMAT if marked else LOG_FORMAT))
+    logging.lastResort = handler
+    root: Any = logging.getLogger()
+    root.setLevel(UnaskedLevel(logging.INFO))
+    configure = logging.basicConfig
+
+    def add_handler(handler: logging.Handler) -> None:
+        if isinstance(root.level, UnaskedLevel):
+            root.setLevel(logging.WARNING)  # as Python has it
+        type(root).addHandler(root, handler)
+
+    def basic_config(**options: Any) -> None:
+        # `logging.info(...)` calls it where the root logger has no handler.
+        if sys._getframe(1).f_globals is not vars(logging):  # noqa: SLF001
+            configure(**options)
+
+    root.addHandler = add_handler
+    logging.basicConfig = basic_config
 
 
 def apply_secrets(environ: MutableMapping[str, str]) -> None:
     """Give the keys of secrets their names; in a pod a plain variable of the same name would hide them."""
     for name in [n for n in environ if n.startswith(SECRET) and n != SECRET]:
         environ[name[len(SECRET) :]] = environ.pop(name)
+
+
+def activate(environ: MutableMapping[str, str]) -> None:
+    """Set what a conda environment's own scripts would set; a variable that is there stays."""
+    try:
+        with open(os.path.join(sys.prefix, ACTIVATION), encoding="utf-8") as file:
+            found = dict(json.load(file))
+    except (OSError, ValueError, TypeError):
+        return
+    for name, value in found.items():
+        environ.setdefault(name, value)
+    environ["PATH"] = os.path.join(sys.prefix, "bin") + os.pathsep + environ.get("PATH", os.defpath)
 
 
 def tag_runs(environ: MutableMapping[str, str]) -> None:
@@ -289,6 +422,7 @@ def run(environ: MutableMapping[str, str]) -> None:
     result = environ.get(RESULT_FILE)  # now: the function may clear its environment
     module, name, args, kwargs, params = read_call(environ)
     apply_secrets(environ)
+    activate(environ)
     tag_runs(environ)
     prepare_path(environ)
     function = load(module, name)
@@ -301,14 +435,16 @@ def run(environ: MutableMapping[str, str]) -> None:
 def main() -> int:
     if os.getpid() == 1:
         signal.signal(signal.SIGTERM, end_politely)
+    if os.environ.pop(LOG_LEVELS, None):
+        mark_levels()
+    show_logging()
     try:
         run(os.environ)
     except Failure as failure:
         sys.stdout.flush()
         if failure.__cause__ is not None:
             print_traceback(failure.__cause__)
-        sys.stderr.write("%s%s\n" % (PREFIX, failure))
-        sys.stderr.flush()
+        write_error("%s%s\n" % (PREFIX, failure))
         return 1
     return 0
 

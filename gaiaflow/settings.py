@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
@@ -58,8 +58,12 @@ class Settings(BaseModel):
         name: the project's name; by default ``[project] name``, else the folder's.
         source: the folder with dags/ and the package, relative to pyproject.toml.
         dags: the folder of DAG files, relative to source.
+        environment: the file that says what the project's environment is made of, relative to source.
         lock: a requirements file with pins for the project's environment, relative to source.
+        python: the interpreter of an environment that exists, relative to pyproject.toml; nothing is installed
+            into it.
         image: the image for dev_docker, prod_local and prod.
+        backend: what the stack runs on before it has run: embedded or docker.
         allowed_contexts: kube contexts that prodlocal may use although they look like production.
         prod: where production is.
     """
@@ -69,8 +73,11 @@ class Settings(BaseModel):
     name: _Line | None = None
     source: _Line = "."
     dags: _Line = "dags"
+    environment: _Line | None = None
     lock: _Line = "requirements.lock"
+    python: _Line | None = None
     image: _Line | None = None
+    backend: Literal["embedded", "docker"] | None = None
     allowed_contexts: list[_Line] = []
     prod: Prod = Prod()
 

@@ -6,6 +6,7 @@ urllib is enough for six requests; no package comes in for them.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 import urllib.error
@@ -16,7 +17,8 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
-from gaiaflow.errors import GaiaflowError, MissingError, UsageError
+from gaiaflow.errors import FINAL_NOTE, GaiaflowError, MissingError, UsageError
+from gaiaflow.infra.host import loopback
 from gaiaflow.result import Part
 
 TIMEOUT = 30
@@ -25,8 +27,8 @@ PATIENCE = 120.0
 PAUSE = 1.0
 PAGE = 100
 FINISHED = ("success", "failed")
-# A proxy of the user's has no business between this machine and itself.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Never send loopback requests through a proxy.
+_opener = loopback.opener()
 
 
 class NotFoundError(GaiaflowError):
@@ -159,7 +161,7 @@ class AirflowApi:
         if not details:
             return "no error was handed over; see the log"
         kind, text = details[-1].get("exc_type", ""), str(details[-1].get("exc_value", ""))
-        message = " ".join(text.split("\nhint: ", maxsplit=1)[0].split())
+        message = " ".join(_OUR_WORDS.split(text, maxsplit=1)[0].split())
         return message if kind in _OURS else f"{kind}: {message}"
 
     def _all(self, path: str, key: str) -> list[dict[str, Any]]:
@@ -173,6 +175,7 @@ class AirflowApi:
 
 # The errors whose text alone says what happened, as in dag.test.
 _OURS = {"TaskFailedError", "GaiaflowError", "MissingError", "UsageError"}
+_OUR_WORDS = re.compile(rf"\n(?:hint: |{FINAL_NOTE})")
 
 
 def new_run_id() -> str:

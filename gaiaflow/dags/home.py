@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from gaiaflow.infra.environments import interpreter
+from gaiaflow.infra.environments.source import NOTHING, source
 from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host.environment import python_of
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
 from gaiaflow.stack.composed.composition import host_contract
@@ -32,20 +35,17 @@ def running_stack(project: Project) -> Backend | None:
 
 
 def project_python(project: Project, airflow_python: str) -> str:
-    """The interpreter for functions in mode dev: ``GAIAFLOW_PYTHON``, else the project's environment.
+    """The interpreter for functions in mode dev: one that is given, else the project's environment.
 
     A project without dependencies needs no environment of its own; Airflow's interpreter serves.
     """
-    own = project.home / "envs" / "project" / "bin" / "python"
-    given = project.setting(PYTHON, "")
-    if given or own.exists() or needs_packages(project):
-        return given or str(own)
-    return airflow_python
+    own = python_of(project, "project")
+    return str(own) if interpreter.given(project) or own.exists() or needs_packages(project) else airflow_python
 
 
 def needs_packages(project: Project) -> bool:
-    """Whether the project's functions need packages."""
-    return project.lock.is_file() or bool(project.pyproject.get("project", {}).get("dependencies"))
+    """Whether the project's functions need packages, or another Python than Airflow's."""
+    return source(project).kind != NOTHING or not interpreter.is_own(project)
 
 
 def environment(

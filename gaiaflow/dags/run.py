@@ -14,7 +14,7 @@ from gaiaflow.dags import name as dagid
 from gaiaflow.dags.api import FINISHED, AirflowApi, NotFoundError
 from gaiaflow.dags.reading import changed, may_come, read_at, unknown
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError
-from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host import loopback, privatefile
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.project import Project
 from gaiaflow.result import Part, RunResult, combine, last_line
@@ -179,9 +179,8 @@ def mlflow_address(project: Project, result: RunResult) -> str | None:
         return None
     base = backend.endpoints().url("mlflow")
     query = urllib.parse.urlencode({"run_id": run_id})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{base}/api/2.0/mlflow/runs/get?{query}", timeout=10) as response:
+        with loopback.opener().open(f"{base}/api/2.0/mlflow/runs/get?{query}", timeout=10) as response:
             experiment = json.loads(response.read())["run"]["info"]["experiment_id"]
     except (OSError, ValueError, KeyError):
         return None

@@ -12,8 +12,9 @@ from typing import Any
 
 from gaiaflow import errors
 from gaiaflow.dags import name as dagid
-from gaiaflow.dags.home import PYTHON, environment, needs_packages, test_home
+from gaiaflow.dags.home import environment, needs_packages, test_home
 from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra.environments import interpreter
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
 
@@ -24,7 +25,7 @@ _BY_EXIT_CODE: dict[int, type[GaiaflowError]] = {
 
 def environments(project: Project) -> list[str]:
     """The environments that a run in one process needs."""
-    own = needs_packages(project) and not project.setting(PYTHON, "")
+    own = needs_packages(project) and not interpreter.given(project)
     return ["airflow", "project"] if own else ["airflow"]
 
 

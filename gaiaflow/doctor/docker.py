@@ -21,6 +21,8 @@ from gaiaflow.infra.images.engine import connect, engine_address
 INSTALL = "https://docs.docker.com/engine/install/"
 # The first with all that compose.yml and the builds use.
 OLDEST_ENGINE, OLDEST_COMPOSE, OLDEST_BUILDX = (20, 10), (2, 20), (0, 10)
+# Older ones let neighbours reach ports on 127.0.0.1: before 28.0 always, later after a reload of firewalld.
+CLOSED_TO_NEIGHBOURS = (28, 3, 3)
 _GROUP = (
     'sudo usermod -aG docker "$USER", then log in again; or rootless: dockerd-rootless-setuptool.sh install'
 )
@@ -142,6 +144,11 @@ def engine(facts: Facts) -> Check:
         if _older(facts.engine, OLDEST_ENGINE):
             return failed(f"the Docker engine {facts.engine} is too old: {_dotted(OLDEST_ENGINE)} or newer",
                           f"update it: {INSTALL}")  # fmt: skip
+        if _older(facts.engine, CLOSED_TO_NEIGHBOURS):
+            return warning(f"the Docker engine {facts.engine} may let neighbours on your network reach "
+                           "ports that are published on 127.0.0.1: "
+                           f"{_dotted(CLOSED_TO_NEIGHBOURS)} or newer does not",
+                           f"update it: {INSTALL}")  # fmt: skip
         return ok(f"the Docker engine {facts.engine} answers")
     if "permission denied" in facts.trouble:
         return failed(f"the Docker engine at `{facts.address}` refuses this user: permission denied", _GROUP)
@@ -206,13 +213,12 @@ def engine_clock(facts: Facts) -> Check:
     return clock.judge("the Docker engine", facts.skew, "restart Docker; under WSL 2: sudo hwclock --hctosys")
 
 
-def _older(version: str, oldest: tuple[int, int]) -> bool:
+def _older(version: str, oldest: tuple[int, ...]) -> bool:
     """Whether a version is certainly an older one: `29-custom` is judged by its 29, a word not at all."""
-    found = re.match(r"v?(\d+)(?:\.(\d+))?", version)
-    if found is None:
-        return False
-    return (int(found.group(1)), int(found.group(2) or oldest[1])) < oldest
+    found = re.match(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?", version)
+    parts = tuple(int(part) for part in found.groups() if part) if found else ()
+    return (*parts, *oldest[len(parts) :]) < oldest
 
 
-def _dotted(version: tuple[int, int]) -> str:
+def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))

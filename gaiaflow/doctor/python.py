@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import platform
 import sys
 from dataclasses import dataclass
 
 from gaiaflow.doctor.check import Check, Fix, absent, failed, ok, warning
 from gaiaflow.doctor.place import Place
+from gaiaflow.infra.environments import interpreter as pythons
 from gaiaflow.infra.host import environment
 from gaiaflow.project import Project
 from gaiaflow.stack.services import access, mode as stackmode
@@ -29,6 +28,7 @@ class Facts:
         lacking: tools that cannot be imported.
         unmade: environments that the next start has to make.
         composed: whether the composed stack's environment is of the project's dependencies; None without one.
+        title: what the project's environment is made of.
     """
 
     project: Project
@@ -38,30 +38,23 @@ class Facts:
     lacking: tuple[str, ...]
     unmade: tuple[str, ...]
     composed: bool | None
+    title: str = ""
 
 
 def read(place: Place) -> Facts:
     project = place.project
-    wanted = str(project.pyproject.get("project", {}).get("requires-python", ""))
+    wanted = pythons.wanted(project)
     version = sys.version_info[:3]
     return Facts(
         project,
         version,
         wanted,
-        fits(platform.python_version(), wanted),
+        pythons.is_own(project),
         tuple(name for name in TOOLS if importlib.util.find_spec(name) is None),
         tuple(environment.missing(project)),
         _composed(place) if place.backend == "docker" else None,
+        environment.title(project, "project"),
     )
-
-
-def fits(version: str, wanted: str) -> bool:
-    """Whether a version is in ``>=3.10,<3.13``; a text that nobody understands allows all."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    with contextlib.suppress(InvalidSpecifier):
-        return SpecifierSet(wanted).contains(version, prereleases=True)
-    return True
 
 
 def _composed(place: Place) -> bool:
@@ -77,10 +70,7 @@ def interpreter(facts: Facts) -> Check:
     if facts.version[:2] < OLDEST:
         return failed(f"this is Python {found}: gaiaflow needs 3.10", "make setup PYTHON=python3.12")
     if not facts.fits:
-        return failed(
-            f"this is Python {found}, and the project asks for `{facts.wanted}`",
-            "make setup PYTHON=python3.12  # or change requires-python in pyproject.toml",
-        )
+        return ok(f"Python {found}; the project's functions run on another one, `{facts.wanted}`")
     return ok(f"Python {found}")
 
 
@@ -94,11 +84,12 @@ def tools(facts: Facts) -> Check:
 def environments(facts: Facts) -> Check:
     """Those on this machine; a start makes them, so that a missing one keeps no mode from being ready."""
     if not facts.unmade:
-        return ok("the environments fit their locks")
+        return ok(f"the environments fit their locks; {facts.title}")
     names = ", ".join(facts.unmade)
     fix = Fix(f"make the environments {names}", lambda: _make(facts))
     return warning(
-        f"environments that are missing or older than their lock: {names}; the next start makes them",
+        f"environments that are missing or older than their lock: {names}; the next start makes them; "
+        f"{facts.title}",
         "inv doctor --fix, or inv dev.start",
         fix,
     )

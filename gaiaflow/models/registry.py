@@ -16,14 +16,15 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
+from gaiaflow.infra.host import loopback
 from gaiaflow.project import slug
 
 _SECONDS = 30
 _PROXIED = "mlflow-artifacts"
 _DEFAULT_EXPERIMENT = "0"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
-# A proxy of the user's has no business between this machine and itself.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Never send loopback requests through a proxy.
+_opener = loopback.opener()
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,8 @@ class ModelRegistry:
         return beside.rename(target)
 
     def _files(self, root: str, inner: str = "") -> Iterator[str]:
-        listed = self._get(f"mlflow-artifacts/artifacts?{urlencode({'path': f'{root}/{inner}'.rstrip('/')})}")
-        for entry in json.loads(listed).get("files", []):
+        asked = urlencode({"path": f"{root}/{inner}".rstrip("/")})
+        for entry in self._object(f"mlflow-artifacts/artifacts?{asked}").get("files", []):
             name = f"{inner}/{entry['path']}".lstrip("/")
             if entry["is_dir"]:
                 yield from self._files(root, name)
@@ -178,7 +179,17 @@ class ModelRegistry:
 
     def _ask(self, what: str, **query: object) -> dict[str, Any]:
         given = {name: value for name, value in query.items() if value != ""}
-        answer: dict[str, Any] = json.loads(self._get(f"mlflow/{what}?{urlencode(given)}"))
+        return self._object(f"mlflow/{what}?{urlencode(given)}")
+
+    def _object(self, path: str) -> dict[str, Any]:
+        try:
+            answer = json.loads(self._get(path))
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise GaiaflowError(
+                f"what answers at {self.url} is not MLflow: its answer is no JSON object", "inv dev.status"
+            )
         return answer
 
     def _get(self, path: str) -> bytes:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
-from gaiaflow.errors import GaiaflowError, TaskFailedError, near_miss
+from gaiaflow.errors import GaiaflowError, TaskFailedError, final, near_miss
+from gaiaflow.operators.level import read_level
 from gaiaflow.runner import PREFIX, PROTOCOL, not_json
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
 LARGEST_VARIABLE = 96 * 1024
+# Last lines of the runner after which another attempt ends in the same way. A module may fail to import for
+# a passing reason, a server that does not answer, say; the code itself stays as it is.
+_FINAL = re.compile(
+    r"the call cannot be read: |\S+ has no function `|\S+ returned what is not JSON: |\S+ does not take |"
+    r"\S+ does not import: (ModuleNotFound|Import|Syntax|Indentation|Tab|Name|Attribute|Type)Error\b"
+)
 AXES = ("axis_0", "axis_1", "axis_2", "axis_3")
 
 
@@ -123,9 +131,11 @@ class CallMixin:
         }
         for part in ("args", "kwargs", "params"):
             if problem := not_json(call[part], part):
-                raise GaiaflowError(
-                    f"task `{self.task_id}` cannot pass its arguments to `{self.func_path}`: {problem}",
-                    "pass str, int, finite float, bool, None, and lists and dicts of them",
+                raise final(
+                    GaiaflowError(
+                        f"task `{self.task_id}` cannot pass its arguments to `{self.func_path}`: {problem}",
+                        "pass str, int, finite float, bool, None, and lists and dicts of them",
+                    )
                 )
         return json.dumps(call, allow_nan=False)
 
@@ -143,20 +153,26 @@ class CallMixin:
         try:
             return json.loads(text)
         except ValueError as error:
-            raise TaskFailedError(f"`{self.func_path}` left a result that is not JSON: {error}") from None
+            raise final(
+                TaskFailedError(f"`{self.func_path}` left a result that is not JSON: {error}")
+            ) from None
 
     def failed(self, last_lines: Iterable[str], ending: str) -> TaskFailedError:
         """The error of a function that failed, from the runner's last line if it came to that."""
-        said = [line for line in last_lines if line.startswith(PREFIX)]
-        return TaskFailedError(said[-1][len(PREFIX) :] if said else f"`{self.func_path}` {ending}")
+        texts = [read_level(line)[1] for line in last_lines]
+        said = [text[len(PREFIX) :] for text in texts if text.startswith(PREFIX)]
+        error = TaskFailedError(said[-1] if said else f"`{self.func_path}` {ending}")
+        return final(error) if said and _FINAL.match(said[-1]) else error
 
     def refuse_large(self, call: str) -> None:
         """Raise where a mode has no way for a call that is too large for a variable."""
         if len(call.encode()) > LARGEST_VARIABLE:
-            raise GaiaflowError(
-                f"the arguments of task `{self.task_id}` have {len(call.encode()) // 1024} KiB: "
-                f"a pod takes at most {LARGEST_VARIABLE // 1024} KiB",
-                "write the value to S3 or MLflow and pass its address",
+            raise final(
+                GaiaflowError(
+                    f"the arguments of task `{self.task_id}` have {len(call.encode()) // 1024} KiB: "
+                    f"a pod takes at most {LARGEST_VARIABLE // 1024} KiB",
+                    "write the value to S3 or MLflow and pass its address",
+                )
             )
 
 

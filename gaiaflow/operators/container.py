@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gaiaflow.errors import MissingError, TaskFailedError, UsageError, near_miss
+from gaiaflow.errors import MissingError, TaskFailedError, UsageError, final, near_miss
 from gaiaflow.operators.call import CallMixin
 from gaiaflow.spec import TaskSpec
 
@@ -79,7 +79,7 @@ def failure(
     """The error of a container that did not exit with 0."""
     lines = list(lines)
     if any(RUNNER in line and "can't open file" in line for line in lines):
-        return MissingError(f"image `{image}` has no runner at `{RUNNER}`", "inv dev.dockerize")
+        return final(MissingError(f"image `{image}` has no runner at `{RUNNER}`", "inv dev.dockerize"))
     error: TaskFailedError = operator.failed(lines, ending(code, out_of_memory))
     return error
 

@@ -14,8 +14,9 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import DeviceRequest, Mount
 
 from gaiaflow import runner
-from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError
+from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
 from gaiaflow.modes import Mode
+from gaiaflow.operators import level
 from gaiaflow.operators.call import LARGEST_VARIABLE, CallMixin
 from gaiaflow.operators.container import (
     GRACE_SECONDS,
@@ -30,12 +31,16 @@ from gaiaflow.operators.container import (
 from gaiaflow.operators.container_file import FOLDER, folder_archive, lines_of, only_file
 from gaiaflow.operators.container_name import container_name, labels
 from gaiaflow.operators.environment import local_secrets, stack_variables
+from gaiaflow.operators.final import task_errors
+from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.resources import chosen, parse
 from gaiaflow.spec import TaskSpec
 
 CALL_FILE = "call.json"
+# A malformed request, and one that the Docker socket proxy does not allow.
+_FINAL = (400, 403)
 RESULT_FILE = f"/{FOLDER}/result.json"
 _ALWAYS = "leave it out: a container gets a name of its own and is removed when it has ended"
 _RESULT = "leave it out: the function's value is the result"
@@ -97,6 +102,10 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
 
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Run the function; its output goes to the task's log."""
+        with task_errors():
+            return self._execute(context)
+
+    def _execute(self, context: Mapping[str, Any]) -> Any:
         call = self.encode_call(context)
         digest = self._require_image()
         log_address(self.log, self._asked(), stack_variables(Mode.DEV_DOCKER.value))
@@ -118,11 +127,13 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         except AirflowException as error:
             raise MissingError(f"no Docker engine at `{self.docker_url}`: {error}", "docker info") from None
         except ImageNotFound:
-            raise MissingError(f"image `{self.image}` is not on this engine", "inv dev.dockerize") from None
+            raise final(
+                MissingError(f"image `{self.image}` is not on this engine", "inv dev.dockerize")
+            ) from None
 
     def _variables(self, handed: Mapping[str, str]) -> dict[str, str]:
         result = {runner.RESULT_FILE: RESULT_FILE} if self.do_xcom_push else {}
-        return run_variables() | self._asked() | result | dict(handed)
+        return run_variables() | self._asked() | level.ASKED | result | dict(handed)
 
     def _asked(self) -> dict[str, str]:
         """The stack's addresses, what the task asks for over them, its secrets over both."""
@@ -203,8 +214,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         try:
             self.cli.start(container)
             for line in lines_of(stream):
-                last.append(line)
-                self.log.info("%s", line)
+                last.append(log_line(self.log, line))
             code = self.cli.wait(container)["StatusCode"]
             state = self.cli.inspect_container(container)["State"]
         except APIError as error:
@@ -227,8 +237,9 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         if "network" in said and "not found" in said:
             return MissingError(f"no network of the stack: {said}", "inv dev.start")
         if "executable file not found" in said:
-            return MissingError(f"image `{self.image}` has no `python`: {said}", "inv dev.dockerize")
-        return GaiaflowError(f"the Docker engine refused the container of task `{self.task_id}`: {said}")
+            return final(MissingError(f"image `{self.image}` has no `python`: {said}", "inv dev.dockerize"))
+        refused = GaiaflowError(f"the Docker engine refused the container of task `{self.task_id}`: {said}")
+        return final(refused) if error.status_code in _FINAL else refused
 
     def on_kill(self) -> None:
         """End the function and remove its container."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from pathlib import Path
 
 from dotenv import dotenv_values
 
+from gaiaflow import runner
 from gaiaflow.errors import MissingError
 
 PROJECT = "GAIAFLOW_PROJECT"
@@ -54,7 +57,17 @@ def local_secrets(names: list[str]) -> dict[str, str]:
 def local_environment(secrets: list[str]) -> dict[str, str]:
     """What a function of mode dev gets: this process's variables, then ``.env``, then its secrets."""
     inherited = {k: v for k, v in os.environ.items() if k.startswith(_SHOWN) or not k.startswith(_HIDDEN)}
-    return inherited | project_variables() | local_secrets(secrets)
+    return inherited | _activation() | project_variables() | local_secrets(secrets)
+
+
+def _activation() -> dict[str, str]:
+    """What the project's conda environment sets, over what the shell has of another one."""
+    python = Path(os.environ.get("GAIAFLOW_PYTHON") or sys.executable)
+    try:
+        found = json.loads((python.parents[1] / runner.ACTIVATION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in found.items()}
 
 
 def stack_variables(mode: str) -> dict[str, str]:

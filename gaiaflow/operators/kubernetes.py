@@ -18,9 +18,9 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from gaiaflow import runner
-from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.errors import GaiaflowError, MissingError, final
 from gaiaflow.modes import Mode
-from gaiaflow.operators import pod_spec
+from gaiaflow.operators import level, pod_spec
 from gaiaflow.operators.call import CallMixin
 from gaiaflow.operators.container import (
     GRACE_SECONDS,
@@ -33,9 +33,16 @@ from gaiaflow.operators.container import (
     run_variables,
 )
 from gaiaflow.operators.environment import stack_variables
+from gaiaflow.operators.final import task_errors
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
-from gaiaflow.operators.pod_start import WatchfulPodManager, image_error, timeout_error, waiting_error
+from gaiaflow.operators.pod_start import (
+    WatchfulPodManager,
+    image_error,
+    refused_for_good,
+    timeout_error,
+    waiting_error,
+)
 from gaiaflow.operators.resources import chosen, parse
 from gaiaflow.spec import TaskSpec
 
@@ -122,13 +129,15 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
 
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Run the function; its output goes to the task's log."""
-        self._require_cluster()
-        log_address(self.log, self._stack() | self.variables, self._stack())
-        return self._handed_over(super().execute(context))
+        with task_errors():
+            self._require_cluster()
+            log_address(self.log, self._stack() | self.variables, self._stack())
+            return self._handed_over(super().execute(context))
 
     def trigger_reentry(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
         """Take up a deferred task again."""
-        return self._handed_over(super().trigger_reentry(context, event))
+        with task_errors():
+            return self._handed_over(super().trigger_reentry(context, event))
 
     def _require_cluster(self) -> None:
         if self.mode != Mode.PROD_LOCAL.value or self.in_cluster:
@@ -164,7 +173,7 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
             self.refuse_large(call[runner.CALL])
             call |= tag_variable(context, self.mode, self.image)
         result = {runner.RESULT_FILE: pod_spec.RESULT_FILE} if self.do_xcom_push else {}
-        return run_variables() | self._stack() | self.variables | result | call
+        return run_variables() | self._stack() | self.variables | level.ASKED | result | call
 
     def _stack(self) -> dict[str, str]:
         return stack_variables(self.mode) if self.mode == Mode.PROD_LOCAL.value else {}
@@ -174,10 +183,11 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
         try:
             return super().get_or_create_pod(pod_request_obj, context)
         except ApiException as error:
-            raise GaiaflowError(
+            refused = GaiaflowError(
                 f"the cluster refused the pod of task `{self.task_id}`: {_said(error)}",
                 "kubectl auth can-i create pods, kubectl describe quota",
-            ) from None
+            )
+            raise (final(refused) if refused_for_good(error.status, _said(error)) else refused) from None
         except HTTPError as error:
             hint = "inv prodlocal.start" if self.mode == Mode.PROD_LOCAL.value else "kubectl cluster-info"
             raise MissingError(
@@ -263,6 +273,8 @@ def _place(mode: str) -> dict[str, Any]:
 def _labels() -> dict[str, str]:
     project = pod_spec.label_value(project_name())
     named = {"gaiaflow/project": project} if project else {}
+    if own := pod_spec.label_value(os.environ.get("GAIAFLOW_PROJECT_ID", "")):
+        named["gaiaflow/project-id"] = own
     return {"app.kubernetes.io/managed-by": "gaiaflow", **named}
 
 

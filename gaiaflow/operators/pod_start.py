@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
 
-from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.errors import GaiaflowError, MissingError, final
+from gaiaflow.operators.level import read_level
 
 _BUILD = {"prod_local": "inv prodlocal.dockerize", "prod": "docker push {image}"}
 _NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
+# What the registry or the node says of an image that another pull does not find either.
+_NO_SUCH_IMAGE = re.compile(
+    r"\bnot found\b|manifest unknown|does not exist|unauthorized|denied|forbidden|"
+    r"InvalidImageName|ErrImageNeverPull",
+    re.IGNORECASE,
+)
+# A wrong key, a right that is missing, a pod that is malformed or against the namespace's policy.
+_FINAL_STATUS = (400, 401, 403, 413, 422)
 _CANNOT_PULL = "Image cannot be pulled"
 _CREATE_SECRET = "inv secret.create"  # noqa: S105 - a command
 
@@ -26,12 +36,20 @@ class WatchfulPodManager(PodManager):  # type: ignore[misc]
             raise error
         return remote
 
+    def _log_message(self, message: str, *container: Any) -> None:
+        """Log a line of the pod at the level that the runner marked, and not at one guessed from its words."""
+        marked, text = read_level(message)
+        if container[1:] == (False, None) and not message.startswith("::"):
+            self.log.log(marked, "%s", text)
+        else:  # a group of lines, or a format of the author's
+            super()._log_message(text, *container)
+
 
 def hopeless(pod: Any) -> GaiaflowError | None:
     """The error of a container that cannot be made from what the pod asks for, or None."""
     for reason, message in _waiting(pod):
         if reason == "CreateContainerConfigError":
-            return _config_error(message)
+            return final(_config_error(message))
     return None
 
 
@@ -61,7 +79,14 @@ def image_error(image: str, mode: str, said: str) -> GaiaflowError:
         return GaiaflowError(f"the pod ended before its function started: {said}", "kubectl get events")
     reason = " ".join(said.partition(":")[2].split())
     where = "in the local cluster" if mode == "prod_local" else "where the cluster looks for it"
-    return MissingError(f"image `{image}` is not {where}: {reason}", _BUILD[mode].format(image=image))
+    missing = MissingError(f"image `{image}` is not {where}: {reason}", _BUILD[mode].format(image=image))
+    # The local cluster's images come from this machine: no registry would have them a moment later.
+    return final(missing) if mode == "prod_local" or _NO_SUCH_IMAGE.search(reason) else missing
+
+
+def refused_for_good(status: int, said: str) -> bool:
+    """Whether the API server refuses the same pod again; a quota may have room a moment later."""
+    return status in _FINAL_STATUS and "quota" not in said
 
 
 def timeout_error(pod: Any, said: str) -> GaiaflowError:

@@ -20,6 +20,7 @@ from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import image
 from gaiaflow.infra.images.context import digest, open_to_all
 from gaiaflow.infra.images.engine import PROJECT_LABEL
+from gaiaflow.infra.images.secretfile import is_never_for_images
 from gaiaflow.modes import VARIABLE
 from gaiaflow.project import Project
 from gaiaflow.projects import dagfile
@@ -163,7 +164,7 @@ def _environment(target: Target, endpoints: Endpoints) -> dict[str, str]:
 
 
 def fill(project: Project, folder: Path) -> None:
-    """What the image is built from: the Dockerfile and a copy of every DAG file.
+    """What the image is built from: the Dockerfile and a copy of every DAG file that is no key.
 
     Raises:
         UsageError: a link leads out of the project.
@@ -171,6 +172,8 @@ def fill(project: Project, folder: Path) -> None:
     shutil.copyfile(shipped("compose") / "worker.Dockerfile", folder / "Dockerfile")
     (folder / "dags").mkdir()
     for name, file in dagfile.dag_files(project).items():
+        if is_never_for_images(project.dags, name):
+            continue
         copy = folder / "dags" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)

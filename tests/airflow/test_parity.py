@@ -52,7 +52,7 @@ def test_each_failure_reads_differently(run) -> None:  # type: ignore[no-untyped
         "missing_function": "parity.functions has no function `ecko`: there is dies, echo,",
         "missing_module": "parity.nowhere does not import: ModuleNotFoundError",
         "does_not_import": "parity.broken does not import: ModuleNotFoundError: No module named 'a_module_that",
-        "too_many_arguments": "parity.functions:takes_neither raised TypeError",
+        "too_many_arguments": "parity.functions:takes_neither does not take this call: TypeError",
         "leaves_without_a_result": "`parity.functions:leaves_without_result` ended without a result",
         "dies": "`parity.functions:dies` left with exit code 9",
     }

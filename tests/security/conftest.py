@@ -44,7 +44,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallProject]
 
 @pytest.fixture(scope="session")
 def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallProject]:
-    """The same with containers, and with the door to the engine."""
+    """The same with containers, and with the Docker socket proxy."""
     from gaiaflow.infra.images.engine import engine_answers
 
     if not engine_answers():

@@ -83,6 +83,11 @@ TYPED = [
         "`--mode` says nothing to services other than `airflow`",
         "inv dev.restart --service airflow --mode dev",
     ),
+    (
+        "dev.update-deps --upgrade",
+        "`--upgrade` is of use with `--lock` only",
+        "inv dev.update-deps --lock --upgrade",
+    ),
     ("dev.logs --follow --json", "`--follow` and `--json` do not go together", "inv dev.logs --json"),
     ("dev.export --format yaml", "unknown format `yaml`", "one of compose, env"),
     (

@@ -15,7 +15,7 @@ import gaiaflow
 from gaiaflow.dags import test as dagtest
 from gaiaflow.doctor import bundle
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import uv
 from gaiaflow.infra.images import breakdown, engine as docker, image
 from gaiaflow.production import plan as dagplan
 from gaiaflow.project import Project
@@ -128,7 +128,7 @@ CASES = [
         "see the questions and answers in copier.yml",
     ),
     Case(
-        lambda _: scaffold._check_known("v9.9.9"),
+        lambda _: scaffold._is_kept(templatestore.kept_at(), "v9.9.9"),
         3,
         "this project was made from template version `v9.9.9`, which this machine does not have",
         "in .copier-answers.yml, put gaiaflow's repository into `_src_path`, its tag into `_commit`; commit, "
@@ -141,7 +141,7 @@ CASES = [
         "pip install --force-reinstall gaiaflow",
     ),
     Case(
-        lambda p: environment._uv(p, "--version"),
+        lambda p: uv.run(p, "--version"),
         1,
         "uv is not in this environment: no file `uv`",
         "make setup",

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.host import requirement
 from gaiaflow.infra.images import push
 from gaiaflow.production import (
     git as gitdags,
@@ -123,11 +122,3 @@ def test_no_project(tmp_path: Path) -> None:
     assert caught.value.message == (
         f"no project in `{tmp_path}` or above it: no pyproject.toml with [tool.gaiaflow]"
     )
-
-
-def test_an_environment_file_of_conda(tmp_path: Path, project: Project) -> None:
-    file = tmp_path / "environment.yml"
-    with pytest.raises(GaiaflowError) as caught:
-        requirement._from_conda(file, "dependencies: [\n")
-    assert caught.value.message.startswith(f"cannot read `{file}`: ")
-    assert caught.value.hint == "conda env export --from-history"

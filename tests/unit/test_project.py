@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,3 +93,49 @@ def test_a_dollar_in_dotenv_is_a_dollar_here_and_in_tasks(
     (root / ".env").write_text("GREETING=${HOME}/$x\n")
     monkeypatch.setenv(environment.PROJECT, str(root))
     assert Project.find(root).dotenv == environment.project_variables() == {"GREETING": "${HOME}/$x"}
+
+
+@pytest.mark.parametrize(
+    ("name", "slugged"),
+    [
+        ("My Model", "my-model"),
+        ("naïve", "naive"),
+        ("проект", "project-xxxxxx"),
+        ("данные", "project-xxxxxx"),
+        ("co2 прогноз", "co2-xxxxxx"),
+        ("", "project"),
+        ("--", "project"),
+        ("a" * 60, "a" * 40),
+    ],
+)
+def test_a_name_in_any_script_is_a_name_of_its_own(name: str, slugged: str) -> None:
+    assert re.sub(r"-[0-9a-f]{6}$", "-xxxxxx", slug(name)) == re.sub(r"-[0-9a-f]{6}$", "-xxxxxx", slugged)
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", slug(name))
+    assert len(slug(name)) <= 40
+
+
+def test_names_that_lose_their_letters_stay_apart() -> None:
+    assert len({slug(name) for name in ("проект", "данные", "数据", "بيانات", "プロジェクト")}) == 5
+
+
+@pytest.mark.parametrize(("name", "sign"), [("what? #1", "'?'"), ("a:b", "':'"), ("two\nlines", "'\\n'")])
+def test_a_folder_that_addresses_cannot_hold_is_refused(tmp_path: Path, name: str, sign: str) -> None:
+    """SQLite would put both databases into one file outside of it, and volumes would end at the colon."""
+    folder = make(tmp_path / name)
+    with pytest.raises(UsageError) as caught:
+        Project.find(folder)
+    assert caught.value.message == (
+        f"`{folder}` has {sign} in its path, which databases and containers cannot take"
+    )
+
+
+def test_a_home_that_is_a_link_is_refused_and_its_target_stays(tmp_path: Path) -> None:
+    root, elsewhere = make(tmp_path / "project"), tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    home = root / ".gaiaflow"
+    home.symlink_to(elsewhere)
+    with pytest.raises(UsageError) as caught:
+        Project.find(root)
+    assert caught.value.message == f"`{home}` is a link: the state of a project lies in its own folder"
+    assert caught.value.hint == f"rm {home}"
+    assert elsewhere.stat().st_mode & 0o777 == 0o755

@@ -16,7 +16,7 @@ from gaiaflow.infra.host.envfile import write_variables
 from gaiaflow.project import Project
 
 # What Kubernetes allows; files keep to the same, so that one DAG finds its secrets everywhere.
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LARGEST = 2**20
 
@@ -89,7 +89,7 @@ class ClusterStore:
                 "choose another name",
             )
         encoded = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-        metadata = {"name": name, "namespace": self._namespace, "labels": labels(self._project.name)}
+        metadata = {"name": name, "namespace": self._namespace, "labels": labels(self._project)}
         thing = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata, "data": encoded}
         return self._cluster.apply(thing)
 

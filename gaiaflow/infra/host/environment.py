@@ -1,36 +1,65 @@
-"""The Python environments under ``.gaiaflow/envs``: made with uv from pinned locks, once."""
+"""The Python environments under ``.gaiaflow/envs``: made from pinned locks or the project's own file, once."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import re
+import secrets
 import shutil
 import sys
 from pathlib import Path
 
 import gaiaflow
-from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra.host import living as orphan, privatefile, process
-from gaiaflow.infra.host.requirement import requirements as project_requirements
+from gaiaflow.errors import UsageError
+from gaiaflow.infra.environments import conda, interpreter, kernel, uv
+from gaiaflow.infra.environments.description import PACKAGES, describe
+from gaiaflow.infra.environments.pins import merge_pins
+from gaiaflow.infra.environments.source import source
+from gaiaflow.infra.host import living, privatefile
+from gaiaflow.infra.host.requirement import inputs, requirements
 from gaiaflow.project import Project
 
-NAMES = ("airflow", "services", "project")
+# In the order in which a start makes them.
+NAMES = ("airflow", "services", "project", "jupyter", "conda")
 LOCKS = Path(__file__).parents[1] / "locks"
-TIMEOUT = 1800
 _PLUGIN = re.compile(r"^\[airflow\.plugins\][^\[]*", re.MULTILINE)
 _LAYOUT = "1"  # raise it when what is put into an environment changes while the locks do not
+
+
+def names(project: Project) -> list[str]:
+    """The environments that the project's stack has; that of conda's tools comes with the project's."""
+    skipped = {"conda"}
+    if interpreter.given(project):
+        skipped.add("project")
+    if shares_jupyter(project):
+        skipped.add("jupyter")
+    return [name for name in NAMES if name not in skipped]
+
+
+def shares_jupyter(project: Project) -> bool:
+    """Whether JupyterLab is put into the project's environment: only into one that is ours, on our Python."""
+    return not interpreter.given(project) and not source(project).is_conda and interpreter.is_own(project)
+
+
+def python_of(project: Project, name: str) -> Path:
+    """The interpreter of an environment, made or not."""
+    if name == "jupyter" and shares_jupyter(project):
+        name = "project"
+    given = interpreter.given(project) if name == "project" else None
+    return given or project.home / "envs" / name / "bin" / "python"
 
 
 def ensure_environment(project: Project, name: str) -> Path:
     """The interpreter of an environment, which is made when it is missing, half made or out of date.
 
     Raises:
-        GaiaflowError: its packages could not be installed.
+        GaiaflowError: its packages could not be installed; the one that was there stays.
     """
     if name not in NAMES:
         raise UsageError(f"unknown environment `{name}`", f"one of {', '.join(NAMES)}")
+    if name == "project" and (given := interpreter.given(project)):
+        return interpreter.checked(given)
     folder = privatefile.folder(project.home / "envs") / name
     stamp = _stamp(project, name)
     # One command at a time makes an environment; another waits, and finds it made.
@@ -47,15 +76,26 @@ def is_current(folder: Path, stamp: str) -> bool:
     return (folder / "bin" / "python").exists() and file.exists() and file.read_text(encoding="utf-8") == stamp
 
 
+def title(project: Project, name: str) -> str:
+    """An environment in one line, as ``environment project: environment.yml, 2 channels, 141 packages``."""
+    if name != "project":
+        return f"environment {name}"
+    folder = project.home / "envs" / name
+    made = not interpreter.given(project) and is_current(folder, _stamp(project, name))
+    return f"environment {name}: {describe(project, folder if made else None)}"
+
+
 def missing(project: Project) -> list[str]:
     """The environments that the next start has to make."""
-    return [name for name in NAMES if not is_current(project.home / "envs" / name, _stamp(project, name))]
+    return [
+        name for name in names(project) if not is_current(project.home / "envs" / name, _stamp(project, name))
+    ]
 
 
 def _stamp(project: Project, name: str) -> str:
     parts = [_LAYOUT, platform.python_version(), sys.base_prefix]
     if name == "project":
-        parts += [project_requirements(project), _lock("jupyter")]
+        parts += [inputs(project), _lock("jupyter") if shares_jupyter(project) else ""]
     else:
         parts.append(_lock(name))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -66,51 +106,87 @@ def _lock(name: str) -> str:
 
 
 def _build(project: Project, name: str, folder: Path, stamp: str) -> None:
-    orphan.end(project.id)  # one of them may still write there
+    living.end(project.id)  # one of them may still write there
+    if name == "project" and source(project).is_conda:
+        tools = conda.Tools(project, ensure_environment(project, "conda"))
+        _switch(folder, _conda(tools, folder, stamp))
+        return
     beside = folder.with_name(f"{name}.new")
     shutil.rmtree(beside, ignore_errors=True)
-    _uv(project, "venv", "--relocatable", "--no-project", "--python", sys.executable, str(beside))
+    python = interpreter.request(project) if name == "project" else sys.executable
+    uv.run(project, "venv", "--relocatable", "--no-project", "--python", python, str(beside))
     if name == "project":
         _install_project(project, beside)
     else:
         _install(project, beside, LOCKS / f"{name}.txt")
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove(folder)
     beside.rename(folder)
     privatefile.write(folder / "stamp", stamp)
 
 
-def _install(project: Project, folder: Path, requirements: Path) -> None:
-    checked = ["--require-hashes"] if "--hash=" in requirements.read_text(encoding="utf-8") else []
-    _uv(project, "pip", "install", "--python", str(folder), *checked, "-r", str(requirements))
+def _conda(tools: conda.Tools, folder: Path, stamp: str) -> Path:
+    """A new folder with the conda environment: its packages hold its path, so that it cannot be renamed."""
+    for left in folder.parent.glob(f"{folder.name}-*"):
+        if not (folder.is_symlink() and folder.readlink() == Path(left.name)):
+            shutil.rmtree(left, ignore_errors=True)  # of a run that was killed
+    made = folder.with_name(f"{folder.name}-{secrets.token_hex(4)}")
+    packages = conda.build(tools, source(tools.project), made)
+    _note(made, packages)
+    privatefile.write(made / "stamp", stamp)
+    return made
+
+
+def _switch(folder: Path, made: Path) -> None:
+    """Let the environment's name lead to the new one, and take the old one away."""
+    old = folder.resolve() if folder.is_symlink() else None
+    if not folder.is_symlink():
+        _remove(folder)
+    link = folder.with_name(f"{folder.name}.link")
+    link.unlink(missing_ok=True)
+    link.symlink_to(made.name)
+    link.replace(folder)
+    if old:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove(folder: Path) -> None:
+    target = folder.resolve()
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(target, ignore_errors=True)
+
+
+def _note(folder: Path, packages: list[str]) -> None:
+    privatefile.write(folder / PACKAGES, "".join(f"{line}\n" for line in packages))
+
+
+def _install(project: Project, folder: Path, file: Path) -> None:
+    checked = ["--require-hashes"] if "--hash=" in file.read_text(encoding="utf-8") else []
+    uv.run(project, "pip", "install", "--python", str(folder), *checked, "-r", str(file))
 
 
 def _install_project(project: Project, folder: Path) -> None:
     """The project's own packages first; JupyterLab fits in, from its lock where they leave it free."""
-    requirements = folder / "project.txt"
-    requirements.write_text(project_requirements(project), encoding="utf-8")
-    if requirements.read_text(encoding="utf-8").strip():
-        _install(project, folder, requirements)
-    frozen = _uv(project, "pip", "freeze", "--python", str(folder))
+    file = folder / "project.txt"
+    file.write_text(requirements(project), encoding="utf-8")
+    if file.read_text(encoding="utf-8").strip():
+        _install(project, folder, file)
+    frozen = uv.run(project, "pip", "freeze", "--python", str(folder))
+    _note(folder, frozen.splitlines())
+    if not shares_jupyter(project):
+        return
     constraints = folder / "constraints.txt"
     constraints.write_text(merge_pins(frozen, _lock("jupyter")), encoding="utf-8")
     tops = str(LOCKS / "jupyter.in")
-    _uv(project, "pip", "install", "--python", str(folder), "--constraint", str(constraints), "-r", tops)
-
-
-def merge_pins(first: str, second: str) -> str:
-    """The pins of both requirement files, without hashes; where both pin a package the first holds."""
-    taken = {_package(line) for line in first.splitlines()}
-    rest = [line.rstrip(" \\") for line in second.splitlines() if re.match(r"[A-Za-z0-9]", line)]
-    kept = [line for line in first.splitlines() if "==" in line]
-    return "\n".join([*kept, *(line for line in rest if _package(line) not in taken)]) + "\n"
-
-
-def _package(line: str) -> str:
-    return re.sub(r"[-_.]+", "-", re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]).lower()
+    uv.run(project, "pip", "install", "--python", str(folder), "--constraint", str(constraints), "-r", tops)
 
 
 def _link(project: Project, name: str, folder: Path) -> None:
-    """Let the environment import what lies elsewhere: gaiaflow itself, or the project's code, live."""
+    """Let the environment reach what lies elsewhere: gaiaflow itself, the project's code, its Python."""
+    if name == "jupyter":
+        kernel.ensure(project, ensure_environment(project, "project"), folder)
+    if name not in {"airflow", "project"}:
+        return
     packages = next((folder / "lib").glob("python3.*/site-packages"))
     if name == "airflow":
         link, target = packages / "gaiaflow", Path(gaiaflow.__file__).parent
@@ -131,15 +207,3 @@ def _unplug(packages: Path) -> None:
         if _PLUGIN.search(text):
             file.unlink()  # it may be a hard link into uv's cache
             file.write_text(_PLUGIN.sub("", text), encoding="utf-8")
-
-
-def _uv(project: Project, *argv: str) -> str:
-    import uv
-
-    kept = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")}
-    env = {**kept, **orphan.mark(project.id)}
-    hint = "see what uv says above; a proxy or index of yours goes into uv's own settings"
-    try:
-        return process.run([uv.find_uv_bin(), *argv], env=env, timeout=TIMEOUT, hint=hint).stdout
-    except FileNotFoundError as error:
-        raise GaiaflowError(f"uv is not in this environment: {error}", "make setup") from None

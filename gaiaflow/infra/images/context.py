@@ -5,28 +5,17 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import gaiaflow
 from gaiaflow.infra.host.requirement import requirements
+from gaiaflow.infra.images import selection
 from gaiaflow.project import Project
 
-# Never in an image, whatever the project's own .dockerignore says; .dockerignore syntax, last match wins.
-_SECRETS = (".env", ".env.*", "**/.env", "**/.env.*")
-_STATE = (".git", ".gaiaflow", ".venv", "venv", ".nox", ".tox", "build", "dist", "**/node_modules")
-_DATA = ("data", "mlruns", "mlartifacts", "mlflow.db")
-_CACHES = (
-    "__pycache__",
-    "*.pyc",
-    "*.egg-info",
-    ".ipynb_checkpoints",
-    ".pytest_cache",
-    ".mypy_cache",
-    ".ruff_cache",
-)
-NEVER = (*_SECRETS, *_STATE, *_DATA, *(f"**/{name}" for name in _CACHES))
+# Built things and data at the top of the tree; what no image has at any depth, secretfile says.
+NOT_FOR_IMAGES = ("build", "dist", "venv", "data", "mlruns", "mlartifacts", "mlflow.db")
 # Of no use to a function; a Dockerfile of the user's own may want them.
 NOT_CODE = (
     "dags",
@@ -53,7 +42,7 @@ def staged(project: Project, dockerfile: Path | None = None) -> Iterator[Path]:
         folder = Path(name)
         code, own = (folder, ".gaiaflow") if dockerfile else (folder / "code", "gaiaflow")
         code.mkdir(exist_ok=True)
-        copy_tree(project.source, code, _patterns(project, dockerfile))
+        copy_files(project.source, code, selection.files(project.source, _patterns(project, dockerfile)))
         (code / ".dockerignore").unlink(missing_ok=True)  # applied by now; again it could hide gaiaflow's files
         _add_own(project, folder / own)
         yield folder
@@ -64,20 +53,23 @@ def _patterns(project: Project, dockerfile: Path | None) -> list[str]:
     files = [file for file in [*beside, project.source / ".dockerignore"] if file.is_file()]
     lines = files[0].read_text(encoding="utf-8").splitlines() if files else []
     own = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    return [*own, *(() if dockerfile else NOT_CODE), *NEVER]
+    return [*own, *(() if dockerfile else NOT_CODE), *NOT_FOR_IMAGES]
 
 
 def copy_tree(source: Path, target: Path, patterns: list[str]) -> None:
     """Copy what the patterns leave; links stay links."""
     from docker.utils.build import exclude_paths
 
-    for relative in sorted(exclude_paths(str(source), patterns)):
-        origin, copy = source / relative, target / relative
-        if origin.is_dir() and not origin.is_symlink():
-            copy.mkdir(parents=True, exist_ok=True)
-        elif origin.is_symlink() or origin.is_file():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(origin, copy, follow_symlinks=False)
+    found = sorted(exclude_paths(str(source), patterns))
+    copy_files(source, target, (name for name in found if selection.is_file(source / name)))
+
+
+def copy_files(source: Path, target: Path, names: Iterable[str]) -> None:
+    """Copy files of a folder with the folders above them; links stay links."""
+    for name in names:
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / name, copy, follow_symlinks=False)
 
 
 def open_to_all(folder: Path) -> None:

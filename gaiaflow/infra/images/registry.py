@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -11,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urljoin, urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import Request, build_opener
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
+from gaiaflow.infra.host import loopback
 from gaiaflow.infra.images import identity
 
 TIMEOUT = 30
@@ -76,15 +76,6 @@ class Reference:
         return f"{self.host}/{self.repository}{tag}{digest}"
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host, with or without a port, is this machine: Docker speaks plain HTTP with it, too."""
-    name = urlsplit(f"//{host}").hostname or ""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
-
-
 @dataclass
 class Registry:
     """One registry with the credentials that Docker's own configuration has for it.
@@ -130,14 +121,14 @@ class Registry:
         """The digest of the configuration that a manifest names, and the image's identity."""
         digest = str(manifest.get("config", {}).get("digest", ""))
         answer = self._get(repository, f"blobs/{digest}") if digest else None
-        return {digest} | ({identity.of_configuration(json.loads(answer.body or b"{}"))} if answer else set())
+        return {digest} | ({identity.of_configuration(_object(answer, self.host))} if answer else set())
 
     def _manifest(self, repository: str, version: str, method: str) -> tuple[str, dict[str, Any]] | None:
         """The digest that the registry tells and the manifest, empty for HEAD; None when it is not there."""
         answer = self._get(repository, f"manifests/{version}", method)
         if answer is None:
             return None
-        return answer.headers.get("docker-content-digest", ""), json.loads(answer.body or b"{}")
+        return answer.headers.get("docker-content-digest", ""), _object(answer, self.host)
 
     def _get(self, repository: str, what: str, method: str = "GET") -> _Answer | None:
         path = f"/v2/{repository}/{what}"
@@ -152,7 +143,7 @@ class Registry:
         return answer
 
     def _request(self, path: str, method: str) -> _Answer:
-        scheme = "http" if is_loopback(self.host) else "https"
+        scheme = "http" if loopback.is_loopback(self.host) else "https"
         host = _HUB_API if self.host == _HUB else self.host
         request = Request(f"{scheme}://{host}{path}", method=method)  # noqa: S310 - the two schemes above
         request.add_header("Accept", ", ".join(_KINDS))
@@ -190,7 +181,7 @@ class Registry:
         answer = _send(request, self.host)
         if answer.status != 200:
             raise _refused(self.host, repository, answer.status)
-        given = json.loads(answer.body)
+        given = _object(answer, self.host)
         return str(given.get("token") or given.get("access_token") or "")
 
     def _basic(self) -> str:
@@ -212,8 +203,8 @@ def _send(request: Request, host: str) -> _Answer:
     Raises:
         MissingError: nothing answers.
     """
-    local = is_loopback(urlsplit(request.full_url).netloc)
-    opener = build_opener(ProxyHandler({})) if local else build_opener()
+    local = loopback.is_loopback(urlsplit(request.full_url).netloc)
+    opener = loopback.opener() if local else build_opener()
     try:
         with opener.open(request, timeout=TIMEOUT) as response:
             return _Answer(response.status, _lower(response.headers), response.read(LARGEST))
@@ -227,13 +218,30 @@ def _send(request: Request, host: str) -> _Answer:
         ) from None
 
 
+def _object(answer: _Answer, host: str) -> dict[str, Any]:
+    """
+    Raises:
+        GaiaflowError: it is no JSON object; a page of a proxy or of a login may stand in its place.
+    """
+    try:
+        value = json.loads(answer.body or b"{}")
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise GaiaflowError(
+            f"what answers as the registry `{host}` is not one: its answer is no JSON object",
+            f"curl -v https://{host}/v2/",
+        )
+    return value
+
+
 def _lower(headers: Any) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in headers.items()}
 
 
 def _is_closed(url: str) -> bool:
     parts = urlsplit(urljoin(url, "."))
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.netloc))
+    return parts.scheme == "https" or (parts.scheme == "http" and loopback.is_loopback(parts.netloc))
 
 
 def _refused(host: str, repository: str, status: int) -> GaiaflowError:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from gaiaflow.dags.inspector import Inspector
-from gaiaflow.infra.host.environment import ensure_environment, missing
+from gaiaflow.infra.host.environment import ensure_environment, missing, title
 from gaiaflow.lifecycle.terminal import Phases
 from gaiaflow.project import Project
 
@@ -21,6 +21,6 @@ def airflow_python(project: Project, needed: Collection[str]) -> Path:
     absent = [name for name in missing(project) if name in needed]
     phases = Phases(len(absent))
     for name in absent:
-        with phases.phase(f"environment {name}"):
+        with phases.phase(title(project, name)):
             ensure_environment(project, name)
     return ensure_environment(project, "airflow")

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from gaiaflow.infra.images.engine import engine_answers
+from gaiaflow.errors import UsageError
 from gaiaflow.lifecycle.terminal import Phases, lifecycle_task, say
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
 
+_HELP = {
+    "lock": "then keep the versions in a lock beside the file: environment.lock, uv.lock or requirements.lock",
+    "upgrade": "with --lock: take the newest versions that fit",
+}
 
-@lifecycle_task(name="update-deps")
-def update_deps(c: Context) -> None:
+
+@lifecycle_task(name="update-deps", help=_HELP)
+def update_deps(c: Context, lock: bool = False, upgrade: bool = False) -> None:
     """Install what the project's dependencies ask for now, and remove what they no longer do."""
-    from gaiaflow.infra.host.requirement import requirement_source
+    from gaiaflow.infra.environments.description import describe
 
     project = Project.find()
-    backend = backends.current(project) or backends.choose(project, backends.AUTO, engine_answers)[0]
-    source = requirement_source(project)
+    if upgrade and not lock:
+        raise UsageError("`--upgrade` is of use with `--lock` only", "inv dev.update-deps --lock --upgrade")
+    backend = backends.of(project)
     if c.config.run.dry:
-        say(f"would bring {source or 'no dependencies'} into the project's environment ({backend.name})")
+        say(f"would bring {describe(project)} into the project's environment ({backend.name})")
         return
-    with Phases(1).phase(f"environment project, from {source.name if source else 'nothing'}"):
+    phases = Phases(1 + lock)
+    if lock:
+        from gaiaflow.infra.environments.locking import write_lock
+
+        with phases.phase(f"lock of {describe(project)}"):
+            file = write_lock(project, upgrade)
+        say(f"written: {file}")
+    with phases.phase(f"environment project: {describe(project)}"):
         changed = backend.update_dependencies()
     say("updated: the next task uses it" if changed else "nothing to do: it is up to date")

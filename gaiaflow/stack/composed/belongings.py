@@ -13,7 +13,7 @@ from gaiaflow.project import Project
 from gaiaflow.stack.services import folders
 from gaiaflow.stack.services.backend import Holding
 
-# The door of dev_docker puts it on what it lets through; see compose/scripts/docker_proxy.py.
+# The Docker socket proxy puts it on the containers of tasks; see compose/scripts/docker_proxy/container.py.
 TASK_LABEL = "gaiaflow.task-of"
 
 

@@ -17,10 +17,11 @@ from gaiaflow.infra.images.engine import engine_address
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import image as stackimage
+from gaiaflow.stack.composed.direct import direct_names
 from gaiaflow.stack.composed.handover import hand_over, owner, write_env_file
 from gaiaflow.stack.services import airflow, executor, keys, mlflow, model, s3, store
 from gaiaflow.stack.services.keys import USER
-from gaiaflow.stack.services.program import BUCKET, unsteered
+from gaiaflow.stack.services.program import unsteered
 
 DEV_DOCKER = "dev_docker"
 _AIRFLOW_HOME = Path("/opt/airflow")
@@ -98,6 +99,7 @@ class Composition:
             **{{**PORTS, MODEL.name: MODEL}[name].variable: str(port) for name, port in self.ports.items()},
             **_socket(),
             "GAIAFLOW_PROJECT_ID": self.project.id,
+            "GAIAFLOW_S3_BUCKET": store.bucket(self.project),
             "GAIAFLOW_PROJECT": str(self.project.root),
             "GAIAFLOW_SOURCE": str(self.project.source),
             "GAIAFLOW_COMPOSE_HOME": str(self.home),
@@ -120,7 +122,7 @@ class Composition:
             UsageError: the project is closed to the containers' user.
         """
         self._check_readable()
-        made = keys.load(self.project)
+        made, direct = keys.load(self.project), direct_names()
         for name, values in (
             ("postgres", {**_POSTGRES, "POSTGRES_PASSWORD": made.postgres_password}),
             ("airflow", self._airflow()),
@@ -129,11 +131,13 @@ class Composition:
             ("jupyter", self._jupyter()),
             ("model", {**self.task_environment(), **model.location(self.project, _MODEL)}),
         ):
-            write_env_file(self.home / f"{name}.env", values)
+            write_env_file(self.home / f"{name}.env", {**direct, **values})
         folder = self.folder("airflow")
         privatefile.write_json(folder / "passwords.json", {USER: made.airflow_password})
         privatefile.write(self.folder("s3") / "security.toml", s3.security(Path("/opt/gaiaflow/s3"), made))
-        taskenv.write_variables(self.folder("task") / f"{DEV_DOCKER}.env", self.task_environment())
+        taskenv.write_variables(
+            self.folder("task") / f"{DEV_DOCKER}.env", {**direct, **self.task_environment()}
+        )
         privatefile.write(self.home / "task" / _COMMIT, f"{tree_commit(self.project.source)}\n")
         self._show()
         for folder in (self.folder("airflow"), self.folder("s3"), self.folder("task"), *self._handed_over()):
@@ -217,7 +221,6 @@ class Composition:
             **airflow.settings(self.project, _AIRFLOW_HOME, made),
             **{f"AIRFLOW__{name.upper()}": value for name, value in options.items()},
             **{airflow.variable(name): value for name, value in pods.items()},
-            "POSTGRES_PASSWORD": made.postgres_password,
             **self._contract(),
             **self.task_environment(),
         }
@@ -250,7 +253,7 @@ class Composition:
             "AWS_ENDPOINT_URL_S3": self.endpoints.url("s3", Vantage.CONTAINER),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "GAIAFLOW_BUCKET": BUCKET,
+            "GAIAFLOW_BUCKET": store.bucket(self.project),
         }
 
     def _s3(self) -> dict[str, str]:
@@ -264,6 +267,20 @@ class Composition:
         }
         token = keys.load(self.project).jupyter_token
         return {**self.task_environment(), **folders, "JUPYTER_TOKEN": token, "GAIAFLOW_MODE": "dev"}
+
+
+def refuse_remote_engine() -> None:
+    """The proxy takes the socket and its group from this machine, and containers mount the project's folder.
+
+    Raises:
+        UsageError: the engine is another machine's.
+    """
+    address = engine_address() or ""
+    if "://" in address and not address.startswith("unix://"):
+        raise UsageError(
+            f"the Docker engine at `{address}` is another machine's: mode dev_docker needs the one here",
+            "docker context use default, or unset DOCKER_HOST",
+        )
 
 
 def _socket() -> dict[str, str]:

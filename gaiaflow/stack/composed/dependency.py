@@ -10,9 +10,10 @@ import hashlib
 import secrets
 from contextlib import closing
 
+from gaiaflow.infra.environments.pins import merge_pins
 from gaiaflow.infra.host import living as orphan, privatefile, process
-from gaiaflow.infra.host.environment import LOCKS, merge_pins
-from gaiaflow.infra.host.requirement import requirements
+from gaiaflow.infra.host.environment import LOCKS
+from gaiaflow.infra.host.requirement import inputs, requirements
 from gaiaflow.infra.images.engine import connect
 from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE, PYTHON_IMAGE
 from gaiaflow.stack.composed.composition import Composition
@@ -84,7 +85,7 @@ def _wanted(composition: Composition) -> dict[str, str]:
 
 def _stamp(composition: Composition) -> str:
     project = composition.project
-    parts = [requirements(project), _jupyter_lock(), *map(str, project.code_paths)]
+    parts = [inputs(project), _jupyter_lock(), *map(str, project.code_paths)]
     parts.append(project.setting(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 

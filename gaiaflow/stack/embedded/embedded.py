@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from gaiaflow.endpoints import EVERY, SERVICES, Endpoints, service_of
@@ -45,7 +45,7 @@ _PARTS = {
     "s3": (s3.prepare, s3.programs, ("services",)),
     "mlflow": (None, mlflow.programs, ("services",)),
     "airflow": (processes.prepare, processes.programs, ("airflow", "project")),
-    "jupyter": (None, jupyter.programs, ("project",)),
+    "jupyter": (None, jupyter.programs, ("project", "jupyter")),
     "model": (None, model.programs, ("project",)),
 }
 _NAMES = {
@@ -73,7 +73,7 @@ class Embedded:
     # Start
 
     def phases(self, options: StartOptions) -> int:
-        return 2 + len(environments_of(options.services)) + len(options.services)
+        return 2 + len(environments_of(self.project, options.services)) + len(options.services)
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with alone(self.project):
@@ -82,8 +82,8 @@ class Embedded:
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
         with phase("choose ports and keys"):
             stack = self._settle(options, claims)
-        for name in environments_of(options.services):
-            with phase(f"environment {name}"):
+        for name in environments_of(self.project, options.services):
+            with phase(environment.title(self.project, name)):
                 environment.ensure_environment(self.project, name)
         starts_s3 = "s3" in options.services and "s3" not in self._running_services()
         try:
@@ -178,7 +178,7 @@ class Embedded:
     # Stop
 
     def is_cold(self, options: StartOptions) -> bool:
-        return bool({*environments_of(options.services)} & {*environment.missing(self.project)})
+        return bool({*environments_of(self.project, options.services)} & {*environment.missing(self.project)})
 
     def update_dependencies(self) -> bool:
         changed = "project" in environment.missing(self.project)
@@ -202,7 +202,8 @@ class Embedded:
     def _remove_sockets(self) -> None:
         kept = state.read(self.project)
         for path in s3.sockets(kept["inner"], kept["ports"]["s3-console"]) if "inner" in kept else ():
-            path.unlink(missing_ok=True)
+            with suppress(PermissionError):  # another user's store had that number since
+                path.unlink(missing_ok=True)
 
     def _sweep(self, services: list[str]) -> None:
         """End what left its process group: a task's child, a kernel, the orphans of a killed supervisor."""
@@ -259,9 +260,11 @@ class Embedded:
             folders.remove(self.project, Path(holding.name))
 
 
-def environments_of(services: list[str]) -> list[str]:
+def environments_of(project: Project, services: list[str]) -> list[str]:
+    """The environments that some services need; one that is given is looked at and not made."""
     needed = {name for service in services for name in _PARTS[service][2]}
-    return [name for name in environment.NAMES if name in needed]
+    made = {*environment.names(project), "project"}
+    return [name for name in environment.NAMES if name in needed & made]
 
 
 def _status(service: str, states: list[ProcessState | None], endpoints: Endpoints) -> ServiceStatus:

@@ -9,6 +9,7 @@ from pathlib import Path
 from gaiaflow.endpoints import Endpoints, Vantage
 from gaiaflow.infra.cluster import target
 from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host.environment import python_of
 from gaiaflow.infra.images.image import image_name
 from gaiaflow.modes import VARIABLE
 from gaiaflow.project import Project
@@ -48,7 +49,7 @@ def contract(project: Project, mode: str = "") -> dict[str, str]:
         "GAIAFLOW_PROJECT_NAME": project.name,
         "GAIAFLOW_PROJECT_ID": project.id,
         "GAIAFLOW_CODE": os.pathsep.join(map(str, project.code_paths)),
-        "GAIAFLOW_PYTHON": str(project.home / "envs" / "project" / "bin" / "python"),
+        "GAIAFLOW_PYTHON": str(python_of(project, "project")),
     }
 
 

@@ -1,4 +1,4 @@
-"""JupyterLab of the embedded stack: in the project's environment, on the project's folder, behind a token."""
+"""JupyterLab of the embedded stack: with the project's environment, on the project's folder, behind a token."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gaiaflow.stack.services.program import Program, Stack
 
 def programs(stack: Stack) -> list[Program]:
     folder = stack.folder("jupyter")
-    argv = [stack.python("project"), "-m", "jupyterlab", "--no-browser"]
+    argv = [stack.python("jupyter"), "-m", "jupyterlab", "--no-browser"]
     argv += [f"--ServerApp.ip={LOOPBACK}", f"--ServerApp.port={stack.ports['jupyter']}"]
     argv += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={stack.project.source}"]
     argv += ["--ServerApp.allow_remote_access=False", "--LabApp.news_url=None"]

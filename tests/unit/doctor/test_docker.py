@@ -18,7 +18,7 @@ GOOD = docker.Facts(
     client=True,
     context="default",
     address="unix:///var/run/docker.sock",
-    engine="28.1.0",
+    engine="28.3.3",
     architecture="amd64",
     compose="2.40.0",
     buildx="0.30.1",
@@ -42,7 +42,7 @@ def told(check: Check) -> tuple[str, str, str]:
     [
         (docker.client, {}, ("ok", "`docker` is on PATH", "")),
         (docker.client, {"client": False}, ("failed", "`docker` is not on PATH", INSTALL)),
-        (docker.engine, {}, ("ok", "the Docker engine 28.1.0 answers", "")),
+        (docker.engine, {}, ("ok", "the Docker engine 28.3.3 answers", "")),
         (
             docker.engine,
             {"engine": "19.03.1"},
@@ -52,6 +52,17 @@ def told(check: Check) -> tuple[str, str, str]:
                 "update it: https://docs.docker.com/engine/install/",
             ),
         ),
+        (
+            docker.engine,
+            {"engine": "28.3.2"},
+            (
+                "warning",
+                "the Docker engine 28.3.2 may let neighbours on your network reach ports that are published on "
+                "127.0.0.1: 28.3.3 or newer does not",
+                "update it: https://docs.docker.com/engine/install/",
+            ),
+        ),
+        (docker.engine, {"engine": "28"}, ("ok", "the Docker engine 28 answers", "")),
         (docker.engine, {"engine": "29-custom"}, ("ok", "the Docker engine 29-custom answers", "")),
         (docker.engine, {"engine": "library-import"}, ("ok", "the Docker engine library-import answers", "")),
         (

@@ -64,3 +64,10 @@ def test_no_right_is_given_through_a_link(folder: Path, tmp_path: Path) -> None:
     (folder / "nowhere").symlink_to("/no/such/file")
     open_to_all(folder)
     assert [path.stat().st_mode & 0o777 for path in (private, inner)] == [0o700, 0o700]
+
+
+def test_a_key_beside_the_dags_stays_out(project: Project, folder: Path) -> None:
+    (project.dags / "server.pem").write_text("-----BEGIN PRIVATE KEY-----\n")
+    (project.dags / "inner" / "id_rsa").write_text("x")
+    worker.fill(project, folder)
+    assert [path.name for path in (folder / "dags").rglob("*") if path.is_file()] == ["flow.py"]

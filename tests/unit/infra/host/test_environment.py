@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import UsageError
+from gaiaflow.infra.environments import uv
+from gaiaflow.infra.environments.pins import merge_pins
 from gaiaflow.infra.host import environment
 from gaiaflow.project import Project
 
@@ -25,7 +27,7 @@ def record(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Stand in for uv: note each call, and make what `uv venv` makes."""
     calls: list[list[str]] = []
 
-    def uv(_project: Project, *argv: str) -> str:
+    def run(_project: Project, *argv: str) -> str:
         calls.append(list(argv))
         if argv[0] == "venv":
             folder = Path(argv[-1])
@@ -34,7 +36,7 @@ def record(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             (folder / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
         return ""
 
-    monkeypatch.setattr(environment, "_uv", uv)
+    monkeypatch.setattr(uv, "run", run)
     return calls
 
 
@@ -101,11 +103,11 @@ def test_the_first_file_wins_where_both_pin_a_package() -> None:
     first = "PyZMQ==25.0\nnumpy==2.0\n"
     second = "pyzmq==27.1 \\\n    --hash=sha256:aa\n"
     second += "jupyterlab==4.6.6 ; python_version > '3' \\\n    --hash=sha256:bb\n"
-    merged = environment.merge_pins(first, second)
+    merged = merge_pins(first, second)
     assert merged == "PyZMQ==25.0\nnumpy==2.0\njupyterlab==4.6.6 ; python_version > '3'\n"
 
 
-@pytest.mark.parametrize("name", ["uv", "tools", "airflow", "services", "jupyter"])
+@pytest.mark.parametrize("name", ["uv", "tools", "airflow", "services", "jupyter", "conda"])
 def test_every_package_of_a_lock_is_pinned_and_hashed(name: str) -> None:
     text = (environment.LOCKS / f"{name}.txt").read_text()
     blocks = re.split(r"\n(?=\S)", text.strip())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
-from gaiaflow.infra.host.requirement import requirement_source, requirements
+from gaiaflow.infra.host.requirement import requirements
 from gaiaflow.infra.images import image
 from gaiaflow.infra.images.context import digest, staged
 from gaiaflow.project import Project
@@ -155,45 +155,6 @@ def test_failed_build_ends_with_its_last_lines(tmp_path: Path, monkeypatch: pyte
     whole = "cannot build image `x`: `docker build` ended with 9:\nfirst\nno such wheel"
     assert failed.value.message == whole
     assert failed.value.hint.startswith("the whole output: ")
-
-
-@pytest.mark.parametrize(
-    ("files", "ruling"),
-    [
-        (("requirements.lock", "requirements.txt", "environment.yml"), "requirements.lock"),
-        (("requirements.txt", "environment.yml"), "pyproject.toml"),
-    ],
-)
-def test_lock_before_pyproject_before_the_rest(tree: Path, files: tuple[str, ...], ruling: str) -> None:
-    for name in files:
-        (tree / name).write_text("x==1\n")
-    source = requirement_source(Project.find(tree))
-    assert source is not None
-    assert source.name == ruling
-
-
-def test_environment_yml_gives_what_pip_can_have(tree: Path) -> None:
-    (tree / "pyproject.toml").write_text("[tool.gaiaflow]\n")
-    (tree / "environment.yml").write_text(
-        "dependencies:\n"
-        "- python=3.11\n- numpy=2.1\n- conda-forge::pandas>=2, <3\n- scipy\n- matplotlib-base==3.9\n- libgdal\n"
-        "- xarray=2024.*\n- pip\n- pip:\n  - mlflow-skinny==3.1\n"
-    )
-    assert requirements(Project.find(tree)).splitlines() == [
-        "numpy==2.1.*",
-        "pandas>=2,<3",
-        "scipy",
-        "matplotlib==3.9",
-        "xarray==2024.*",
-        "mlflow-skinny==3.1",
-    ]
-
-
-def test_broken_environment_yml_is_named(tree: Path) -> None:
-    (tree / "pyproject.toml").write_text("[tool.gaiaflow]\n")
-    (tree / "environment.yml").write_text("dependencies: [\n")
-    with pytest.raises(UsageError, match=r"environment\.yml"):
-        requirements(Project.find(tree))
 
 
 def test_no_dependencies_is_an_empty_list(tree: Path) -> None:

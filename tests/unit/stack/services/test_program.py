@@ -135,4 +135,4 @@ def test_airflow_is_healthy_when_each_part_is() -> None:
 
 
 def test_the_environments_that_services_run_in_exist() -> None:
-    assert set(environment.NAMES) == {"airflow", "services", "project"}
+    assert set(environment.NAMES) == {"airflow", "services", "project", "jupyter", "conda"}
