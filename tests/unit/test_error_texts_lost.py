@@ -84,6 +84,7 @@ def no_template(project: Project) -> None:
 
 def started(project: Project) -> object:
     made = Supervisor(project.home)
+    made.make_folders()
     return made.start(Program("mlflow", ["mlflow"], {}, project.root))
 
 
@@ -200,6 +201,7 @@ def test_a_process_that_ends_at_start(project: Project, monkeypatch: pytest.Monk
     monkeypatch.setattr(embedded.ports, "is_free", lambda _: True)
     stack = Embedded(project)
     stack._begun = ["mlflow"]
+    stack.supervisor.make_folders()
     stack.supervisor.log("mlflow").write_text("no space left\n")
     ports = {name: port.port for name, port in PORTS.items()}
     told = Case(

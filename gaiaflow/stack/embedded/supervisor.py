@@ -89,8 +89,7 @@ class Supervisor:
     """
 
     def __init__(self, home: Path) -> None:
-        self.run = privatefile.folder(privatefile.folder(home) / "run")
-        self.logs = privatefile.folder(home / "logs")
+        self.home, self.run, self.logs = home, home / "run", home / "logs"
         self._record = self.run / "supervisor.json"
 
     def running(self) -> bool:
@@ -105,11 +104,17 @@ class Supervisor:
     def _end_strays(self) -> None:
         process.end(lambda: process.marked(MARK, str(self.run)))
 
+    def make_folders(self) -> None:
+        """Make what a start writes to; a look at the stack makes nothing."""
+        for folder in (self.home, self.run, self.logs):
+            privatefile.folder(folder)
+
     def ensure(self, names: Iterable[str]) -> None:
         """Start supervisord when it does not run."""
         if self.running():
             return
         self._end_strays()
+        self.make_folders()
         socket = self._socket_path()
         socket.unlink(missing_ok=True)
         conf = privatefile.write(self.run / "supervisord.conf", configuration(socket, names))

@@ -36,7 +36,7 @@ COMMANDS: dict[str, list[str]] = {
     "dev.open": [],
     "dev.remove-image": [],
     "dev.restart": [],
-    "dev.start": ["--with", "dev_docker"],
+    "dev.start": ["--backend", "docker", "--with", "dev_docker"],
     "dev.status": [],
     "dev.stop": ["--delete-volume"],
     "dev.timings": [],
