@@ -16,7 +16,7 @@ from gaiaflow.project import Project
 from gaiaflow.stack.services import mode as stackmode
 
 
-def refuse_unknown(project: Project, name: str) -> None:
+def refuse_undeclared(project: Project, name: str) -> None:
     """Look at the files alone, before Airflow is asked.
 
     Raises:
@@ -25,12 +25,11 @@ def refuse_unknown(project: Project, name: str) -> None:
     dagid.checked(name)
     found = declared(project)
     if found.complete and name not in found.ids:
-        raise unknown(f"no file in {project.dags} makes a DAG `{name}`", name, found.ids)
-
-
-def unknown(what: str, name: str, known: frozenset[str] | list[str]) -> UsageError:
-    names = sorted(known)
-    return UsageError(f"{what}{near_miss(name, names)}", f"there is {', '.join(names) or 'none at all'}")
+        names = sorted(found.ids)
+        raise UsageError(
+            f"no file in {project.dags} makes a DAG `{name}`{near_miss(name, names)}",
+            f"there is {', '.join(names) or 'none at all'}",
+        )
 
 
 def may_come(api: AirflowApi, project: Project) -> bool:

@@ -13,7 +13,6 @@ import shlex
 import signal
 import sys
 import tempfile
-import time
 import xmlrpc.client
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra.host import privatefile, process
+from gaiaflow.infra.host import privatefile, process, wait
 from gaiaflow.stack.embedded import launch, unixrpc
 from gaiaflow.stack.services.program import SOCKET_MAX, Program
 
@@ -142,11 +141,13 @@ class Supervisor:
         return Path(tempfile.mkdtemp(prefix=FAR_FOLDER)) / FAR_SOCKET
 
     def _await_pid(self, socket: Path) -> int:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
+        def answer() -> int:
             with contextlib.suppress(OSError, xmlrpc.client.Error):
                 return int(_client(socket).getPID())
-            time.sleep(0.05)
+            return 0
+
+        if pid := wait.until(answer, 20):
+            return pid
         raise GaiaflowError("supervisord did not answer within 20 s", f"read {self.logs / 'supervisord.log'}")
 
     def _file(self, name: str) -> Path:
@@ -184,9 +185,7 @@ class Supervisor:
         for name in alive:
             with contextlib.suppress(xmlrpc.client.Fault):
                 self._call().stopProcess(name, False)
-        deadline = time.monotonic() + STOP_SECONDS + 2
-        while time.monotonic() < deadline and self._stopping(alive):
-            time.sleep(0.1)
+        wait.until(lambda: not self._stopping(alive), STOP_SECONDS + 2, 0.1)
 
     def _stopping(self, names: list[str]) -> bool:
         states = self.states()
@@ -212,12 +211,8 @@ class Supervisor:
                 socket.parent.rmdir()
 
     def _await_end(self, pid: int) -> None:
-        deadline = time.monotonic() + STOP_SECONDS + 2
-        while self.running():
-            if time.monotonic() > deadline:
-                process.signal(pid, signal.SIGKILL)
-                return
-            time.sleep(0.05)
+        if not wait.until(lambda: not self.running(), STOP_SECONDS + 2):
+            process.signal(pid, signal.SIGKILL)
 
     def _call(self) -> Any:
         return _client(Path(privatefile.read_json(self._record)["socket"]))

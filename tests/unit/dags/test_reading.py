@@ -99,16 +99,16 @@ def test_a_file_that_airflow_passes_over_brings_nothing(dags: Project) -> None:
 
 
 def test_an_unknown_dag_is_refused_before_airflow_is_asked(dags: Project) -> None:
-    reading.refuse_unknown(dags, "flow")
+    reading.refuse_undeclared(dags, "flow")
     with pytest.raises(UsageError) as refused:
-        reading.refuse_unknown(dags, "flwo")
+        reading.refuse_undeclared(dags, "flwo")
     assert refused.value.message == f"no file in {dags.dags} makes a DAG `flwo` (did you mean `flow`?)"
     assert refused.value.hint == "there is flow"
 
 
 def test_one_that_the_files_do_not_rule_out_is_left_to_airflow(dags: Project) -> None:
     write(dags, "tiles", NOW - 60, "from airflow.sdk import DAG\n\nDAG(f'tile_{{1}}')\n")
-    reading.refuse_unknown(dags, "tile_1")
+    reading.refuse_undeclared(dags, "tile_1")
 
 
 def test_airflow_is_not_waited_for_when_it_has_read_everything(dags: Project) -> None:
@@ -124,4 +124,4 @@ def test_a_wait_is_told_once(dags: Project, monkeypatch: pytest.MonkeyPatch) -> 
     told: list[str] = []
     with pytest.raises(UsageError, match="Airflow has no DAG `new`"):
         dagrun.await_dag(Api(flow=NOW - 90), dags, "new", 0.2, told.append)  # type: ignore[arg-type]
-    assert told == [f"waiting for Airflow to read {dags.dags}"]
+    assert told == ["waiting until Airflow has read the file of DAG `new`"]
