@@ -27,6 +27,7 @@ COMMANDS: dict[str, list[str]] = {
     "dag.replay": ["flow", "load", "manual__1"],
     "dag.run": ["flow"],
     "dag.test": ["flow"],
+    "dag.watch": ["flow"],
     "dev.cleanup": [],
     "dev.credentials": [],
     "dev.dockerize": [],
