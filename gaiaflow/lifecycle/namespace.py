@@ -11,8 +11,9 @@ from gaiaflow.lifecycle.dag import (
     graph as daggraph,
     replay as dagreplay,
     run as dag,
+    watch as dagwatch,
 )
-from gaiaflow.lifecycle.dev import dependency, export, image, stack as dev, timing
+from gaiaflow.lifecycle.dev import dependency, export, image, opening, stack as dev, timing
 from gaiaflow.lifecycle.terminal import program
 
 
@@ -22,12 +23,19 @@ def namespace() -> Collection:
     root = Collection()
     stack = Collection.from_module(dev, name="dev")
     own = (image.dockerize, image.list_images, image.remove_image)
-    for task in (*own, export.export, dependency.update_deps, timing.show_timings):
+    for task in (*own, export.export, dependency.update_deps, timing.show_timings, opening.open_service):
         stack.add_task(task)
     root.add_collection(stack)
     root.add_collection(Collection.from_module(prodlocal, name="prodlocal"))
     dags = Collection.from_module(dag, name="dag")
-    for task in (dagcheck.list_dags, dagcheck.check, dagexplain.explain, daggraph.graph, dagreplay.replay):
+    for task in (
+        dagcheck.list_dags,
+        dagcheck.check,
+        dagexplain.explain,
+        daggraph.graph,
+        dagreplay.replay,
+        dagwatch.watch,
+    ):
         dags.add_task(task)
     root.add_collection(dags)
     root.add_collection(Collection.from_module(prod, name="prod"))

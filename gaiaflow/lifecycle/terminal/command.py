@@ -39,11 +39,11 @@ class Command(Task):  # type: ignore[type-arg]
 
     Attributes:
         reads: it changes nothing.
-        bare: the option whose value may also be given without its flag; empty where there is none.
+        bare: the options whose values may also be given without their flags.
     """
 
     reads = False
-    bare = ""
+    bare: tuple[str, ...] = ()
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:
         described = dict(self.help)
@@ -54,12 +54,16 @@ class Command(Task):  # type: ignore[type-arg]
         for argument in arguments:
             long = argument.names[0]
             argument.names = (long, SHORT[long]) if long in SHORT else (long,)
-            argument.bare = argument.name == self.bare
+            argument.bare = argument.name in self.bare
         return arguments
 
 
 def lifecycle_task(
-    *args: Any, reads: bool = False, writes: tuple[str, ...] = (), bare: str = "", **options: Any
+    *args: Any,
+    reads: bool = False,
+    writes: tuple[str, ...] = (),
+    bare: str | tuple[str, ...] = (),
+    **options: Any,
 ) -> Callable[..., Any]:
     """``invoke.task`` for a command; its GaiaflowError ends as ``error: …``, ``hint: …`` and its exit code.
 
@@ -68,7 +72,8 @@ def lifecycle_task(
     Args:
         reads: it changes nothing. Such a command must take ``json``, and with `inv --dry` it is not run at all.
         writes: the options with which it does change something, and looks after --dry itself.
-        bare: the option whose value may also be given without its flag, `dag.check NAME`.
+        bare: the option, or the options in this order, whose values may also be given without their flags:
+            `dag.check NAME`.
     """
 
     def decorate(body: Callable[..., None]) -> Any:
@@ -90,7 +95,7 @@ def lifecycle_task(
         named = {**COMMON, **options.pop("help", {})}
         plain = {"positional": [], "auto_shortflags": False, "help": named}
         made: Any = invoke_task(run, klass=Command, **{**plain, **options})
-        made.reads, made.bare = reads, bare
+        made.reads, made.bare = reads, (bare,) if isinstance(bare, str) else bare
         return made
 
     return decorate(args[0]) if args and callable(args[0]) else decorate
