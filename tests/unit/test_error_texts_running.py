@@ -61,7 +61,7 @@ CASES = [
         "inv dev.stop --service mlflow",
     ),
     Case(
-        lambda p: Compose(began(p, "docker"))._ports(moved(), ports.Claims()),
+        lambda p: Compose(began(p, "docker"))._settle(moved(), ports.Claims()),
         2,
         "`mlflow` runs already, on port 5000",
         "inv dev.stop --service mlflow",
