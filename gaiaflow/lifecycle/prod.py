@@ -72,7 +72,7 @@ def check(
 ) -> None:
     """Check that the project may go to production; nothing is changed."""
     from gaiaflow.lifecycle.dag.inspector import inspector
-    from gaiaflow.production import check as prodcheck
+    from gaiaflow.production import check as prodcheck, verdict
 
     project = Project.find()
     versions = dict(_version(word) for word in provider)
@@ -87,7 +87,7 @@ def check(
     else:
         emit_table(["check", "state", "why", "hint"], [[c.name, c.state, c.why, c.hint] for c in checks])
     if code:
-        wrong = [one.name for one in checks if one.state != prodcheck.OK]
+        wrong = [one.name for one in checks if one.state != verdict.OK]
         raise Exit(f"error: not ready for production: {', '.join(wrong)}", code=code)
 
 

@@ -25,7 +25,7 @@ from gaiaflow.modes import VARIABLE
 from gaiaflow.project import Project
 from gaiaflow.projects import dagfile
 from gaiaflow.stack.composed import image as stackimage
-from gaiaflow.stack.services import executor, state
+from gaiaflow.stack.services import additions, executor, state
 from gaiaflow.stack.services.executor import SECRET
 
 KIND = "worker"
@@ -86,11 +86,13 @@ def write_template(target: Target, image: str, endpoints: Endpoints) -> Path:
 
 
 def secret_values(target: Target) -> dict[str, str]:
-    """What the worker's secret holds: addresses and keys of S3, as variables and as the operators' file."""
+    """What the worker's secret holds: what the project adds to its Airflow, and addresses and keys of S3, as
+    variables and as the operators' file."""
     from dotenv import dotenv_values
 
     found = {k: v for k, v in dotenv_values(target.task_environment, interpolate=False).items() if v}
-    return {**found, "task.env": text_of(found)}
+    added = additions.variables(target.project, Path("/opt/project"))
+    return {**added, **found, "task.env": text_of(found)}
 
 
 def _pod(target: Target, image: str, endpoints: Endpoints) -> dict[str, object]:

@@ -18,7 +18,7 @@ from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import image as stackimage
 from gaiaflow.stack.composed.handover import hand_over, owner, write_env_file
-from gaiaflow.stack.services import airflow, executor, keys, mlflow, model, s3, store
+from gaiaflow.stack.services import additions, airflow, executor, keys, mlflow, model, s3, store
 from gaiaflow.stack.services.keys import USER
 from gaiaflow.stack.services.program import BUCKET, unsteered
 
@@ -216,7 +216,7 @@ class Composition:
         return {
             **airflow.settings(self.project, _AIRFLOW_HOME, made),
             **{f"AIRFLOW__{name.upper()}": value for name, value in options.items()},
-            **{airflow.variable(name): value for name, value in pods.items()},
+            **{additions.variable(name): value for name, value in pods.items()},
             "POSTGRES_PASSWORD": made.postgres_password,
             **self._contract(),
             **self.task_environment(),
