@@ -20,6 +20,7 @@ from reference import (
     inert_table,
     mode_table,
     ports,
+    airflow_settings,
     prod_settings,
     settings,
 )
@@ -34,6 +35,7 @@ PARTS = {
     "inert": inert_table,
     "modes": mode_table,
     "ports": ports,
+    "settings of airflow": airflow_settings,
     "settings of prod": prod_settings,
     "settings": settings,
     "task_factory": factory_arguments,

@@ -161,9 +161,11 @@ def _show(found: Plan) -> None:
 )
 def manifests(c: Context, namespace: str = "", account: str = "", output: str = "", json: bool = False) -> None:
     """Print what the owner of production's cluster applies: namespace, account, least role, policy, quota."""
-    from gaiaflow.production import manifests as prodmanifests
+    from gaiaflow.production import additions, environment, manifests as prodmanifests
 
     project = Project.find()
+    for one in (additions.check(project, {}), environment.check(project)):
+        say(f"{one.name}: {one.why}")
     things = prodmanifests.manifests(project, namespace, account)
     if output and not c.config.run.dry:
         for file in prodmanifests.write(things, Path(output)):

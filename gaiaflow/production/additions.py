@@ -42,4 +42,4 @@ def _absent(project: Project, providers: Mapping[str, str]) -> Iterator[str]:
     for line in project.settings.airflow.requirements:
         name = package_name(re.sub(r"\[.*?\]", "", line))
         if name.startswith(_PROVIDER) and name.removeprefix(_PROVIDER) not in providers:
-            yield f"the provider `{name.removeprefix(_PROVIDER)}` is not in production, and the project adds it here"
+            yield f"the provider `{name.removeprefix(_PROVIDER)}` is not in production, and is added here"

@@ -13,7 +13,7 @@ from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.images import push
 from gaiaflow.infra.images.registry import Reference, Registry
 from gaiaflow.modes import Mode
-from gaiaflow.production import additions, receipt
+from gaiaflow.production import additions, environment, receipt
 from gaiaflow.production.verdict import FAILED, MISSING, OK, Check, verdict
 from gaiaflow.project import Project
 from gaiaflow.result import last_line
@@ -105,6 +105,7 @@ def run(project: Project, inspector: Inspector, aim: Aim, force: bool = False) -
     yield check_addresses(facts)
     yield check_versions(facts, aim)
     yield additions.check(project, aim.providers)
+    yield environment.check(project)
     yield check_receipt(project, known, force)
 
 

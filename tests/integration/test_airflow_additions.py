@@ -1,22 +1,34 @@
-"""What a project adds to its Airflow, in a real Airflow: a provider, a plugin, a connection, a variable, an option."""
+"""What a project adds to its Airflow, in a real one: a provider, a plugin, a connection, an option."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from gaiaflow.dags.home import environment as test_environment
+from gaiaflow.dags import home
+from gaiaflow.dags.api import AirflowApi
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.host import environment
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
 
 PLUGIN = """
 from airflow.plugins_manager import AirflowPlugin
 class Mine(AirflowPlugin):
     name = "mine"
+"""
+LOOK = "import os\ndef look(): return [n for n in os.environ if n.startswith(('AIRFLOW_CONN', 'MINE'))]\n"
+DAG = """
+from datetime import datetime
+from airflow.sdk import DAG
+from gaiaflow.tasks import create_task
+with DAG("look", schedule=None, start_date=datetime(2025, 1, 1)):
+    create_task("look", "look:look", pool="downloads")
 """
 PROGRAM = """
 import json, sys
@@ -26,10 +38,11 @@ from airflow.plugins_manager import ensure_plugins_loaded
 from airflow import plugins_manager
 import airflow.providers.ssh
 from airflow.sdk.bases.hook import BaseHook
-ensure_plugins_loaded() if hasattr(plugins_manager, "ensure_plugins_loaded") else None
+ensure_plugins_loaded()
+plugins = [plugin["name"] for plugin in plugins_manager.get_plugin_info()]
 found = Connection.get_connection_from_secrets("shell")
 json.dump([found.login, found.password, Variable.get("colour"), conf.getint("core", "parallelism"),
-           conf.get("core", "plugins_folder")], open(sys.argv[1], "w"))
+           "mine" in plugins], open(sys.argv[1], "w"))
 """
 
 
@@ -41,16 +54,46 @@ def test_a_real_airflow_has_it(tmp_path: Path) -> None:
     (tmp_path / "plugins" / "mine.py").write_text(PLUGIN)
     project, out = Project.find(tmp_path), tmp_path / "out.json"
     python = environment.ensure_environment(project, "airflow")
-    variables = test_environment(project, airflow_python=str(python))
+    variables = home.environment(project, airflow_python=str(python))
     done = subprocess.run(
         [python, "-c", PROGRAM, out], env=variables, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(out.read_text()) == ["u", "p4ss", "blue", 7, str(tmp_path / "plugins")]
-    listed = subprocess.run(
-        [python, "-m", "airflow", "plugins", "list"], env=variables, capture_output=True, text=True, check=True
+    assert json.loads(out.read_text()) == ["u", "p4ss", "blue", 7, True]
+
+
+@pytest.mark.stack
+def test_a_start_makes_its_pools_and_its_functions_see_no_connection(tmp_path: Path) -> None:
+    text = '[project]\nname = "demo"\n[tool.gaiaflow.airflow]\npools = {downloads = 2}\n'
+    (tmp_path / "pyproject.toml").write_text(text)
+    (tmp_path / ".env").write_text("AIRFLOW_CONN_SHELL=ssh://u:p4ss@host\nMINE=1\n")
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "look.py").write_text(DAG)
+    (tmp_path / "look.py").write_text(LOOK)
+    try:
+        first = inv(tmp_path, "dev.start", "--backend", "embedded", "--service", "airflow", "--auto-ports")
+        assert "pools: downloads" in first
+        again = inv(tmp_path, "dev.start", "--service", "airflow")
+        assert "pools: as they were" in again
+        ran = json.loads(inv(tmp_path, "dag.run", "look", "--json"))
+        assert ran["tasks"]["look"]["value"] == ["MINE"]
+        login = backends.airflow_access(Project.find(tmp_path))
+        pool = AirflowApi(login.url, login.user, login.secret).request("GET", "pools/downloads")
+        assert pool["slots"] == 2
+        log = "".join(file.read_text(errors="replace") for file in (tmp_path / ".gaiaflow" / "logs").glob("*"))
+        assert "p4ss" not in log + (tmp_path / ".gaiaflow" / "state.json").read_text()
+    finally:
+        inv(tmp_path, "dev.cleanup", "--yes")
+
+
+def inv(folder: Path, *argv: str) -> str:
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "invoke", *argv]
+    done = subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, timeout=400, check=False
     )
-    assert "mine" in listed.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + ("" if "--json" in argv else done.stderr)
 
 
 def test_packages_that_exclude_airflows_own_are_one_error(tmp_path: Path) -> None:

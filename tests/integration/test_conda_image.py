@@ -5,15 +5,18 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gaiaflow.endpoints import PORTS
 from gaiaflow.infra.host import environment
+from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import engine, image
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import belongings, dependency, image as stackimage
@@ -84,6 +87,16 @@ def test_the_image_has_the_same_packages_and_no_conda(project: Project, here: li
     assert container(*variables, "python", "/opt/gaiaflow/runner.py").strip() == "/opt/env/project/share/greet"
     left = container(built.name, "sh", "-c", "ls -d /opt/rattler /root/.cache 2>/dev/null; ls /opt")
     assert left.split() == ["env", "gaiaflow", "project", "venv"]
+
+
+def test_a_workers_image_has_them_beside_airflow(project: Project, here: list[Any], tmp_path: Path) -> None:
+    own, base = image.build(project), os.environ.get("GAIAFLOW_PYTHON_IMAGE", image.DEFAULT_PYTHON_IMAGE)
+    (tmp_path / "dags").mkdir()
+    name, file = f"{project.id}/worker-test:1", shipped("compose") / "worker.Dockerfile"
+    parts = {"GAIAFLOW_AIRFLOW_IMAGE": base, "GAIAFLOW_IMAGE": own.name}
+    image.run_build("it", tmp_path, file, [name], {engine.PROJECT_LABEL: project.id}, parts)
+    assert json.loads(container(name, "/opt/env/project/bin/python", "-c", PROGRAM)) == here
+    subprocess.run(["docker", "image", "rm", name], check=True, capture_output=True)
 
 
 def test_an_edit_of_the_code_makes_one_layer(project: Project, here: list[Any]) -> None:

@@ -18,7 +18,7 @@ from parity import specials
 from parity.calls import FAILURES, PARAMS, VALUES, tasks
 
 from gaiaflow.infra.cluster.api import METADATA, Cluster as ClusterApi
-from gaiaflow.production import check as prodcheck, manifests as prodmanifests
+from gaiaflow.production import check as prodcheck, manifests as prodmanifests, verdict
 from gaiaflow.production.check import Aim, Facts
 from gaiaflow.project import Project
 

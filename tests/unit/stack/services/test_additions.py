@@ -142,7 +142,7 @@ def test_production_is_told_what_it_needs_too(rich: Project) -> None:
     )
     assert needed.check(rich, {"ssh": "4.0"}).state == "ok"
     absent = needed.check(rich, {"docker": "4.0"})
-    assert absent.why == "the provider `ssh` is not in production, and the project adds it here"
+    assert absent.why == "the provider `ssh` is not in production, and is added here"
     assert (absent.state, absent.hint) == (
         "failed",
         "install it there, and name it in providers of [tool.gaiaflow.prod]",
