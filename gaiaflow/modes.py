@@ -21,10 +21,6 @@ class Mode(str, Enum):
     def __str__(self) -> str:
         return self.value
 
-    @property
-    def needs_image(self) -> bool:
-        return self is not Mode.DEV
-
 
 def resolve_mode(mode: str | None = None) -> Mode:
     """The mode that holds: the argument, else ``GAIAFLOW_MODE``, else dev.

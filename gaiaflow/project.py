@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gaiaflow.settings import Settings
 
 HOME = ".gaiaflow"
+_UNUSABLE = re.compile(r"[?:\x00-\x1f]")
 _NOT_PACKAGES = {"dags", "tests", "test", "docs", "notebooks", "data", "build", "dist", "bench", "src"}
 
 
@@ -67,6 +68,7 @@ class Project:
                 f"`source` in {root / 'pyproject.toml'} names `{settings.source}`: no such folder",
                 "give the folder that holds dags/, relative to pyproject.toml",
             )
+        _refuse_place(root, source)
         inner = data if source == root else _read_toml(source / "pyproject.toml")
         name = settings.name or inner.get("project", {}).get("name") or source.name
         return cls(root, source, slug(name), settings, inner)
@@ -142,6 +144,14 @@ def slug(name: str) -> str:
     return cleaned[:40].strip("-") or "project"
 
 
+def unique_slug(name: str) -> str:
+    """The slug that no other name has: where it differs from the name, eight hex digits of the name follow."""
+    cleaned = slug(name)
+    if cleaned == name:
+        return name
+    return f"{cleaned[:31].strip('-')}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
 def _folder(root: Path, name: str) -> Path | None:
     """A folder that is there, or None; a name may be no name of a file at all."""
     try:
@@ -149,6 +159,23 @@ def _folder(root: Path, name: str) -> Path | None:
         return found if found.is_dir() else None
     except (OSError, ValueError, RuntimeError):
         return None
+
+
+def _refuse_place(root: Path, source: Path) -> None:
+    """
+    Raises:
+        UsageError: addresses and lists of paths cannot hold the path, or the home is a link.
+    """
+    for folder in (root, source):
+        if match := _UNUSABLE.search(str(folder)):
+            raise UsageError(
+                f"`{folder}` has {match[0]!r} in its path, which databases and containers cannot take",
+                "rename the folder",
+            )
+    if (root / HOME).is_symlink():
+        raise UsageError(
+            f"`{root / HOME}` is a link: the state of a project lies in its own folder", f"rm {root / HOME}"
+        )
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -13,6 +13,8 @@ GAIAFLOW_CODE         folders to import from, joined like PATH; optional
 GAIAFLOW_SECRET_NAME  a key of a secret: becomes NAME, over a plain variable of that name; optional
 GAIAFLOW_TAGS         tags as a JSON object, for every MLflow run that the function starts; they join
                       MLFLOW_RUN_CONTEXT, where a tag that stands there already stays; optional
+GAIAFLOW_LOG_LEVELS   set by whoever reads the output line by line: what comes on stderr then tells its level at
+                      the start of each line, as `WARNING| text`; optional
 GAIAFLOW_COMMIT, GAIAFLOW_CONTENT
                       what an image says of itself: its git commit and its content tag, tags too; optional
 
@@ -30,6 +32,9 @@ exit 0. Failure: the traceback on stderr without the runner's own frames, then o
     gaiaflow: pkg.module:name raised ValueError: ...
     gaiaflow: pkg.module:name returned what is not JSON: result["a"] is a numpy.ndarray
 
+What the function logs by `logging` appears on stderr from INFO up, with time, level and logger. A function that
+gives the root logger a handler keeps its way, with Python's own level.
+
 The runner itself prints nothing of arguments, results or environment. This file is copied alone into images:
 its folder is taken out of sys.path, so nothing beside it can shadow your modules.
 """
@@ -38,16 +43,19 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
 import json
+import logging
 import math
 import os
+import re
 import signal
 import sys
 import traceback
 
 TYPE_CHECKING = False  # typing costs milliseconds that every task would pay
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, MutableMapping, Optional, Tuple, Union
+    from typing import Any, Callable, Dict, Iterator, List, MutableMapping, Optional, Tuple, Union
 
 PROTOCOL = 1
 CALL = "GAIAFLOW_CALL"
@@ -63,6 +71,11 @@ CONTENT = "GAIAFLOW_CONTENT"
 IMAGE_TAGS = {COMMIT: "gaiaflow.commit", CONTENT: "gaiaflow.image_content"}
 ACTIVATION = "gaiaflow-activation.json"
 PREFIX = "gaiaflow: "
+LOG_LEVELS = "GAIAFLOW_LOG_LEVELS"
+# How a line of stderr tells its level; whoever reads it takes it off. It reads well in `docker logs`, too.
+MARK = "%s| %s"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+MARKED_FORMAT = "%(asctime)s %(name)s: %(message)s"
 LONGEST_MESSAGE = 1000
 
 
@@ -257,7 +270,108 @@ def print_traceback(error: BaseException) -> None:
             seen.add(id(part))
             part.stack = traceback.StackSummary.from_list([f for f in part.stack if f.filename not in hidden])
             chain += [part.__cause__, part.__context__]
-    sys.stderr.write("".join(shown.format()))
+    write_error("".join(shown.format()))
+
+
+class LeveledStream(io.TextIOWrapper):
+    """stderr whose lines begin with their level.
+
+    A line that names a level itself, as most formats of logging do, has that one; a traceback has ERROR, all
+    else WARNING.
+    """
+
+    _named = re.compile(r"[\d\s/:.,TZ+\[\]()-]*(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
+    _at_start = True
+    _in_traceback = False
+
+    def write(self, text: str) -> int:
+        self.put(text)
+        return len(text)
+
+    def put(self, text: str, level: str = "") -> None:
+        """Write text of a known level."""
+        super().write("".join(self._marked(text, level)))
+
+    def _marked(self, text: str, level: str) -> Iterator[str]:
+        for line in re.findall(r"[^\n]*\n|[^\n]+", text):
+            yield MARK % (level or self._level(line), line) if self._at_start else line
+            self._at_start = line.endswith("\n")
+
+    def _level(self, line: str) -> str:
+        begins = line.startswith("Traceback (most recent call last)")
+        if begins or self._in_traceback:
+            self._in_traceback = begins or line.startswith(" ")
+            return "ERROR"
+        named = self._named.match(line)
+        return named.group(1) if named else "WARNING"
+
+
+def mark_levels() -> None:
+    """Have stderr tell the levels of its lines."""
+    plain: Any = sys.stderr
+    if isinstance(plain, io.TextIOWrapper):  # None where the descriptor is closed
+        encoding, errors = plain.encoding, plain.errors
+        stream: Any = LeveledStream(plain.detach(), encoding, errors, line_buffering=True, write_through=True)
+        sys.stderr = stream
+        setattr(sys, "__stderr__", stream)  # noqa: B010 - final for a type checker, but detached by now
+
+
+def write_error(text: str) -> None:
+    """Write what ends the run to stderr."""
+    if isinstance(sys.stderr, LeveledStream):
+        sys.stderr.put(text, "ERROR")
+    else:
+        sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+class LastResort(logging.Handler):
+    """Shows what is logged while nobody has configured logging."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if isinstance(sys.stderr, LeveledStream):
+                sys.stderr.put(self.format(record) + "\n", level_name(record.levelno))
+            else:
+                sys.stderr.write(self.format(record) + "\n")
+        except Exception:
+            self.handleError(record)
+
+
+def level_name(number: int) -> str:
+    """The name of a level, or of the next one below a level of one's own."""
+    return logging.getLevelName(max(logging.DEBUG, min(number // 10 * 10, logging.CRITICAL)))
+
+
+class UnaskedLevel(int):
+    """The level that the root logger has from the runner, told from the same one that the function sets."""
+
+
+def show_logging() -> None:
+    """Show what is logged from INFO up, until somebody gives the root logger a handler.
+
+    The root logger stays without one: `basicConfig` and all that asks for `root.handlers` works as without us.
+    """
+    handler = LastResort()
+    marked = isinstance(sys.stderr, LeveledStream)
+    handler.setFormatter(logging.Formatter(MARKED_FORMAT if marked else LOG_FORMAT))
+    logging.lastResort = handler
+    root: Any = logging.getLogger()
+    root.setLevel(UnaskedLevel(logging.INFO))
+    configure = logging.basicConfig
+
+    def add_handler(handler: logging.Handler) -> None:
+        if isinstance(root.level, UnaskedLevel):
+            root.setLevel(logging.WARNING)  # as Python has it
+        type(root).addHandler(root, handler)
+
+    def basic_config(**options: Any) -> None:
+        # `logging.info(...)` calls it where the root logger has no handler.
+        if sys._getframe(1).f_globals is not vars(logging):  # noqa: SLF001
+            configure(**options)
+
+    root.addHandler = add_handler
+    logging.basicConfig = basic_config
 
 
 def apply_secrets(environ: MutableMapping[str, str]) -> None:
@@ -321,14 +435,16 @@ def run(environ: MutableMapping[str, str]) -> None:
 def main() -> int:
     if os.getpid() == 1:
         signal.signal(signal.SIGTERM, end_politely)
+    if os.environ.pop(LOG_LEVELS, None):
+        mark_levels()
+    show_logging()
     try:
         run(os.environ)
     except Failure as failure:
         sys.stdout.flush()
         if failure.__cause__ is not None:
             print_traceback(failure.__cause__)
-        sys.stderr.write("%s%s\n" % (PREFIX, failure))
-        sys.stderr.flush()
+        write_error("%s%s\n" % (PREFIX, failure))
         return 1
     return 0
 

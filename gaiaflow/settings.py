@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
@@ -80,6 +80,7 @@ class Settings(BaseModel):
         python: the interpreter of an environment that exists, relative to pyproject.toml; nothing is installed
             into it.
         image: the image for dev_docker, prod_local and prod.
+        backend: what the stack runs on before it has run: embedded or docker.
         allowed_contexts: kube contexts that prodlocal may use although they look like production.
         airflow: what the project adds to its Airflow.
         prod: where production is.
@@ -94,6 +95,7 @@ class Settings(BaseModel):
     lock: _Line = "requirements.lock"
     python: _Line | None = None
     image: _Line | None = None
+    backend: Literal["embedded", "docker"] | None = None
     allowed_contexts: list[_Line] = []
     airflow: Airflow = Airflow()
     prod: Prod = Prod()

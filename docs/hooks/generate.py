@@ -12,6 +12,7 @@ from benchmarks import figure_table, machines
 from messages import catalogue
 from reference import (
     addresses,
+    airflow_settings,
     arguments,
     command_list,
     command_table,
@@ -20,7 +21,6 @@ from reference import (
     inert_table,
     mode_table,
     ports,
-    airflow_settings,
     prod_settings,
     settings,
 )

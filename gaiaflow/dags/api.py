@@ -165,7 +165,7 @@ class AirflowApi:
 
 
 # The errors whose text alone says what happened, as in dag.test.
-_OURS = {"TaskFailedError", "GaiaflowError", "MissingError", "UsageError", "FinalError"}
+_OURS = {"TaskFailedError", "GaiaflowError", "MissingError", "UsageError"}
 _OUR_WORDS = re.compile(rf"\n(?:hint: |{FINAL_NOTE})")
 
 

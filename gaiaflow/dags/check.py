@@ -15,7 +15,6 @@ from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.result import last_line
 
 # How much more than `import airflow.sdk` alone a file may cost: 1.0 is nothing at all.
-BUDGET = 3.0
 ERROR, WARNING = "error", "warning"
 
 

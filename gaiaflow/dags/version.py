@@ -9,7 +9,6 @@ from typing import Any
 
 from gaiaflow.dags.inspector import Inspector
 
-TIMES = 20
 # A process of Airflow's takes a core for seconds.
 AT_ONCE = 2
 MOST_PATHS = 5

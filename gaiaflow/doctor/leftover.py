@@ -46,7 +46,7 @@ def read(place: Place) -> Facts:
 
 def _is_stale(record: Path) -> bool:
     kept = privatefile.read_json(record)
-    return bool(kept) and process.started(int(kept.get("pid", 0))) != kept.get("started")
+    return bool(kept) and process.recorded(kept) is None
 
 
 def _opened(home: Path) -> Iterator[Path]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
-from gaiaflow.stack.services.backend import STATE
+from gaiaflow.stack.services import state
 
 
 @dataclass(frozen=True)
@@ -23,4 +22,4 @@ class Place:
     @property
     def backend(self) -> str:
         """The backend that the stack was last started on; empty when it never was."""
-        return str(privatefile.read_json(self.project.home / STATE).get("backend", ""))
+        return str(state.read(self.project).get("backend", ""))

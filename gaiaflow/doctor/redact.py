@@ -19,7 +19,7 @@ from gaiaflow.stack.services import keys
 MASK = "<redacted>"
 # Our own settings, which a report is of no use without; their names give none away.
 _SETTING = re.compile(
-    r"GAIAFLOW_\w+_(PORT|IMAGE|MEMORY)|GAIAFLOW_(MODE|NAMESPACE|PROFILE|CONTEXT|S3_PROVIDER|NETWORK)"
+    r"GAIAFLOW_\w+_(PORT|IMAGE|MEMORY)|GAIAFLOW_(MODE|NAMESPACE|PROFILE|CONTEXT|S3_PROVIDER|S3_BUCKET|NETWORK)"
 )
 _SHORTEST_NAMED, _SHORTEST = 3, 6
 _FILES = (

@@ -25,9 +25,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def dags(session: nox.Session) -> None:
     """Test the DAG files in the environment of the stack's Airflow, which is made when it is missing."""
-    from gaiaflow.infra.host.environment import ensure_environment
-    from gaiaflow.project import Project
+    from gaiaflow.testing import airflow_python
 
-    python = str(ensure_environment(Project.find(), "airflow"))
     plugin = ("-p", "gaiaflow.testing.plugin", "-p", "no:cacheprovider")
-    session.run(python, "-m", "pytest", *plugin, "tests/test_dags.py", *session.posargs)
+    session.run(str(airflow_python()), "-m", "pytest", *plugin, "tests/test_dags.py", *session.posargs)

@@ -42,6 +42,7 @@ def main(path: str) -> int:
     spec: Any = importlib.util.spec_from_file_location("gaiaflow_runner", path)
     runner = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(runner)
+    runner.show_logging()
     try:
         runner.run(os.environ)
     except runner.Failure as failure:

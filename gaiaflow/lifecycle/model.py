@@ -247,9 +247,9 @@ def _bring(target: Target, registry: ModelRegistry, version: Version, dockerfile
     from gaiaflow.infra.cluster import image as nodeimage
     from gaiaflow.models import image as modelimage
 
-    with nodeimage.node_engine(target) as in_node:
-        built = modelimage.build(target.project, registry, version, dockerfile=dockerfile, tell=tell)
-    there = nodeimage.arrived(target, built.content) if in_node else nodeimage.load(target, built.content)[0]
+    engine = nodeimage.node_engine(target)
+    built = modelimage.build(target.project, registry, version, dockerfile=dockerfile, tell=tell, engine=engine)
+    there = nodeimage.arrived(target, built.content) if engine else nodeimage.load(target, built.content)[0]
     return there.name
 
 

@@ -31,7 +31,7 @@ _START_HELP = {
     "kubernetes-version": "Kubernetes of a new node, as v1.33.1",
     "cluster-only": "leave the stack of services as it is",
     "executor": "kubernetes: each task of Airflow in a worker pod; local: beside the scheduler, as by default",
-    "backend": "of the stack, when it is down: auto, embedded or docker",
+    "backend": "of the stack, when it is down: embedded or docker; by default the project's",
     "auto-ports": "when the stack is down: take the next free port where one is taken",
     "wait": "when the stack is down: seconds until a service that does not answer is called still starting",
 }
@@ -238,8 +238,8 @@ def _build(target: Target, name: str, dockerfile: str, no_cache: bool, tell: Tel
     from gaiaflow.infra.cluster import image as nodeimage
     from gaiaflow.infra.images import image as build
 
-    with nodeimage.node_engine(target) as in_node:
-        build.build(target.project, name, dockerfile or None, no_cache, tell=tell)
-    if in_node:
+    engine = nodeimage.node_engine(target)
+    build.build(target.project, name, dockerfile or None, no_cache, tell=tell, engine=engine)
+    if engine is not None:
         return nodeimage.arrived(target, name), "built in the node (docker-env)"
     return nodeimage.load(target, name)

@@ -42,7 +42,7 @@ def new(
     defaults: bool = False,
 ) -> None:
     """Make a project from the template; asks for the answers that are not given."""
-    from gaiaflow.projects import scaffold
+    from gaiaflow.projects import origin, scaffold
 
     folder = Path(path).expanduser()
     answers = _answers(name, package, author, examples, environment)
@@ -56,7 +56,9 @@ def new(
         raise UsageError("there is no terminal to ask on", f"inv project.new {path} --defaults")
     made = scaffold.create(folder, answers, ask=ask, template=template)
     say(f"made {len(made)} files in {folder}")
-    say(f"next: cd {folder} && git init && git add . && git commit -m 'From the template' && make setup")
+    source = origin.find()
+    say(f"it requires {source.requirement}, from {source.kind}")
+    say(f"next: cd {folder} && git init && git add . && git commit -m 'From the template' && make dev")
 
 
 @lifecycle_task

@@ -8,14 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
 from gaiaflow.infra.cluster.api import Cluster, labels
 from gaiaflow.infra.cluster.manifests import refuse_foreign
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
-from gaiaflow.project import slug
+from gaiaflow.project import unique_slug
 
 PORT = 5001
 MODEL, VERSION, RUN = "gaiaflow/model", "gaiaflow/model-version", "gaiaflow/model-run"
@@ -47,7 +45,7 @@ class Deployed:
 
 def object_name(model: str) -> str:
     """The name of a model's objects, and of its Service in the namespace."""
-    return f"model-{slug(model)}"
+    return f"model-{unique_slug(model)}"
 
 
 def address(model: str, namespace: str) -> str:
@@ -62,6 +60,8 @@ def selector(model: str) -> dict[str, str]:
 
 def objects(wanted: Deployed, project: str, namespace: str) -> list[dict[str, Any]]:
     """The objects of a model in the order of their creation."""
+    import yaml  # late: `inv --list` has no use for it
+
     folder = shipped("minikube")
     read = [yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")) for name in ORDER]
     marks = {**labels(project), **selector(wanted.model), VERSION: str(wanted.version)}
@@ -84,7 +84,17 @@ def require_namespace(cluster: Cluster, project: str, namespace: str) -> None:
 
 
 def apply(cluster: Cluster, wanted: Deployed, project: str, namespace: str) -> None:
-    """Make the objects so."""
+    """Make the objects so.
+
+    Raises:
+        GaiaflowError: the Deployment of that name serves another model.
+    """
+    there = cluster.find("Deployment", namespace, wanted.name)
+    if there and (other := _annotations(there).get(MODEL, "something else")) != wanted.model:
+        raise GaiaflowError(
+            f"`deployment/{wanted.name}` in `{namespace}` serves `{other}`, not `{wanted.model}`",
+            f"kubectl describe deployment -n {namespace} {wanted.name}",
+        )
     for thing in objects(wanted, project, namespace):
         cluster.apply(thing)
 
@@ -136,9 +146,13 @@ def find(cluster: Cluster, model: str, namespace: str) -> Deployed:
 
 
 def deployed(cluster: Cluster, namespace: str) -> list[Deployed]:
-    """The models of a namespace."""
+    """The models of a namespace; what gaiaflow did not deploy is left out."""
     found = cluster.find_all("Deployment", namespace, "app.kubernetes.io/name=model")
-    return [_read(thing) for thing in found]
+    return [_read(thing) for thing in found if MODEL in _annotations(thing)]
+
+
+def _annotations(thing: Mapping[str, Any]) -> Mapping[str, str]:
+    return thing["metadata"].get("annotations") or {}
 
 
 def _read(thing: Mapping[str, Any]) -> Deployed:

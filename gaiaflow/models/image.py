@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import image
 from gaiaflow.infra.images.context import open_to_all
 from gaiaflow.models.registry import ModelRegistry, Version
-from gaiaflow.project import Project, slug
+from gaiaflow.project import Project, unique_slug
 
 KIND = "model"
 NAME_LABEL, VERSION_LABEL, RUN_LABEL = "gaiaflow.model", "gaiaflow.model.version", "gaiaflow.model.run"
@@ -21,7 +21,7 @@ NAME_LABEL, VERSION_LABEL, RUN_LABEL = "gaiaflow.model", "gaiaflow.model.version
 
 def image_name(project: Project, version: Version) -> str:
     """``<project>/model-<model>:<version>``."""
-    return f"{project.name}/{KIND}-{slug(version.name)}:{version.number}"
+    return f"{project.name}/{KIND}-{unique_slug(version.name)}:{version.number}"
 
 
 def build(
@@ -32,6 +32,7 @@ def build(
     dockerfile: str = "",
     no_cache: bool = False,
     tell: Tell = silent,
+    engine: Mapping[str, str] | None = None,
 ) -> image.Image:
     """Build the project's image, and on it the model's.
 
@@ -39,6 +40,7 @@ def build(
         name: instead of image_name().
         dockerfile: a Dockerfile of the user's own for the project's image.
         tell: takes the step that the build is at.
+        engine: the variables of another engine to build in.
 
     Raises:
         MissingError: no engine.
@@ -46,7 +48,7 @@ def build(
     """
     labels = {NAME_LABEL: version.name, VERSION_LABEL: str(version.number), RUN_LABEL: version.run_id}
     with _context(registry, version) as folder:
-        base = image.build(project, dockerfile=dockerfile or None, no_cache=no_cache, tell=tell)
+        base = image.build(project, dockerfile=dockerfile or None, no_cache=no_cache, tell=tell, engine=engine)
         return image.build_on(
             project,
             base,
@@ -55,6 +57,7 @@ def build(
             shipped("compose") / "model.Dockerfile",
             {image.KIND_LABEL: KIND, **labels},
             tell,
+            engine,
         )
 
 

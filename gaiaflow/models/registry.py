@@ -149,8 +149,8 @@ class ModelRegistry:
         return beside.rename(target)
 
     def _files(self, root: str, inner: str = "") -> Iterator[str]:
-        listed = self._get(f"mlflow-artifacts/artifacts?{urlencode({'path': f'{root}/{inner}'.rstrip('/')})}")
-        for entry in json.loads(listed).get("files", []):
+        asked = urlencode({"path": f"{root}/{inner}".rstrip("/")})
+        for entry in self._object(f"mlflow-artifacts/artifacts?{asked}").get("files", []):
             name = f"{inner}/{entry['path']}".lstrip("/")
             if entry["is_dir"]:
                 yield from self._files(root, name)
@@ -171,7 +171,17 @@ class ModelRegistry:
 
     def _ask(self, what: str, **query: object) -> dict[str, Any]:
         given = {name: value for name, value in query.items() if value != ""}
-        answer: dict[str, Any] = json.loads(self._get(f"mlflow/{what}?{urlencode(given)}"))
+        return self._object(f"mlflow/{what}?{urlencode(given)}")
+
+    def _object(self, path: str) -> dict[str, Any]:
+        try:
+            answer = json.loads(self._get(path))
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise GaiaflowError(
+                f"what answers at {self.url} is not MLflow: its answer is no JSON object", "inv dev.status"
+            )
         return answer
 
     def _get(self, path: str) -> bytes:

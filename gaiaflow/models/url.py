@@ -79,7 +79,7 @@ def _record(target: Target, model: str) -> Path:
 
 def _alive(record: Path) -> dict[str, Any]:
     kept = privatefile.read_json(record)
-    return kept if "pid" in kept and process.started(kept["pid"]) == kept["started"] else {}
+    return kept if process.recorded(kept) and type(kept.get("port")) is int else {}
 
 
 def _command(target: Target, model: str, port: int, record: Path) -> list[str]:

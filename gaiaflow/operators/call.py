@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
 from gaiaflow.errors import GaiaflowError, TaskFailedError, final, near_miss
+from gaiaflow.operators.level import read_level
 from gaiaflow.runner import PREFIX, PROTOCOL, not_json
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ class CallMixin:
 
     def failed(self, last_lines: Iterable[str], ending: str) -> TaskFailedError:
         """The error of a function that failed, from the runner's last line if it came to that."""
-        said = [line[len(PREFIX) :] for line in last_lines if line.startswith(PREFIX)]
+        texts = [read_level(line)[1] for line in last_lines]
+        said = [text[len(PREFIX) :] for text in texts if text.startswith(PREFIX)]
         error = TaskFailedError(said[-1] if said else f"`{self.func_path}` {ending}")
         return final(error) if said and _FINAL.match(said[-1]) else error
 

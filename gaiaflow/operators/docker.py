@@ -16,6 +16,7 @@ from docker.types import DeviceRequest, Mount
 from gaiaflow import runner
 from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
 from gaiaflow.modes import Mode
+from gaiaflow.operators import level
 from gaiaflow.operators.call import LARGEST_VARIABLE, CallMixin
 from gaiaflow.operators.container import (
     GRACE_SECONDS,
@@ -31,6 +32,7 @@ from gaiaflow.operators.container_file import FOLDER, folder_archive, lines_of, 
 from gaiaflow.operators.container_name import container_name, labels
 from gaiaflow.operators.environment import local_secrets, stack_variables
 from gaiaflow.operators.final import task_errors
+from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.resources import chosen, parse
@@ -131,7 +133,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
 
     def _variables(self, handed: Mapping[str, str]) -> dict[str, str]:
         result = {runner.RESULT_FILE: RESULT_FILE} if self.do_xcom_push else {}
-        return run_variables() | self._asked() | result | dict(handed)
+        return run_variables() | self._asked() | level.ASKED | result | dict(handed)
 
     def _asked(self) -> dict[str, str]:
         """The stack's addresses, what the task asks for over them, its secrets over both."""
@@ -212,8 +214,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         try:
             self.cli.start(container)
             for line in lines_of(stream):
-                last.append(line)
-                self.log.info("%s", line)
+                last.append(log_line(self.log, line))
             code = self.cli.wait(container)["StatusCode"]
             state = self.cli.inspect_container(container)["State"]
         except APIError as error:

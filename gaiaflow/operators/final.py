@@ -1,13 +1,16 @@
-"""The way out of a task for its errors: Airflow does not retry what no other attempt can heal."""
+"""The way out of a task for its errors: Airflow does not retry what no other attempt can heal, and shows no
+frame of ours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import structlog
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from gaiaflow.errors import FINAL_NOTE, GaiaflowError
+from gaiaflow.errors import FINAL_NOTE, GaiaflowError, MissingError, TaskFailedError, UsageError
 
 
 class FinalError(GaiaflowError, AirflowFailException):  # type: ignore[misc]
@@ -21,7 +24,7 @@ class FinalError(GaiaflowError, AirflowFailException):  # type: ignore[misc]
 
 @contextmanager
 def task_errors() -> Iterator[None]:
-    """Turn a final error into one that Airflow does not retry.
+    """Let an error out as the function's: without frames, and final for Airflow where it is.
 
     Raises:
         FinalError: another attempt would fail in the same way.
@@ -29,9 +32,31 @@ def task_errors() -> Iterator[None]:
     """
     try:
         yield
-    except FinalError:
-        raise
     except GaiaflowError as error:
-        if not error.is_final:
+        hide_frames()
+        if isinstance(error, FinalError) or not error.is_final:
             raise
-        raise FinalError(error.message, error.hint) from None
+        # Under the name that it has in the catalogue of errors.
+        named = type(type(error).__name__, (FinalError, type(error)), {})
+        raise named(error.message, error.hint) from None
+
+
+def hide_frames() -> None:
+    """Have Airflow's log of this task show our errors alone: the function's own traceback stands above.
+
+    Airflow has no setting for it, and its frames come in after the error left us: the log itself drops them.
+    """
+    processors = structlog.get_config()["processors"]
+    if isinstance(processors, list) and _drop_frames not in processors:
+        processors.insert(len(processors) - 1, _drop_frames)  # the last one writes
+
+
+def _drop_frames(_logger: Any, _method: str, event: Any) -> Any:
+    errors = event.get("exception")
+    for error in errors if isinstance(errors, list) else ():
+        if error.get("exc_type") in _OURS:
+            error["frames"] = []
+    return event
+
+
+_OURS = {kind.__name__ for kind in (GaiaflowError, MissingError, TaskFailedError, UsageError)}

@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 from gaiaflow import runner
 from gaiaflow.errors import GaiaflowError, MissingError, final
 from gaiaflow.modes import Mode
-from gaiaflow.operators import pod_spec
+from gaiaflow.operators import level, pod_spec
 from gaiaflow.operators.call import CallMixin
 from gaiaflow.operators.container import (
     GRACE_SECONDS,
@@ -173,7 +173,7 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
             self.refuse_large(call[runner.CALL])
             call |= tag_variable(context, self.mode, self.image)
         result = {runner.RESULT_FILE: pod_spec.RESULT_FILE} if self.do_xcom_push else {}
-        return run_variables() | self._stack() | self.variables | result | call
+        return run_variables() | self._stack() | self.variables | level.ASKED | result | call
 
     def _stack(self) -> dict[str, str]:
         return stack_variables(self.mode) if self.mode == Mode.PROD_LOCAL.value else {}

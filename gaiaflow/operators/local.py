@@ -17,10 +17,12 @@ from airflow.providers.standard.operators.python import ExternalPythonOperator
 from gaiaflow import runner
 from gaiaflow.errors import MissingError
 from gaiaflow.modes import Mode
+from gaiaflow.operators import level
 from gaiaflow.operators.call import LARGEST_VARIABLE, CallMixin
 from gaiaflow.operators.container_file import lines_of
 from gaiaflow.operators.environment import local_environment, working_folder
 from gaiaflow.operators.final import task_errors
+from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import commit_now, log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.output import output_of
@@ -84,7 +86,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
         with TemporaryDirectory(prefix="gaiaflow-") as folder:
             result = Path(folder, "result.json")
             variables = local_environment(self.secrets) | self._call_variables(context, Path(folder))
-            variables |= tag_variable(context, Mode.DEV.value, commit=commit_now())
+            variables |= level.ASKED | tag_variable(context, Mode.DEV.value, commit=commit_now())
             log_address(self.log, variables, os.environ)
             if self.do_xcom_push:
                 variables[runner.RESULT_FILE] = str(result)
@@ -115,8 +117,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
         )
         try:
             for line in lines_of(output_of(self._process)):
-                last.append(line)
-                self.log.info("%s", line)
+                last.append(log_line(self.log, line))
             code = self._process.wait()
         finally:
             self.on_kill()

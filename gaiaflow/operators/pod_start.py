@@ -9,6 +9,7 @@ from typing import Any
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
 
 from gaiaflow.errors import GaiaflowError, MissingError, final
+from gaiaflow.operators.level import read_level
 
 _BUILD = {"prod_local": "inv prodlocal.dockerize", "prod": "docker push {image}"}
 _NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
@@ -34,6 +35,14 @@ class WatchfulPodManager(PodManager):  # type: ignore[misc]
         if self.starting and (error := hopeless(remote)):
             raise error
         return remote
+
+    def _log_message(self, message: str, *container: Any) -> None:
+        """Log a line of the pod at the level that the runner marked, and not at one guessed from its words."""
+        marked, text = read_level(message)
+        if container[1:] == (False, None) and not message.startswith("::"):
+            self.log.log(marked, "%s", text)
+        else:  # a group of lines, or a format of the author's
+            super()._log_message(text, *container)
 
 
 def hopeless(pod: Any) -> GaiaflowError | None:

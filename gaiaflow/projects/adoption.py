@@ -13,7 +13,7 @@ from typing import Any
 
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.project import slug
-from gaiaflow.projects import scaffold
+from gaiaflow.projects import origin, scaffold
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -40,7 +40,7 @@ _WANTED = {
 }
 # A project keeps the environment that it has; the Makefile goes by it.
 _ENVIRONMENTS = {"pixi.toml": "pixi", "environment.yml": "conda", "environment.yaml": "conda"}
-_IGNORED = (".env", ".gaiaflow/")
+_IGNORED = (".env", ".gaiaflow/", ".venv-gaiaflow/")
 _NAMESPACE = "from gaiaflow.lifecycle.namespace import namespace\n\nns = namespace()\n"
 
 
@@ -79,6 +79,7 @@ def plan(root: Path, name: str = "") -> Plan:
         "package": package or scaffold.near_package(name),
         "examples": False,
         "environment": next((kind for file, kind in _ENVIRONMENTS.items() if _exists(root, file)), "uv"),
+        "requirement": origin.find().requirement,
         "adopted": True,
     }
     additions = {}

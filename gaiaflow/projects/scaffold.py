@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import keyword
+import os
 import re
 import sys
 import tempfile
@@ -15,11 +16,12 @@ from typing import Any
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.infra.host import process
 from gaiaflow.project import slug
-from gaiaflow.projects import versions as templatestore
+from gaiaflow.projects import origin, versions as templatestore
 
 ANSWERS = ".copier-answers.yml"
 ENVIRONMENTS = ("uv", "pixi", "conda")
 LONGEST = 40
+_CACHE = "COPIER_CACHE_DIR"
 _TAKEN = {
     *("dags", "tests", "test", "docs", "notebooks", "data", "build", "dist", "bench", "src"),
     *("gaiaflow", "airflow", "mlflow"),
@@ -39,11 +41,16 @@ def create(path: Path, answers: Mapping[str, Any], *, ask: bool = False, templat
     """
     check_folder(path)
     given = check_answers(answers)
-    source, ref = (template, None) if template else (templatestore.address(), templatestore.publish())
+    given["requirement"] = origin.find().requirement
     suggested = suggestions(path, given)
     if ask:
         del suggested["package"]  # it goes by the name that will be given
-    _copy(source, path, given, {} if template else suggested, ref=ref, ask=ask)
+    if template:
+        _copy(template, path, given, {}, ask=ask)
+    else:
+        ref = templatestore.publish()
+        with _from_the_kept():
+            _copy(templatestore.address(), path, given, suggested, ref=ref, ask=ask)
     (path / ".env").chmod(0o600)  # it is for secrets
     return files(path)
 
@@ -75,16 +82,45 @@ def update(root: Path) -> list[str]:
             f"no `{ANSWERS}` in `{root}`: it was not made from the template", "inv project.adopt"
         )
     made_from = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    ref = None
-    if made_from.get("_src_path") == templatestore.address():
-        ref = templatestore.publish()
-        _check_known(str(made_from.get("_commit")))
-    with _copier() as copier:
-        copier.run_update(
-            root, vcs_ref=ref, defaults=True, skip_answered=True, overwrite=True, quiet=True, conflict="inline"
-        )
+    source, version = str(made_from.get("_src_path")), str(made_from.get("_commit"))
+    options = {"defaults": True, "skip_answered": True, "overwrite": True, "quiet": True, "conflict": "inline"}
+    if _is_kept(source, version):
+        options["vcs_ref"] = templatestore.publish()
+        with _from_the_kept(), _copier() as copier:
+            copier.run_update(root, **options)
+        _name_source(file, source)
+    else:
+        with _copier() as copier:
+            copier.run_update(root, **options)
     changed = process.run(["git", "-C", str(root), "status", "--porcelain"], timeout=60).stdout
     return [line[3:] for line in changed.splitlines()]
+
+
+def _is_kept(source: str, version: str) -> bool:
+    """Whether a project's version of the template is on this machine; False for one that its source has.
+
+    Raises:
+        MissingError: neither has it.
+    """
+    if source not in (templatestore.address(), templatestore.kept_at()):
+        return False
+    if templatestore.recall(version):
+        return True
+    if source == templatestore.kept_at() or "+" in version:
+        raise MissingError(
+            f"this project was made from template version `{version}`, which this machine does not have",
+            f"in {ANSWERS}, put gaiaflow's repository into `_src_path`, its tag into `_commit`; commit, repeat",
+        )
+    return False
+
+
+def _name_source(file: Path, source: str) -> None:
+    """Name the repository where an earlier gaiaflow named a folder of one user's home."""
+    if source == templatestore.kept_at():
+        text = file.read_text(encoding="utf-8")
+        file.write_text(
+            text.replace(f"_src_path: {source}", f"_src_path: {templatestore.address()}"), encoding="utf-8"
+        )
 
 
 def files(path: Path) -> list[str]:
@@ -123,6 +159,8 @@ def check_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
             else "lower case, digits and _"
         )
         raise UsageError(f"`{package}` is no name for a package: {why}", f"--package {near_package(package)}")
+    if not given.get("author", "").isprintable():
+        raise UsageError("the author's name has characters that cannot be printed", '--author "Ann Lee"')
     environment = given.get("environment", ENVIRONMENTS[0])
     if environment not in ENVIRONMENTS:
         near = near_miss(environment, ENVIRONMENTS)
@@ -175,6 +213,22 @@ def _copy(
 
 
 @contextlib.contextmanager
+def _from_the_kept() -> Iterator[None]:
+    """Let copier take gaiaflow's repository from the versions on this machine, and remember nothing of it."""
+    from plumbum import local
+
+    outer = os.environ.get(_CACHE)
+    with tempfile.TemporaryDirectory() as cache, local.env(**templatestore.redirection()):
+        os.environ[_CACHE] = cache
+        try:
+            yield
+        finally:
+            os.environ.pop(_CACHE)
+            if outer is not None:
+                os.environ[_CACHE] = outer
+
+
+@contextlib.contextmanager
 def _without_git(source: str, plain: bool) -> Iterator[str]:
     """The template in a folder apart: copier would clone a whole repository, and only what is committed."""
     if not plain:
@@ -201,12 +255,3 @@ def _copier() -> Iterator[Any]:
         ) from None
     except (CopierError, ValueError) as error:
         raise GaiaflowError(f"copier refused: {error}", "see the questions and answers in copier.yml") from None
-
-
-def _check_known(version: str) -> None:
-    known = templatestore.tags()
-    if version not in known:
-        raise MissingError(
-            f"this project was made from template version `{version}`, which this machine does not have",
-            f"in {ANSWERS}, put gaiaflow's repository into `_src_path`, its tag into `_commit`; commit, repeat",
-        )

@@ -13,6 +13,7 @@ from pathlib import Path
 import gaiaflow
 from gaiaflow.errors import MissingError
 from gaiaflow.infra.host import privatefile, process
+from gaiaflow.projects import origin
 
 _QUESTIONS = "copier.yml"
 _FILES = Path("gaiaflow", "template")
@@ -45,10 +46,27 @@ def shipped_template() -> Path:
     )
 
 
-def address() -> str:
-    """Where the versions are kept, as a project's answers name it: the same for every user's home."""
+def kept_at() -> str:
+    """The folder of the versions, as the answers of earlier projects name it, for any user's home."""
     cache = os.environ.get("XDG_CACHE_HOME", "")
     return f"{cache or '~/.cache'}/gaiaflow/template"
+
+
+def address() -> str:
+    """What a project's answers name as its template: gaiaflow's git repository, in a form that copier takes."""
+    repository = origin.find().repository
+    plain = repository.endswith(".git") or repository.startswith(("git@", "https://github.com/"))
+    return repository if plain else f"git+{repository}"
+
+
+def redirection() -> dict[str, str]:
+    """Variables by which git takes the versions that are kept for the repository, so that none is fetched."""
+    repository, count = origin.find().repository, int(os.environ.get("GIT_CONFIG_COUNT", "0"))
+    variables = {"GIT_CONFIG_COUNT": str(count + 2)}
+    for number, known_as in enumerate((repository, f"{repository}.git"), count):
+        variables[f"GIT_CONFIG_KEY_{number}"] = f"url.{Path(kept_at()).expanduser()}.insteadOf"
+        variables[f"GIT_CONFIG_VALUE_{number}"] = known_as
+    return variables
 
 
 def publish() -> str:
@@ -57,7 +75,7 @@ def publish() -> str:
     Raises:
         MissingError: git or the template is not there.
     """
-    store = Path(address()).expanduser()
+    store = Path(kept_at()).expanduser()
     with privatefile.locked(privatefile.folder(store.parent) / "template.lock"):
         return _publish(store)
 
@@ -68,18 +86,39 @@ def _publish(store: Path) -> str:
     copy(shipped_template(), store)
     _git(store, "add", "--all", "--force", ".")
     tree = _git(store, "write-tree")
-    known = {_git(store, "rev-parse", f"{tag}^{{tree}}"): tag for tag in tags()}
-    if tree not in known:
+    tag = _tag_of(store, tree)
+    if tag not in tags():
         _git(store, "commit", "--quiet", "--allow-empty", "--no-verify", "--message", gaiaflow.__version__)
-        known[tree] = _next_tag(tree)
-        _git(store, "tag", known[tree])
-    return known[tree]
+        _git(store, "tag", tag)
+    return tag
+
+
+def _tag_of(store: Path, tree: str) -> str:
+    """Of a release the tag that gaiaflow's repository has too, of anything else one with the content in it."""
+    known = {tag: _git(store, "rev-parse", f"{tag}^{{tree}}") for tag in tags()}
+    release = f"v{gaiaflow.__version__}"
+    if origin.find().released and known.get(release, tree) == tree:
+        return release
+    return next((tag for tag, content in known.items() if content == tree), None) or _next_tag(tree)
 
 
 def tags() -> list[str]:
     """The versions that are kept."""
-    store = Path(address()).expanduser()
+    store = Path(kept_at()).expanduser()
     return _git(store, "tag", "--list").split() if (store / ".git").is_dir() else []
+
+
+def recall(version: str) -> bool:
+    """Whether a version is kept here, also when another machine gave the same content another number."""
+    known = tags()
+    if version in known:
+        return True
+    store, (_, plus, tree) = Path(kept_at()).expanduser(), version.partition("+")
+    same = next((tag for tag in known if plus and tag.endswith(f"+{tree}")), None)
+    if same:
+        message = ("-m", gaiaflow.__version__, "-p", same)
+        _git(store, "tag", version, _git(store, "commit-tree", f"{same}^{{tree}}", *message))
+    return same is not None
 
 
 def _next_tag(tree: str) -> str:

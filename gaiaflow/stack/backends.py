@@ -9,10 +9,13 @@ from gaiaflow.infra.environments import interpreter
 from gaiaflow.models.registry import ModelRegistry
 from gaiaflow.project import Project
 from gaiaflow.stack.services import state
-from gaiaflow.stack.services.backend import Backend, Credential
+from gaiaflow.stack.services.backend import Backend, Credential, Holding
 
 AUTO = "auto"
 NAMES = (AUTO, "embedded", "docker")
+VARIABLE = "GAIAFLOW_BACKEND"
+# What a start leaves below `.gaiaflow/`.
+_TRACES = {"embedded": "data", "docker": "compose"}
 
 
 def _embedded(project: Project) -> Backend:
@@ -30,19 +33,16 @@ def _docker(project: Project) -> Backend:
 BACKENDS: dict[str, Callable[[Project], Backend]] = {"embedded": _embedded, "docker": _docker}
 
 
-def choose(project: Project, wanted: str, engine_answers: Callable[[], bool]) -> tuple[Backend, str]:
+def choose(project: Project, wanted: str = AUTO) -> tuple[Backend, str]:
     """The backend to use, and why.
 
     Args:
-        wanted: one of NAMES.
-        engine_answers: asked for auto only, and only when a docker backend is built.
+        wanted: one of NAMES; `auto` is the project's own.
 
     Raises:
         UsageError: no such backend, or the stack runs on another one.
-        MissingError: it is not built yet.
     """
-    if wanted not in NAMES:
-        raise UsageError(f"unknown backend `{wanted}`{near_miss(wanted, NAMES)}", f"one of {', '.join(NAMES)}")
+    _check(wanted)
     running = current(project)
     if running and any(s.state != "stopped" for s in running.status()):
         if state.is_lost(project):
@@ -53,35 +53,77 @@ def choose(project: Project, wanted: str, engine_answers: Callable[[], bool]) ->
         if wanted not in (AUTO, running.name):
             raise UsageError(f"the stack runs on the backend `{running.name}`", "inv dev.stop")
         return running, "it runs already"
-    if wanted == AUTO:
-        name, why = _automatic(project, engine_answers)
-    else:
-        name, why = wanted, "as asked"
-        if wanted == "docker" and (python := interpreter.given(project)):
-            raise UsageError(
-                f"`{python}` is a Python of this machine, which containers do not have",
-                "inv dev.start --backend embedded",
-            )
-    if name not in BACKENDS:
-        raise MissingError(f"the backend `{name}` is not built yet", "inv dev.start --backend embedded")
+    name, why = (wanted, "as asked") if wanted != AUTO else _own(project)
+    if name == "docker" and (python := interpreter.given(project)):
+        raise UsageError(
+            f"`{python}` is a Python of this machine, which containers do not have",
+            "inv dev.start --backend embedded",
+        )
     return BACKENDS[name](project), why
 
 
-def _automatic(project: Project, engine_answers: Callable[[], bool]) -> tuple[str, str]:
-    if interpreter.given(project):
-        return "embedded", "the interpreter that the project names is of this machine"
-    if "docker" not in BACKENDS:
-        return "embedded", "plain processes; there is no docker backend yet"
-    if engine_answers():
-        return "docker", "a Docker engine answers"
-    return "embedded", "no Docker engine answers"
+def of(project: Project) -> Backend:
+    """The project's own backend: what it last ran on, else what it is set to."""
+    return current(project) or choose(project)[0]
+
+
+def _own(project: Project) -> tuple[str, str]:
+    """No Docker engine is asked: a stack that moves by itself hides the data of the other backend."""
+    if last := current(project):
+        return last.name, "as the last time"
+    settings = {
+        VARIABLE: project.setting(VARIABLE, AUTO),
+        "[tool.gaiaflow] backend": project.settings.backend or AUTO,
+    }
+    for place, name in settings.items():
+        _check(name)
+        if name != AUTO:
+            return name, f"by {place}"
+    return "embedded", "the default"
+
+
+def _check(name: str) -> None:
+    if name not in NAMES:
+        raise UsageError(f"unknown backend `{name}`{near_miss(name, NAMES)}", f"one of {', '.join(NAMES)}")
+
+
+def elsewhere(project: Project, backend: Backend) -> dict[str, list[Holding]]:
+    """The data that the project has on other backends, by backend; what cannot be listed has no size."""
+    others = [name for name in BACKENDS if name != backend.name and _was_used(project, name)]
+    return {name: held for name in others if (held := _volumes(project, name))}
+
+
+def check_stays(project: Project, backend: Backend) -> None:
+    """Refuse a backend that would leave data behind, where no question can be asked.
+
+    Raises:
+        UsageError: the project has data on the backend that it last ran on.
+    """
+    last = current(project)
+    if last and last.name != backend.name and last.name in elsewhere(project, backend):
+        raise UsageError(
+            f"the project has its data on the backend `{last.name}`",
+            f"inv dev.start --backend {backend.name}, which asks first",
+        )
+
+
+def _was_used(project: Project, name: str) -> bool:
+    """Whether there is a trace of a backend, so that no engine is asked in a project that never used one."""
+    return (project.home / _TRACES[name]).is_dir()
+
+
+def _volumes(project: Project, name: str) -> list[Holding]:
+    try:
+        return BACKENDS[name](project).volumes()
+    except MissingError:
+        return [Holding("data", "that cannot be listed: no Docker engine answers", None)]
 
 
 def current(project: Project) -> Backend | None:
     """The backend that the stack was last started on; None when it never was."""
     name = state.read(project).get("backend")
     if name is None and state.is_lost(project):
-        name = "docker" if (project.home / "compose").is_dir() and not _supervised(project) else "embedded"
+        name = "docker" if _was_used(project, "docker") and not _supervised(project) else "embedded"
     return BACKENDS[name](project) if name in BACKENDS else None
 
 

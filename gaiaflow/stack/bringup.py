@@ -92,7 +92,8 @@ class Bringup:
         """What of the stack is to be started, and how; None where all that pods or Airflow need runs."""
         if self.cluster_only:
             return None
-        backend, _ = backends.choose(self.target.project, self.backend, engine_answers)
+        backend, _ = backends.choose(self.target.project, self.backend)
+        backends.check_stays(self.target.project, backend)
         states = {row.service: row.state for row in backend.status()}
         needed = with_needs(["airflow"])
         if all(states.get(name) == "running" for name in needed) and not self._is_moved:

@@ -118,7 +118,13 @@ def test_secrets_are_mounted_so_that_they_win() -> None:
 def test_the_stack_s_addresses_are_only_in_prod_local() -> None:
     assert variables(pod())["MLFLOW_TRACKING_URI"] == "http://host.minikube.internal:5000"
     made = pod(mode="prod", env_vars={"A": "b"})
-    assert set(variables(made)) == {"A", "GAIAFLOW_CALL", "GAIAFLOW_RESULT_FILE", "GAIAFLOW_TAGS"}
+    assert set(variables(made)) == {
+        "A",
+        "GAIAFLOW_CALL",
+        "GAIAFLOW_RESULT_FILE",
+        "GAIAFLOW_LOG_LEVELS",
+        "GAIAFLOW_TAGS",
+    }
 
 
 def test_each_mode_knows_its_cluster(monkeypatch: pytest.MonkeyPatch) -> None:

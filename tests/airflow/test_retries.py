@@ -15,8 +15,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, TaskGroup
 from docker.errors import APIError, ImageNotFound
 
-from gaiaflow.errors import GaiaflowError, TaskFailedError, final
+from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
 from gaiaflow.operators.container import failure
+from gaiaflow.operators.docker import DevDockerOperator
 from gaiaflow.operators.final import FinalError, task_errors
 from gaiaflow.operators.pod_start import hopeless, image_error, refused_for_good, timeout_error
 from gaiaflow.project import Project
@@ -119,8 +120,10 @@ def test_a_key_that_was_not_returned_is_final(monkeypatch: pytest.MonkeyPatch, v
 
 def test_a_final_error_says_so_and_is_airflows() -> None:
     with pytest.raises(AirflowFailException) as caught, task_errors():
-        raise final(GaiaflowError("no image", "inv dev.dockerize"))
+        raise final(MissingError("no image", "inv dev.dockerize"))
     assert isinstance(caught.value, FinalError)
+    assert isinstance(caught.value, MissingError)
+    assert (type(caught.value).__name__, caught.value.exit_code) == ("MissingError", 3)
     assert str(caught.value) == (
         "no image\nhint: inv dev.dockerize\nnot retried: another attempt would fail in the same way"
     )
@@ -229,7 +232,8 @@ class Engine:
         raise ImageNotFound(name)
 
 
-def test_the_engines_refusals() -> None:
+def test_the_engines_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DevDockerOperator, "cli", Engine())
     task = operator("dev_docker")
     task.container = None
 
@@ -241,7 +245,6 @@ def test_the_engines_refusals() -> None:
     assert refused("not allowed by the proxy", 403)
     assert not refused("network x not found", 404)
     assert not refused("no space left on device", 500)
-    task.__dict__["cli"] = Engine()
     with pytest.raises(GaiaflowError, match="is not on this engine") as caught:
         task._require_image()
     assert caught.value.is_final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -113,6 +114,9 @@ def test_what_the_function_prints_is_in_the_log(parity: Outcomes) -> None:
     for text in ("a line on stdout", "ünïcödé on stdout", "an unfinished line", "a line on stderr"):
         assert text in parity.log
     assert "KeyError: 'missing'" in parity.log
+    levels = {"a line on stdout": "info", "a line on stderr": "warning", "KeyError: 'missing'": "error"}
+    for text, level in levels.items():
+        assert re.search(rf"\b{level}\b.*{text}", parity.log, re.IGNORECASE)
 
 
 def test_secrets_come_over_the_task_over_the_stack(special: Outcomes) -> None:
@@ -139,6 +143,7 @@ def test_a_dropped_result_needs_not_be_json(special: Outcomes) -> None:
 
 def test_an_image_that_is_not_there_names_the_command(special: Outcomes) -> None:
     assert special["absent"].kind == "MissingError"
+    assert special["absent"].tries == 1
     assert special["absent"].error == (
         "image `gaiaflow-tests/nowhere:1` is not on this engine\nhint: inv dev.dockerize"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -192,6 +193,8 @@ def special(image: str, prod_local: dict[str, str], run_tasks: RunTasks) -> Outc
         "func_path": "parity.functions:echo",
         "image": image,
         "secrets": ["nowhere"],
+        "retries": 2,
+        "retry_delay": 0,
     }
     deferred = {
         "task_id": "deferred",
@@ -223,6 +226,9 @@ def test_what_the_function_prints_is_in_the_log(parity: Outcomes) -> None:
     for text in ("a line on stdout", "ünïcödé on stdout", "an unfinished line", "a line on stderr"):
         assert text in parity.log
     assert "KeyError: 'missing'" in parity.log
+    levels = {"a line on stdout": "info", "a line on stderr": "warning", "KeyError: 'missing'": "error"}
+    for text, level in levels.items():
+        assert re.search(rf"\b{level}\b.*{text}", parity.log, re.IGNORECASE)
 
 
 def test_secrets_come_over_the_task_over_the_stack(special: Outcomes) -> None:
@@ -249,12 +255,14 @@ def test_a_dropped_result_needs_not_be_json(special: Outcomes) -> None:
 
 def test_an_image_that_is_not_there_names_the_command(special: Outcomes) -> None:
     assert special["absent"].kind == "MissingError"
+    assert special["absent"].tries == 1
     assert "image `gaiaflow-tests/nowhere:1` is not in the local cluster" in (special["absent"].error or "")
     assert "inv prodlocal.dockerize" in (special["absent"].error or "")
 
 
 def test_a_secret_that_is_not_there_names_the_command(special: Outcomes) -> None:
     assert special["no_secret"].kind == "MissingError"
+    assert special["no_secret"].tries == 1
     assert "inv secret.create nowhere" in (special["no_secret"].error or "")
 
 

@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.skipif(not engine.engine_answers(), reason="no Docker engine answers"),
 ]
 # The test brings the environment; the matrix in a cluster is test_prodlocal's, here its receipt is written.
-ENVIRONMENT, PROOF = "environment", "proof in a local cluster"
+ENVIRONMENTS, PROOF = ("environment", "gaiaflow alone"), "proof in a local cluster"
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,9 @@ def bring_environments(project: Project) -> None:
     programs = project.root / ".venv" / "bin"
     programs.mkdir(parents=True)
     (programs / "inv").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m invoke "$@"\n')
-    (programs / "inv").chmod(0o755)
+    (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
     envs = project.home / "envs"
     envs.mkdir(parents=True, mode=0o700)
     project.home.chmod(0o700)
@@ -74,7 +76,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     root = tmp_path_factory.mktemp("rendered")
     scaffold.render(root, {"name": "app", "package": "app", "environment": "uv"})
     workflow = yaml.safe_load((root / ".github" / "workflows" / "release.yml").read_text())
-    return list(workflow["jobs"]["release"]["steps"])
+    return [step for job in ("prove", "release") for step in workflow["jobs"][job]["steps"]]
 
 
 def run_step(step: dict[str, Any], root: Path, job: dict[str, str], tokens: dict[str, str]) -> str:
@@ -95,13 +97,19 @@ def test_the_scripts_bring_a_project_to_production(
     bare = tmp_path / "dags.git"
     subprocess.run(["git", "init", "-q", "--bare", "-b", "dags", str(bare)], check=True)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "DOCKER_CONFIG"))}
-    job = {**kept, "HOME": str(tmp_path), "PYTHONPATH": str(PACKAGE.parent), "EKS_CLUSTER": ""}
+    job = {
+        **kept,
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(PACKAGE.parent),
+        "EKS_CLUSTER": "",
+        "RUNNER_TEMP": str(tmp_path),
+    }
     job |= {"REGISTRY": f"{registry.host}/Team", "DAGS": str(bare), "DAGS_BRANCH": "dags"}
     tokens = {"${{ github.actor }}": USER, "${{ github.token }}": PASSWORD}
     tokens["${{ github.server_url }}"] = "https://github.com"
     done = []
     for step in steps:
-        if "run" not in step or "if" in step or step["name"] == ENVIRONMENT:
+        if "run" not in step or "if" in step or step["name"] in ENVIRONMENTS:
             continue
         if step["name"] == PROOF:
             (built,) = image.images(project)
@@ -109,7 +117,10 @@ def test_the_scripts_bring_a_project_to_production(
             continue
         run_step(step, project.root, job, tokens)
         done.append(step["name"])
-    assert done == ["image", "access to the registry", "push", "check", "synchronise"]
+    assert done == [
+        *("image", "what was proven", "proven image and its receipt"),
+        *("access to the registry", "push", "check", "synchronise"),
+    ]
     (built,) = image.images(project)
     reference = Reference.parse(f"{registry.host}/team/{built.content}")
     login = {"Username": USER, "Password": PASSWORD}

@@ -14,7 +14,7 @@ import pytest
 
 from gaiaflow import __version__
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.projects import scaffold, versions as templatestore
+from gaiaflow.projects import origin, scaffold, versions as templatestore
 
 ROOT = Path(__file__).parents[2]
 WHO = ("-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main")
@@ -159,7 +159,7 @@ def missing_answers(project: Path) -> None:
 
 
 def other_machine(_: Path) -> None:
-    shutil.rmtree(Path(templatestore.address()).expanduser())
+    shutil.rmtree(Path(templatestore.kept_at()).expanduser())
 
 
 @pytest.mark.parametrize(
@@ -197,11 +197,74 @@ def test_two_at_once_keep_one_version(template: Path) -> None:
     assert len(told) == 1
 
 
-def test_the_versions_have_the_same_address_in_every_home(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_the_answers_name_a_source_that_a_colleague_has_too(template: Path, tmp_path: Path) -> None:
+    project = tmp_path / "sea"
+    make(project)
+    assert f"_src_path: {origin.REPOSITORY}\n" in (project / scaffold.ANSWERS).read_text()
+    assert not (tmp_path / "cache" / "copier").exists()
+
+
+def test_a_colleague_with_the_same_content_under_another_number_updates(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    make(tmp_path / "sea")
-    assert "_src_path: ~/.cache/gaiaflow/template" in (tmp_path / "sea" / scaffold.ANSWERS).read_text()
-    assert scaffold.update(tmp_path / "sea") == []
+    next_version(template)
+    templatestore.publish()
+    templatestore.copy(ROOT, template)
+    (template / "gaiaflow" / "template" / "{{ package }}" / "added.py").unlink(missing_ok=True)
+    project = tmp_path / "sea"
+    make(project)
+    assert ".post1+" in (project / scaffold.ANSWERS).read_text()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "colleague"))
+    templatestore.publish()
+    change(project)
+    keep(project)
+    next_version(template)
+    scaffold.update(project)
+    check_updated(project)
+
+
+def test_a_release_has_the_tag_of_the_repository(template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = templatestore.publish()
+    monkeypatch.setattr(
+        origin, "find", lambda: origin.Origin("gaiaflow==1", "the package index", released=True)
+    )
+    assert templatestore.publish() == plain.partition("+")[0]
+    assert templatestore.publish() == plain.partition("+")[0]
+    next_version(template)
+    assert "+" in templatestore.publish()
+
+
+def test_a_version_that_only_the_repository_has_is_fetched_from_there(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "repository.git"
+    keep(template)
+    git(template, "tag", "v1.0.0")
+    git(tmp_path, "clone", "-q", "--bare", str(template), str(repository))
+    release = origin.Origin("gaiaflow==1", "the package index", str(repository), released=True)
+    monkeypatch.setattr(origin, "find", lambda: release)
+    project = tmp_path / "sea"
+    scaffold.create(project, {"examples": False}, template=str(repository))
+    keep(project)
+    assert "_commit: v1.0.0\n" in (project / scaffold.ANSWERS).read_text()
+    change(project)
+    keep(project)
+    next_version(template)
+    keep(template)
+    git(template, "tag", "v1.1.0")
+    git(template, "push", "-q", str(repository), "HEAD:main", "v1.1.0")
+    scaffold.update(project)
+    check_updated(project)
+
+
+def test_a_project_that_names_the_folder_of_one_home_names_the_repository_after_an_update(
+    template: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "sea"
+    make(project)
+    answers = project / scaffold.ANSWERS
+    answers.write_text(answers.read_text().replace(templatestore.address(), templatestore.kept_at()))
+    keep(project)
+    next_version(template)
+    scaffold.update(project)
+    assert f"_src_path: {origin.REPOSITORY}\n" in answers.read_text()

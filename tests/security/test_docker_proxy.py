@@ -9,15 +9,20 @@ import secrets
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from container_schema import CONTAINER, EMPTY, HOST, NET
+from docker import APIClient
+from docker.errors import ImageNotFound, NotFound
 from evidence import Evidence
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from gaiaflow.infra.images.engine import connect, engine_address, engine_answers
+from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE, PYTHON_IMAGE
+from gaiaflow.operators.container_file import folder_archive, only_file
 from tests.socket_proxy import create, running, server
 
 pytestmark = pytest.mark.engine
@@ -194,4 +199,59 @@ def test_mixtures_of_values(tried: Try, evidence: Evidence) -> None:
         "Docker socket proxy",
         "hostile create requests to a real engine: each value of a table of the API, and mixtures of them",
         "refused, or a container without a mount, a capability, another network, log driver or host namespace",
+    )
+
+
+REPORT = (
+    "import json, os, pathlib as p; "
+    "print(json.dumps([os.getuid(), p.Path('/proc/self/status').read_text(), os.listdir('/gaiaflow')]))"
+)
+
+
+@pytest.fixture(scope="module")
+def python_image(tried: Try) -> str:
+    """The image that the stack is built from."""
+    name = os.environ.get(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE)
+    try:
+        tried.client.images.get(name)
+    except ImageNotFound:
+        tried.client.images.pull(name)
+    return name
+
+
+def test_a_task_runs_as_the_operator_runs_it(tried: Try, python_image: str, evidence: Evidence) -> None:
+    """From docker-py's question for the version to the removal; the kernel says what the container may do."""
+    with closing(APIClient(f"tcp://127.0.0.1:{tried.port}", version="auto")) as client:
+        assert client.inspect_image(python_image)["Id"]
+        limits = {"mem_limit": 2**26, "nano_cpus": 10**9}
+        host = client.create_host_config(network_mode=tried.network, log_config={}, mounts=[], **limits)
+        container = client.create_container(
+            python_image,
+            ["-c", REPORT],
+            entrypoint=["python3"],
+            name=f"flow-task-{secrets.token_hex(6)}",
+            host_config=host,
+            labels={"gaiaflow.task": "t"},
+        )["Id"]
+        try:
+            client.put_archive(container, "/", folder_archive({"call.json": "{}"}))
+            stream = client.attach(container, stdout=True, stderr=True, stream=True)
+            client.start(container)
+            user, status, files = json.loads(b"".join(stream))
+            assert client.wait(container)["StatusCode"] == 0
+            archive, _ = client.get_archive(container, "/gaiaflow/call.json")
+            assert only_file(archive) == "{}"
+            client.stop(container, timeout=1)
+        finally:
+            client.remove_container(container, v=True, force=True)
+        with pytest.raises(NotFound):
+            client.inspect_container(container)
+    assert (user, files) == (10001, ["call.json"])
+    told = dict(line.split(":\t", 1) for line in status.splitlines())
+    assert {told[name] for name in ("CapEff", "CapPrm", "CapBnd")} == {"0" * 16}
+    assert told["NoNewPrivs"] == "1"
+    evidence.add(
+        "Docker socket proxy",
+        "a container made as the operator makes it, of an image without a user of its own",
+        "it runs, as 10001, without a capability in any set and without new privileges",
     )

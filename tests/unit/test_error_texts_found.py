@@ -49,7 +49,7 @@ def twice(project: Project) -> None:
 
 def lost(project: Project) -> object:
     privatefile.write(privatefile.folder(project.home) / "state.json", "{")
-    return backends.choose(project, "auto", bool)
+    return backends.choose(project, "auto")
 
 
 def unknown_token(_: Project) -> object:
@@ -160,14 +160,14 @@ def test_a_taken_port_names_its_owner_and_both_ways_out(project: Project) -> Non
         hold(told, project)
 
 
-def test_a_backend_that_is_not_built(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "BACKENDS", {})
-    monkeypatch.setattr(state, "is_lost", lambda _: False)
+def test_a_stack_that_would_leave_its_data(project: Project) -> None:
+    (project.home / "data" / "mlflow").mkdir(parents=True)
+    state.write(project, {"backend": "embedded"})
     told = Case(
-        lambda p: backends.choose(p, "docker", bool),
-        3,
-        "the backend `docker` is not built yet",
-        "inv dev.start --backend embedded",
+        lambda p: backends.check_stays(p, backends.BACKENDS["docker"](p)),
+        2,
+        "the project has its data on the backend `embedded`",
+        "inv dev.start --backend docker, which asks first",
     )
     hold(told, project)
 

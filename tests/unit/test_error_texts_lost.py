@@ -128,7 +128,7 @@ CASES = [
         "see the questions and answers in copier.yml",
     ),
     Case(
-        lambda _: scaffold._check_known("v9.9.9"),
+        lambda _: scaffold._is_kept(templatestore.kept_at(), "v9.9.9"),
         3,
         "this project was made from template version `v9.9.9`, which this machine does not have",
         "in .copier-answers.yml, put gaiaflow's repository into `_src_path`, its tag into `_commit`; commit, "

@@ -24,7 +24,7 @@ CASES = [
         "one of s3, mlflow, airflow, jupyter, model, minio, all",
     ),
     Case(
-        lambda p: backends.choose(p, "dokcer", bool),
+        lambda p: backends.choose(p, "dokcer"),
         2,
         "unknown backend `dokcer` (did you mean `docker`?)",
         "one of auto, embedded, docker",

@@ -67,7 +67,7 @@ CASES = [
         "inv dev.stop --service mlflow",
     ),
     Case(
-        lambda p: backends.choose(began(p, "embedded"), "docker", bool),
+        lambda p: backends.choose(began(p, "embedded"), "docker"),
         2,
         "the stack runs on the backend `embedded`",
         "inv dev.stop",

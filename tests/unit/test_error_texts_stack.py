@@ -17,7 +17,7 @@ from gaiaflow.stack.composed import handover
 from gaiaflow.stack.composed.compose import Compose
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.embedded.embedded import Embedded
-from gaiaflow.stack.services import health, keys, mode as stackmode, shellenv
+from gaiaflow.stack.services import health, keys, mode as stackmode, shellenv, store
 from gaiaflow.stack.services.backend import Holding, StartOptions
 from tests.error_case import Case, fail_with, hold, text_of
 
@@ -107,6 +107,12 @@ CASES = [
         "a path or a value of the stack has a quote or a line break in it, or ends with a backslash",
         "rename the folder",
     ),
+    Case(
+        store.bucket,
+        2,
+        "`GAIAFLOW_S3_BUCKET` is `My_Bucket`: not a valid bucket name",
+        "3 to 63 lower-case letters, digits, dots and dashes",
+    ),
 ]
 
 
@@ -115,6 +121,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     for variable in [name for name in os.environ if name.startswith("GAIAFLOW_")]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("GAIAFLOW_S3_PROVIDER", "minoi")
+    monkeypatch.setenv("GAIAFLOW_S3_BUCKET", "My_Bucket")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
     return Project.find(tmp_path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,19 @@ from tests import architecture
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "gaiaflow"
 HEAVY = {"airflow", "docker", "kubernetes", "mlflow", "boto3"}
+# In the environments of Airflow, of the services and of tests, which have locks of their own.
+BESIDE = {
+    "airflow",
+    "boto3",
+    "botocore",
+    "cryptography",
+    "dagfactory",
+    "mlflow",
+    "pytest",
+    "psutil",
+    "rattler",
+    "tomllib",
+}
 NOT_OURS = {"example", "template", "_data"}
 # A folder with more modules than this has a second job.
 MOST_MODULES = 25
@@ -245,9 +259,32 @@ def test_the_factory_imports_the_standard_library_only() -> None:
 
 
 def test_listing_the_commands_loads_nothing_heavy() -> None:
-    code = "import sys, tasks; print(*{m.partition('.')[0] for m in sys.modules})"
+    """Beside what Invoke loads, which brings a PyYAML of its own."""
+    code = (
+        "import sys, invoke.program; before = set(sys.modules); import tasks; "
+        "print(*{m.partition('.')[0] for m in set(sys.modules) - before})"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert not (HEAVY | {"pydantic", "rich", "supervisor"}) & set(done.stdout.split())
+    late = {"pydantic", "requests", "rich", "supervisor", "urllib3", "yaml"}
+    assert not (HEAVY | late) & set(done.stdout.split())
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    """What another package brings may go with its next version."""
+    listed = re.search(
+        r"^dependencies = \[\n(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert listed
+    declared = {name.lower().replace("-", "_") for name in re.findall(r'^  "([\w-]+)', listed[1], re.MULTILINE)}
+    names = {"yaml": "pyyaml", "dotenv": "python_dotenv"}
+    found = {
+        name.partition(".")[0]
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if not {"operators", "inspection", *NOT_OURS} & set(file.relative_to(PACKAGE).parts[:1])
+        for name in imported(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    }
+    outside = found - set(sys.stdlib_module_names) - {"gaiaflow"} - BESIDE
+    assert sorted(names.get(name, name) for name in outside if names.get(name, name) not in declared) == []
 
 
 def test_listing_the_commands_loads_no_backend_and_no_check_of_the_doctor() -> None:

@@ -92,3 +92,26 @@ def test_a_dollar_in_dotenv_is_a_dollar_here_and_in_tasks(
     (root / ".env").write_text("GREETING=${HOME}/$x\n")
     monkeypatch.setenv(environment.PROJECT, str(root))
     assert Project.find(root).dotenv == environment.project_variables() == {"GREETING": "${HOME}/$x"}
+
+
+@pytest.mark.parametrize(("name", "sign"), [("what? #1", "'?'"), ("a:b", "':'"), ("two\nlines", "'\\n'")])
+def test_a_folder_that_addresses_cannot_hold_is_refused(tmp_path: Path, name: str, sign: str) -> None:
+    """SQLite would put both databases into one file outside of it, and volumes would end at the colon."""
+    folder = make(tmp_path / name)
+    with pytest.raises(UsageError) as caught:
+        Project.find(folder)
+    assert caught.value.message == (
+        f"`{folder}` has {sign} in its path, which databases and containers cannot take"
+    )
+
+
+def test_a_home_that_is_a_link_is_refused_and_its_target_stays(tmp_path: Path) -> None:
+    root, elsewhere = make(tmp_path / "project"), tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    home = root / ".gaiaflow"
+    home.symlink_to(elsewhere)
+    with pytest.raises(UsageError) as caught:
+        Project.find(root)
+    assert caught.value.message == f"`{home}` is a link: the state of a project lies in its own folder"
+    assert caught.value.hint == f"rm {home}"
+    assert elsewhere.stat().st_mode & 0o777 == 0o755

@@ -31,12 +31,13 @@ def release(folder: Path) -> dict[str, Any]:
     return found
 
 
-def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(workflow["jobs"]["release"]["steps"])
+def steps(workflow: dict[str, Any], *jobs: str) -> list[dict[str, Any]]:
+    """Those of some jobs; by default of all, in their order."""
+    return [step for job in jobs or workflow["jobs"] for step in workflow["jobs"][job]["steps"]]
 
 
-def scripts(workflow: dict[str, Any]) -> list[str]:
-    return [step["run"] for step in steps(workflow) if "run" in step]
+def scripts(workflow: dict[str, Any], *jobs: str) -> list[str]:
+    return [step["run"] for step in steps(workflow, *jobs) if "run" in step]
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -52,11 +53,12 @@ def test_it_is_what_github_takes(folder: Path, name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_action_is_pinned_by_its_commit(folder: Path, release: dict[str, Any]) -> None:
-    used = [step["uses"] for step in steps(release) if "uses" in step]
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_action_is_pinned_by_its_commit(folder: Path, name: str) -> None:
+    text = (folder / f"{name}.yml").read_text()
+    used = [step["uses"] for step in steps(yaml.safe_load(text)) if "uses" in step]
     assert used
-    assert all(re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", name) for name in used)
-    text = (folder / "release.yml").read_text()
+    assert all(re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", action) for action in used)
     assert len(re.findall(r"uses: \S+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", text, re.MULTILINE)) == len(used)
 
 
@@ -67,8 +69,25 @@ def test_no_long_lived_key_is_used(folder: Path, release: dict[str, Any]) -> Non
     assert release["permissions"] == {}
     job = release["jobs"]["release"]
     assert job["permissions"] == {"contents": "write", "packages": "write", "id-token": "write"}
-    (checkout,) = [step for step in steps(release) if step.get("uses", "").startswith("actions/checkout@")]
-    assert checkout["with"] == {"persist-credentials": False}
+    checkouts = [step for step in steps(release) if step.get("uses", "").startswith("actions/checkout@")]
+    assert [checkout["with"] for checkout in checkouts] == [{"persist-credentials": False}] * 2
+
+
+def test_what_the_project_installs_and_tests_has_no_right_but_to_read(release: dict[str, Any]) -> None:
+    assert release["jobs"]["prove"]["permissions"] == {"contents": "read"}
+    assert "environment" not in release["jobs"]["prove"]
+    assert release["jobs"]["release"]["needs"] == "prove"
+    privileged = "\n".join(scripts(release, "release"))
+    assert not re.search(r"make |--group|--editable|pytest|matrix|dev\.dockerize|conda|pixi", privileged)
+    assert '--only-binary :all: "gaiaflow==$version"' in privileged
+
+
+def test_the_job_with_rights_takes_the_image_that_was_proven(release: dict[str, Any]) -> None:
+    given = [s["with"] for s in steps(release, "prove") if s.get("uses", "").startswith("actions/upload-")]
+    taken = [s["with"] for s in steps(release, "release") if s.get("uses", "").startswith("actions/download-")]
+    assert [(g["name"], g["path"]) for g in given] == [(t["name"], t["path"]) for t in taken]
+    assert "docker save" in "".join(scripts(release, "prove"))
+    assert "docker load" in "".join(scripts(release, "release"))
 
 
 def test_nothing_of_the_event_is_pasted_into_a_script(release: dict[str, Any]) -> None:
@@ -81,10 +100,11 @@ def test_the_scripts_are_bash_and_use_the_projects_environment(folder: Path, rel
     for script in scripts(release):
         done = subprocess.run([bash, "-n"], input=script, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    calls = [line for script in scripts(release) for line in script.splitlines() if "inv " in line]
-    assert len(calls) == 6
-    prefixes = {line.partition("inv ")[0].strip() for line in calls}
-    assert len(prefixes) == 1
+    for job in ("prove", "release"):
+        lines = [line for script in scripts(release, job) for line in script.splitlines()]
+        calls = [line for line in lines if "inv " in line]
+        assert len(calls) == 3
+        assert len({line.partition("inv ")[0].strip() for line in calls}) == 1
 
 
 def test_what_is_checked_stands_between_push_and_synchronisation(release: dict[str, Any]) -> None:

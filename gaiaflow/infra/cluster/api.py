@@ -21,7 +21,6 @@ FIELD_MANAGER = "gaiaflow"
 # Seconds to connect, seconds to answer.
 TIMEOUT = (5, 30)
 APPLY = "application/apply-patch+yaml"
-MERGE = "application/merge-patch+json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 # Where the objects of a kind lie; nothing but these kinds is ever written.

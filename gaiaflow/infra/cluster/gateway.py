@@ -21,7 +21,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK
-from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.errors import GaiaflowError, MissingError, UsageError
 from gaiaflow.infra.cluster import forward
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.host import privatefile, process
@@ -62,8 +62,10 @@ def find(target: Target) -> Gateway:
 
     Raises:
         MissingError: nobody knows it for this kind of cluster.
+        UsageError: the setting means every interface of this machine.
     """
     if wanted := target.project.setting(GATEWAY_VARIABLE, ""):
+        _refuse_every_interface(wanted)
         return Gateway(wanted, wanted if _is_ours(wanted) else "")
     if target.profile:
         address = gateway_address(target)
@@ -136,9 +138,10 @@ def close(target: Target) -> bool:
 def current(target: Target) -> Forwarder | None:
     """The forwarding process when it lives."""
     kept = privatefile.read_json(_record(target))
-    if not kept or process.started(kept["pid"]) != kept["started"]:
+    pid, address, ports = process.recorded(kept), kept.get("address"), kept.get("ports")
+    if pid is None or not isinstance(address, str) or not isinstance(ports, list):
         return None
-    return Forwarder(**kept)
+    return Forwarder(pid, str(kept["started"]), address, ports)
 
 
 @contextmanager
@@ -172,6 +175,19 @@ def _await_listening(child: Popen[bytes], address: str, ports: list[int], log: P
                 "end what holds the port there, or move the service: inv dev.start --auto-ports",
             )
         time.sleep(0.05)
+
+
+def _refuse_every_interface(address: str) -> None:
+    """MLflow asks for no password: nobody on the network may reach it."""
+    try:
+        every = not any(socket.inet_aton(address))  # any spelling, as `0`
+    except OSError:
+        every = set(address) <= set("0:")
+    if every:
+        raise UsageError(
+            f"`{GATEWAY_VARIABLE}` is `{address}`: every interface of this machine, for the whole network",
+            f"{GATEWAY_VARIABLE}=<the one address of this machine that pods reach> in .env",
+        )
 
 
 def _is_ours(address: str) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +60,7 @@ def find(target: Target, image: str) -> NodeImage | None:
 
 def identity_of(target: Target, there: NodeImage) -> str:
     """The identity of an image of the node; its digest, or nothing, where the node does not describe it."""
-    variables = target.minikube.docker_env() if target.profile else None
+    variables = node_engine(target)
     if variables:
         known = _of_node_engine(variables, there.name)
     else:
@@ -96,17 +94,9 @@ def arrived(target: Target, image: str) -> NodeImage:
     return there
 
 
-@contextlib.contextmanager
-def node_engine(target: Target) -> Iterator[bool]:
-    """Have docker commands go to the node's own engine; False, and no change, where its runtime is another."""
-    variables = target.minikube.docker_env() if target.profile else None
-    before = dict(os.environ)
-    try:
-        os.environ.update(variables or {})
-        yield variables is not None
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+def node_engine(target: Target) -> dict[str, str] | None:
+    """The variables that lead to the node's own engine; None where its runtime is another."""
+    return target.minikube.docker_env() if target.profile else None
 
 
 def remove(target: Target, image: str) -> None:
@@ -124,7 +114,7 @@ def remove(target: Target, image: str) -> None:
 def _carry(target: Target, image: str) -> str:
     if not target.profile:
         return _load_by_tool(target.context, image)
-    variables = target.minikube.docker_env()
+    variables = node_engine(target)
     if variables is None:
         target.minikube.load_image(image)
         return "minikube image load"
@@ -139,11 +129,7 @@ def _stream(image: str, variables: dict[str, str]) -> None:
 
 
 def _node_client(variables: dict[str, str]) -> DockerClient:
-    import docker
-
-    if not variables.get("DOCKER_TLS_VERIFY"):
-        variables = {"DOCKER_HOST": variables["DOCKER_HOST"]}
-    return docker.from_env(environment=variables, timeout=600)
+    return connect(timeout=600, engine=variables)
 
 
 def _load_by_tool(context: str, image: str) -> str:
@@ -175,7 +161,7 @@ def _of_node_engine(variables: dict[str, str], image: str) -> str:
     try:
         with contextlib.closing(_node_client(variables)) as node:
             return identity.of_engine(node.images.get(image).attrs)
-    except DockerException:
+    except (DockerException, MissingError):
         return ""
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.cluster.api import MANAGED_BY, PROJECT, Cluster, labels
 from gaiaflow.infra.host.shipped import shipped
@@ -20,6 +18,8 @@ EXECUTOR = ("executor-role", "executor-role-binding")
 
 def manifests(project: str, namespace: str, names: tuple[str, ...] = ORDER) -> list[dict[str, Any]]:
     """The objects in the order of their creation, with the project's namespace and labels."""
+    import yaml  # late: `inv --list` has no use for it
+
     folder = shipped("minikube")
     return [_fit(yaml.safe_load((folder / f"{name}.yaml").read_text()), project, namespace) for name in names]
 

@@ -16,7 +16,7 @@ from gaiaflow.infra.host.envfile import write_variables
 from gaiaflow.project import Project
 
 # What Kubernetes allows; files keep to the same, so that one DAG finds its secrets everywhere.
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LARGEST = 2**20
 

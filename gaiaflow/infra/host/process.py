@@ -214,6 +214,12 @@ def _started_by_ps(pid: int) -> str | None:
     return output.stdout.strip() or None
 
 
+def recorded(record: Mapping[str, Any]) -> int | None:
+    """The pid of a record, while the process lives that it was written for; None for anything else."""
+    pid, begun = record.get("pid"), record.get("started")
+    return pid if type(pid) is int and pid > 0 and begun and started(pid) == begun else None
+
+
 def name_of(pid: int) -> str:
     """The program's name, for a message; its arguments may hold secrets and stay out."""
     return run(["ps", "-o", "comm=", "-p", str(pid)], check=False).stdout.strip() or "?"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from gaiaflow.errors import MissingError
 
@@ -28,8 +29,12 @@ def engine_address() -> str | None:
     return str(context.Host) if context and context.Host else None
 
 
-def connect(timeout: int = 60) -> DockerClient:
+def connect(timeout: int = 60, engine: Mapping[str, str] | None = None) -> DockerClient:
     """A client of the engine that has answered.
+
+    Args:
+        timeout: seconds for one answer.
+        engine: variables that lead to another engine, as ``minikube docker-env`` prints them.
 
     Raises:
         MissingError: none answers; the message says why.
@@ -39,12 +44,22 @@ def connect(timeout: int = 60) -> DockerClient:
     from requests.exceptions import RequestException
 
     try:
-        client = docker.DockerClient(base_url=engine_address(), version="auto", timeout=_PING_SECONDS)
+        client = docker.DockerClient(**_way(engine), version="auto", timeout=_PING_SECONDS)
         client.ping()
     except (DockerException, RequestException, OSError, ValueError) as error:
         raise _no_engine(error) from None
     client.api.timeout = timeout
     return client
+
+
+def _way(engine: Mapping[str, str] | None) -> dict[str, Any]:
+    """How docker-py gets to an engine; the certificates are read only where the variables ask for TLS."""
+    from docker.utils import kwargs_from_env
+
+    if engine is None:
+        return {"base_url": engine_address()}
+    asked = engine if engine.get("DOCKER_TLS_VERIFY") else {"DOCKER_HOST": engine["DOCKER_HOST"]}
+    return dict(kwargs_from_env(environment=dict(asked)))
 
 
 def engine_answers() -> bool:

@@ -93,6 +93,7 @@ def build(
     no_cache: bool = False,
     build_args: Mapping[str, str] | None = None,
     tell: Tell = silent,
+    engine: Mapping[str, str] | None = None,
 ) -> Image:
     """Build the project's image with BuildKit; the project's tree is read, never written.
 
@@ -101,6 +102,7 @@ def build(
         dockerfile: one of the user's own, relative to the project; its context is the project's tree, and the
             runner is added to it.
         tell: takes the step that the build is at.
+        engine: the variables of another engine to build in.
 
     Raises:
         MissingError: no engine, or no such Dockerfile.
@@ -110,7 +112,11 @@ def build(
     name = _checked_name(tag or image_name(project))
     kind = "conda" if source(project).is_conda else "uv"
     arguments = {PYTHON_IMAGE: python_image(project), ENVIRONMENT: kind, **(build_args or {})}
-    with contextlib.closing(connect()) as client, staged(project, own) as folder, _dockerfile(own) as file:
+    with (
+        contextlib.closing(connect(engine=engine)) as client,
+        staged(project, own) as folder,
+        _dockerfile(own) as file,
+    ):
         content = digest(folder, file.read_text(encoding="utf-8"), project.id, repr(sorted(arguments.items())))
         beside, commit = f"{_repository(name)}:content-{content}", tree_commit(project.source)
         labels = {PROJECT_LABEL: project.id, KIND_LABEL: "project", CONTENT_LABEL: beside,
@@ -119,7 +125,16 @@ def build(
                   **({"org.opencontainers.image.revision": commit} if commit else {})}  # fmt: skip
         facts = {**arguments, COMMIT: commit, CONTENT: beside}
         run_build(
-            f"image `{name}`", folder, file, [name, beside], labels, facts, no_cache, _credentials(), tell
+            f"image `{name}`",
+            folder,
+            file,
+            [name, beside],
+            labels,
+            facts,
+            no_cache,
+            _credentials(),
+            tell,
+            engine,
         )
         return _image(client, name, beside)
 
@@ -138,6 +153,7 @@ def build_on(
     dockerfile: Path,
     labels: Mapping[str, str],
     tell: Tell = silent,
+    engine: Mapping[str, str] | None = None,
 ) -> Image:
     """Build a further image of the project on one that it has, under its name and under its content tag.
 
@@ -148,10 +164,17 @@ def build_on(
     content = digest(context, dockerfile.read_text(encoding="utf-8"), base.content)
     beside = f"{_repository(name)}:content-{content}"
     own = {PROJECT_LABEL: project.id, CONTENT_LABEL: beside, "org.opencontainers.image.title": name}
-    with contextlib.closing(connect()) as client:
+    with contextlib.closing(connect(engine=engine)) as client:
         arguments = {"GAIAFLOW_IMAGE": base.content}
         run_build(
-            f"image `{name}`", context, dockerfile, [name, beside], {**own, **labels}, arguments, tell=tell
+            f"image `{name}`",
+            context,
+            dockerfile,
+            [name, beside],
+            {**own, **labels},
+            arguments,
+            tell=tell,
+            engine=engine,
         )
         return _image(client, name, beside)
 
@@ -166,6 +189,7 @@ def run_build(
     no_cache: bool = False,
     options: Sequence[str] = (),
     tell: Tell = silent,
+    engine: Mapping[str, str] | None = None,
 ) -> None:
     """`docker build`; what it printed last is the end of the error."""
     command = ["docker", "build", "--progress", "plain", "--file", str(dockerfile)]
@@ -175,7 +199,7 @@ def run_build(
     command += [part for key in _PROXIES if key in os.environ for part in ("--build-arg", key)]
     command += [*options, *(["--no-cache"] if no_cache else []), str(context)]
     own = {"DOCKER_BUILDKIT": "1", **orphan.mark(labels.get(PROJECT_LABEL, ""))}
-    env = {**_NO_ATTESTATIONS, **os.environ, **own}
+    env = {**_NO_ATTESTATIONS, **os.environ, **(engine or {}), **own}
 
     def show(line: str) -> None:
         if step := _STEP.match(line):

@@ -130,14 +130,14 @@ class Registry:
         """The digest of the configuration that a manifest names, and the image's identity."""
         digest = str(manifest.get("config", {}).get("digest", ""))
         answer = self._get(repository, f"blobs/{digest}") if digest else None
-        return {digest} | ({identity.of_configuration(json.loads(answer.body or b"{}"))} if answer else set())
+        return {digest} | ({identity.of_configuration(_object(answer, self.host))} if answer else set())
 
     def _manifest(self, repository: str, version: str, method: str) -> tuple[str, dict[str, Any]] | None:
         """The digest that the registry tells and the manifest, empty for HEAD; None when it is not there."""
         answer = self._get(repository, f"manifests/{version}", method)
         if answer is None:
             return None
-        return answer.headers.get("docker-content-digest", ""), json.loads(answer.body or b"{}")
+        return answer.headers.get("docker-content-digest", ""), _object(answer, self.host)
 
     def _get(self, repository: str, what: str, method: str = "GET") -> _Answer | None:
         path = f"/v2/{repository}/{what}"
@@ -190,7 +190,7 @@ class Registry:
         answer = _send(request, self.host)
         if answer.status != 200:
             raise _refused(self.host, repository, answer.status)
-        given = json.loads(answer.body)
+        given = _object(answer, self.host)
         return str(given.get("token") or given.get("access_token") or "")
 
     def _basic(self) -> str:
@@ -225,6 +225,23 @@ def _send(request: Request, host: str) -> _Answer:
         raise MissingError(
             f"the registry `{host}` does not answer: {reason}", f"docker login {host}, or look at its name"
         ) from None
+
+
+def _object(answer: _Answer, host: str) -> dict[str, Any]:
+    """
+    Raises:
+        GaiaflowError: it is no JSON object; a page of a proxy or of a login may stand in its place.
+    """
+    try:
+        value = json.loads(answer.body or b"{}")
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise GaiaflowError(
+            f"what answers as the registry `{host}` is not one: its answer is no JSON object",
+            f"curl -v https://{host}/v2/",
+        )
+    return value
 
 
 def _lower(headers: Any) -> dict[str, str]:

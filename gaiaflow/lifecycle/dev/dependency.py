@@ -5,7 +5,6 @@ from __future__ import annotations
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra.images.engine import engine_answers
 from gaiaflow.lifecycle.terminal import Phases, lifecycle_task, say
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
@@ -24,7 +23,7 @@ def update_deps(c: Context, lock: bool = False, upgrade: bool = False) -> None:
     project = Project.find()
     if upgrade and not lock:
         raise UsageError("`--upgrade` is of use with `--lock` only", "inv dev.update-deps --lock --upgrade")
-    backend = backends.current(project) or backends.choose(project, backends.AUTO, engine_answers)[0]
+    backend = backends.of(project)
     if c.config.run.dry:
         say(f"would bring {describe(project)} into the project's environment ({backend.name})")
         return

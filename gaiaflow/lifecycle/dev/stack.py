@@ -6,7 +6,7 @@ from invoke.context import Context
 
 from gaiaflow.endpoints import MODEL, PORTS, service_names, service_of, with_needs
 from gaiaflow.errors import UsageError
-from gaiaflow.infra.images.engine import engine_answers
+from gaiaflow.lifecycle.dev import moving
 from gaiaflow.lifecycle.dev.timing import timed
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
@@ -19,7 +19,9 @@ _SERVICE = (
 )
 _START_HELP = {
     "service": f"{_SERVICE}; what it needs comes along",
-    "backend": "auto, embedded or docker",
+    "backend": "embedded or docker; by default what the project last ran on, else GAIAFLOW_BACKEND or "
+    "[tool.gaiaflow] backend, else embedded",
+    "yes": "do not ask before the stack moves to another backend",
     "auto-ports": "take the next free port where one is taken",
     "mode": "where tasks run that name no mode themselves: dev, dev_docker, prod_local or prod; "
     "else GAIAFLOW_MODE, in the shell or in .env, else dev",
@@ -54,6 +56,7 @@ def start(
     docker_build: bool = False,
     cache: bool = False,
     force_new: bool = False,
+    yes: bool = False,
 ) -> None:
     """Start the stack, or some of its services, and wait until each answers."""
     flags = {
@@ -71,8 +74,11 @@ def start(
 
         given[MODEL.name] = model.port(Project.find())
     options = StartOptions(names, given, auto_ports, wait, extras, docker_build, cache, force_new, mode)
-    chosen, why = backends.choose(Project.find(), backend, engine_answers)
+    project = Project.find()
+    chosen, why = backends.choose(project, backend)
     say(f"backend {chosen.name}: {why}")
+    if not moving.agreed(project, chosen, yes or c.config.run.dry):
+        return
     if chosen.name == "embedded" and (extras or docker_build or cache or force_new):
         say("--with, --docker-build, --cache and --force-new say nothing to the backend embedded")
     _start(c, chosen, options, "dev.start")
@@ -119,7 +125,7 @@ def restart(
 ) -> None:
     """Stop and start the stack, or some of its services, on the same ports."""
     project = Project.find()
-    chosen = _current() or backends.choose(project, backends.AUTO, engine_answers)[0]
+    chosen = backends.of(project)
     ports = {**chosen.endpoints().ports, **({"jupyter": jupyter_port} if jupyter_port else {})}
     names = service_names(service)
     if mode and "airflow" not in names:
@@ -137,15 +143,17 @@ def restart(
 def status(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke passes it
     """Show each service: running, starting, stopped or failed."""
     project = Project.find()
-    chosen = _current() or backends.choose(project, backends.AUTO, engine_answers)[0]
+    chosen = backends.of(project)
     rows = chosen.status()
-    mode = stackmode.kept(project)
+    mode, held = stackmode.kept(project), backends.elsewhere(project, chosen)
     if json:
         services = {row.service: row.as_dict() for row in rows}
-        emit_json({"backend": chosen.name, "mode": mode, "services": services})
+        others = {name: [holding.name for holding in data] for name, data in held.items()}
+        emit_json({"backend": chosen.name, "mode": mode, "services": services, "elsewhere": others})
         return
     emit_table(["service", "state", "address", ""], [[r.service, r.state, r.url, r.detail] for r in rows])
     say(f"Airflow's mode: {mode}")
+    say(moving.both(chosen.name, held))
 
 
 @lifecycle_task(
@@ -178,7 +186,7 @@ def logs(c: Context, service: list[str], lines: int = 50, follow: bool = False, 
 @lifecycle_task(reads=True, help={"json": "print JSON"})
 def credentials(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke passes it
     """Show how to get into each service: address, user, password."""
-    chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
+    chosen = backends.of(Project.find())
     rows = chosen.credentials()
     if json:
         emit_json({"services": {r.service: _as_dict(r) for r in rows}})
@@ -189,7 +197,7 @@ def credentials(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invok
 @lifecycle_task(help={"yes": "do not ask"})
 def cleanup(c: Context, yes: bool = False) -> None:
     """Stop the stack and remove all that it made: data, environments, logs, keys."""
-    chosen = _current() or backends.choose(Project.find(), backends.AUTO, engine_answers)[0]
+    chosen = backends.of(Project.find())
     held = chosen.holdings()
     if not held:
         say("nothing to remove")

@@ -15,10 +15,12 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser import parser
 
 from gaiaflow.errors import UsageError
-from gaiaflow.lifecycle.terminal import refusal
+from gaiaflow.lifecycle.terminal import refusal, supported
 from gaiaflow.lifecycle.terminal.command import failed, render_error
 
 HELP = ("-h", "--help")
+
+supported.check()  # before the class below, which is made of Invoke's
 
 
 class RefusedError(ParseError, Exit):

@@ -12,7 +12,7 @@ from gaiaflow.infra.host import living as orphan, ports, process
 from gaiaflow.infra.host.progress import Phase, Tell
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import belongings, containers, dependency, image as stackimage
-from gaiaflow.stack.composed.composition import DEV_DOCKER, Composition
+from gaiaflow.stack.composed.composition import DEV_DOCKER, Composition, refuse_remote_engine
 from gaiaflow.stack.composed.containers import ONCE, PARTS, Container
 from gaiaflow.stack.services import access, executor, health, mode as stackmode, model, state
 from gaiaflow.stack.services.backend import (
@@ -94,7 +94,10 @@ class Compose:
             near = near_miss(name, [DEV_DOCKER])
             raise UsageError(f"`--with {name}` is not known{near}", f"inv dev.start --with {DEV_DOCKER}")
         kept = self.extras() if "airflow" in self._running_services() else ()
-        return tuple(sorted({*options.extras, *kept}))
+        extras = tuple(sorted({*options.extras, *kept}))
+        if DEV_DOCKER in extras:
+            refuse_remote_engine()
+        return extras
 
     def _remember(self, composition: Composition, made: str, began: float) -> None:
         kept = {

@@ -20,7 +20,7 @@ from gaiaflow.stack.composed import image as stackimage
 from gaiaflow.stack.composed.handover import hand_over, owner, write_env_file
 from gaiaflow.stack.services import additions, airflow, executor, keys, mlflow, model, s3, store
 from gaiaflow.stack.services.keys import USER
-from gaiaflow.stack.services.program import BUCKET, unsteered
+from gaiaflow.stack.services.program import unsteered
 
 DEV_DOCKER = "dev_docker"
 _AIRFLOW_HOME = Path("/opt/airflow")
@@ -98,6 +98,7 @@ class Composition:
             **{{**PORTS, MODEL.name: MODEL}[name].variable: str(port) for name, port in self.ports.items()},
             **_socket(),
             "GAIAFLOW_PROJECT_ID": self.project.id,
+            "GAIAFLOW_S3_BUCKET": store.bucket(self.project),
             "GAIAFLOW_PROJECT": str(self.project.root),
             "GAIAFLOW_SOURCE": str(self.project.source),
             "GAIAFLOW_COMPOSE_HOME": str(self.home),
@@ -217,7 +218,6 @@ class Composition:
             **airflow.settings(self.project, _AIRFLOW_HOME, made),
             **{f"AIRFLOW__{name.upper()}": value for name, value in options.items()},
             **{additions.variable(name): value for name, value in pods.items()},
-            "POSTGRES_PASSWORD": made.postgres_password,
             **self._contract(),
             **self.task_environment(),
         }
@@ -250,7 +250,7 @@ class Composition:
             "AWS_ENDPOINT_URL_S3": self.endpoints.url("s3", Vantage.CONTAINER),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "GAIAFLOW_BUCKET": BUCKET,
+            "GAIAFLOW_BUCKET": store.bucket(self.project),
         }
 
     def _s3(self) -> dict[str, str]:
@@ -264,6 +264,20 @@ class Composition:
         }
         token = keys.load(self.project).jupyter_token
         return {**self.task_environment(), **folders, "JUPYTER_TOKEN": token, "GAIAFLOW_MODE": "dev"}
+
+
+def refuse_remote_engine() -> None:
+    """The proxy takes the socket and its group from this machine, and containers mount the project's folder.
+
+    Raises:
+        UsageError: the engine is another machine's.
+    """
+    address = engine_address() or ""
+    if "://" in address and not address.startswith("unix://"):
+        raise UsageError(
+            f"the Docker engine at `{address}` is another machine's: mode dev_docker needs the one here",
+            "docker context use default, or unset DOCKER_HOST",
+        )
 
 
 def _socket() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from gaiaflow.endpoints import EVERY, SERVICES, Endpoints, service_of
@@ -200,7 +200,8 @@ class Embedded:
     def _remove_sockets(self) -> None:
         kept = state.read(self.project)
         for path in s3.sockets(kept["inner"], kept["ports"]["s3-console"]) if "inner" in kept else ():
-            path.unlink(missing_ok=True)
+            with suppress(PermissionError):  # another user's store had that number since
+                path.unlink(missing_ok=True)
 
     def _sweep(self, services: list[str]) -> None:
         """End what left its process group: a task's child, a kernel, the orphans of a killed supervisor."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import sys
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gaiaflow.errors import GaiaflowError
+from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.host import privatefile, process
 from gaiaflow.stack.embedded import launch, unixrpc
 from gaiaflow.stack.services.program import SOCKET_MAX, Program
@@ -31,6 +32,8 @@ NEAR_SOCKET = "supervisor.sock"
 # In a folder of its own, where the home lies too deep for a socket.
 FAR_SOCKET = "gaiaflow.sock"
 FAR_FOLDER = "gaiaflow-"
+_COMMENT = re.compile(r"\s[#;]")
+_PID_BYTES = len(".4194304")
 _ALIVE = ("RUNNING", "STARTING")
 # Paths are relative to the folder it is started in: supervisord expands % once in some values, twice in others.
 _HEAD = """\
@@ -97,10 +100,7 @@ class Supervisor:
     def _recorded_pid(self) -> int | None:
         """supervisord's pid; never that of a stranger who has its number by now."""
         record = privatefile.read_json(self._record)
-        pid, begun = record.get("pid"), record.get("started")
-        if type(pid) is not int or not begun or not isinstance(record.get("socket"), str):
-            return None
-        return pid if process.started(pid) == begun else None
+        return process.recorded(record) if isinstance(record.get("socket"), str) else None
 
     def _end_strays(self) -> None:
         process.end(lambda: process.marked(MARK, str(self.run)))
@@ -128,7 +128,8 @@ class Supervisor:
 
     def _socket_path(self) -> Path:
         near = self.run / NEAR_SOCKET
-        if len(str(near)) <= SOCKET_MAX:
+        # supervisord binds `NAME.PID` first; the limit is in bytes.
+        if len(os.fsencode(near)) + _PID_BYTES <= SOCKET_MAX:
             return near
         kept = privatefile.read_json(self._record).get("socket")
         if isinstance(kept, str) and Path(kept).name == FAR_SOCKET and Path(kept).parent.is_dir():
@@ -221,6 +222,12 @@ def configuration(socket: Path, names: Iterable[str]) -> str:
     """supervisord.conf: where it listens, and every program by name."""
     near = socket.name if socket.name == NEAR_SOCKET else str(socket)
     start = [sys.executable, "-I", "-S", str(launch.__file__)]
+    for path in (sys.executable, str(launch.__file__)):
+        if _COMMENT.search(path):
+            raise UsageError(
+                f"`{path}` has a blank before `#` or `;`, which supervisord takes for a comment",
+                "rename the folder, then: make setup",
+            )
     blocks = [
         _PROGRAM.format(
             name=name, command=shlex.join([*start, f"{name}.json"]).replace("%", "%%"), patience=STOP_SECONDS

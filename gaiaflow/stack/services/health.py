@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 
 from gaiaflow.endpoints import EVERY
 from gaiaflow.errors import StillStartingError
@@ -28,7 +29,7 @@ def lacking(service: str, url: str, timeout: float = 3) -> list[str]:
         # Other stores than SeaweedFS take the path for a bucket, and refuse whoever does not sign.
         refused = service == "s3" and error.code < 500
         return [] if refused else _absent(service)
-    except (OSError, ValueError, urllib.error.URLError):
+    except (OSError, ValueError, HTTPException):  # a stranger may speak no HTTP
         return _absent(service)
     return [f"airflow {part.replace('_', '-')}" for part in unhealthy(body)] if service == "airflow" else []
 
@@ -55,6 +56,8 @@ def unhealthy(body: bytes) -> list[str]:
     """Airflow's parts that do not say healthy in its health answer."""
     try:
         parts = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
+        return ["api-server"]
+    if not isinstance(parts, dict):
         return ["api-server"]
     return [name for name, part in parts.items() if isinstance(part, dict) and part.get("status") != "healthy"]

@@ -32,7 +32,10 @@ def folder(project: Project) -> Path:
 def chosen(project: Project) -> Version | None:
     """The model that the stack serves, or goes on serving when it starts again; None until one is chosen."""
     kept = privatefile.read_json(project.home / FOLDER / _CHOSEN)
-    return Version(**kept) if kept else None
+    try:
+        return Version(**kept) if kept else None
+    except TypeError:  # cut, or another version's
+        return None
 
 
 def files(project: Project) -> Path:

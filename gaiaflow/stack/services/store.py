@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.project import Project
 from gaiaflow.stack.services import keys, state
 from gaiaflow.stack.services.backend import Credential
-from gaiaflow.stack.services.program import REGION
+from gaiaflow.stack.services.program import BUCKET, REGION
 
 MINIO, EXTERNAL = "minio", "external"
 PROVIDERS = ("seaweedfs", MINIO, EXTERNAL)
 _KEY, _SECRET = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 _REGION = "AWS_DEFAULT_REGION"
 _ENDPOINT = "GAIAFLOW_S3_ENDPOINT"
+_BUCKET = "GAIAFLOW_S3_BUCKET"
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 def provider(project: Project) -> str:
@@ -48,6 +51,21 @@ def address(project: Project) -> str:
 def outside(project: Project) -> str:
     """The same for the stack as it last ran; the embedded backend always runs its own."""
     return project.setting(_ENDPOINT, "") if _chosen(project) == EXTERNAL else ""
+
+
+def bucket(project: Project) -> str:
+    """The bucket of MLflow's artifacts; the embedded backend always takes the default.
+
+    Raises:
+        UsageError: the variable is not a valid name of a bucket.
+    """
+    name = project.setting(_BUCKET, BUCKET)
+    if not _BUCKET_NAME.fullmatch(name):
+        raise UsageError(
+            f"`{_BUCKET}` is `{name}`: not a valid bucket name",
+            "3 to 63 lower-case letters, digits, dots and dashes",
+        )
+    return name
 
 
 def variables(project: Project, external: bool) -> dict[str, str]:

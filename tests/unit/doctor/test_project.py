@@ -270,3 +270,15 @@ def test_the_backend_is_that_of_the_last_start(place: Place) -> None:
     privatefile.folder(place.project.home)
     (place.project.home / "state.json").write_text(json.dumps({"backend": "docker"}))
     assert place.backend == "docker"
+
+
+@pytest.mark.parametrize("kept", [{"a": 1}, {"pid": "x", "started": "1"}, {"pid": [1]}])
+def test_a_record_that_makes_no_sense_is_a_leftover(place: Place, kept: dict[str, object]) -> None:
+    privatefile.write_json(privatefile.folder(place.project.home / "cluster") / "gateway.json", kept)
+    assert [file.name for file in leftover.read(place).stale] == ["gateway.json"]
+
+
+def test_a_damaged_state_is_believed_nowhere(place: Place) -> None:
+    kept = {"backend": "docker", "ports": {"s3": "x"}}
+    privatefile.write_json(privatefile.folder(place.project.home) / "state.json", kept)
+    assert place.backend == ""

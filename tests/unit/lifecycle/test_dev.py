@@ -90,25 +90,6 @@ def test_cleanup_without_a_terminal_removes_nothing_unasked(folder: Path) -> Non
     assert not (folder / ".gaiaflow").exists()
 
 
-def test_a_backend_that_is_not_built_is_said_to_be(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "BACKENDS", {"embedded": Embedded})
-    with pytest.raises(MissingError, match="not built yet"):
-        backends.choose(Project.find(folder), "docker", lambda: True)
-
-
-@pytest.mark.parametrize(("answers", "name"), [(True, "docker"), (False, "embedded")])
-def test_auto_takes_docker_when_an_engine_answers(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, answers: bool, name: str
-) -> None:
-    class Docker(Embedded):
-        name = "docker"
-
-    monkeypatch.setattr(backends, "BACKENDS", {"embedded": Embedded, "docker": Docker})
-    chosen, why = backends.choose(Project.find(folder), "auto", lambda: answers)
-    assert chosen.name == name
-    assert "engine answers" in why
-
-
 def test_airflow_that_does_not_run_has_no_address(folder: Path) -> None:
     with pytest.raises(MissingError) as missing:
         backends.airflow_access(Project.find(folder))
@@ -147,4 +128,4 @@ def test_the_last_lines_of_a_log(tmp_path: Path) -> None:
 
 def test_an_unknown_backend_is_a_usage_error(folder: Path) -> None:
     with pytest.raises(UsageError):
-        backends.choose(Project.find(folder), "podman", lambda: False)
+        backends.choose(Project.find(folder), "podman")

@@ -17,13 +17,15 @@ from gaiaflow.errors import GaiaflowError, StillStartingError, UsageError
 from gaiaflow.infra.cluster.api import PATHS, Cluster, NotThereError
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.host import ports
-from gaiaflow.models import deployment, forward as modelforward, url as modelurl
+from gaiaflow.models import deployment, forward as modelforward, image as modelimage, url as modelurl
 from gaiaflow.models.deployment import Deployed
+from gaiaflow.models.registry import Version
 from gaiaflow.project import Project
 
+SLUG = "model-co2-forecast-41bf4ed3"
 WANTED = Deployed("Co2 forecast", 3, "run", "p/model-co2-forecast:content-1", 2)
-LABELS = {"app.kubernetes.io/name": "model", "app.kubernetes.io/instance": "model-co2-forecast"}
-QUERY = "app.kubernetes.io/name=model,app.kubernetes.io/instance=model-co2-forecast"
+LABELS = {"app.kubernetes.io/name": "model", "app.kubernetes.io/instance": SLUG}
+QUERY = f"app.kubernetes.io/name=model,app.kubernetes.io/instance={SLUG}"
 
 
 def made() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -34,11 +36,48 @@ def made() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
 def test_all_objects_carry_project_model_and_version() -> None:
     for thing in made():
         metadata = thing["metadata"]
-        assert (metadata["name"], metadata["namespace"]) == ("model-co2-forecast", "gaiaflow-demo")
+        assert (metadata["name"], metadata["namespace"]) == (SLUG, "gaiaflow-demo")
         assert metadata["labels"] == {**LABELS, "app.kubernetes.io/managed-by": "gaiaflow",
                                       "gaiaflow/project": "demo", "gaiaflow/model-version": "3"}  # fmt: skip
         assert metadata["annotations"] == {"gaiaflow/model": "Co2 forecast", "gaiaflow/model-run": "run"}
         assert thing["kind"] in PATHS
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("co2.forecast", "co2_forecast"),
+        ("Прогноз", "Модель"),
+        ("x" * 60, "x" * 61),
+        ("co2", "Co2"),
+        ("a", "a-"),
+    ],
+)
+def test_no_two_models_have_the_same_objects_and_images(one: str, other: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
+    project = Project.find(tmp_path)
+    assert deployment.object_name(one) != deployment.object_name(other)
+    assert len(deployment.object_name(other)) <= 63
+    images = {modelimage.image_name(project, Version(name, 1, "r", "p")) for name in (one, other)}
+    assert len(images) == 2
+
+
+def test_a_plain_name_stays_as_it_is() -> None:
+    assert deployment.object_name("co2-forecast") == "model-co2-forecast"
+
+
+def test_a_deployment_of_another_model_is_not_replaced() -> None:
+    other = {**state(1, 1, 1), "metadata": {"generation": 1, "annotations": {deployment.MODEL: "other"}}}
+    cluster: Any = Fake(other)
+    with pytest.raises(GaiaflowError, match=f"`deployment/{SLUG}` in `n` serves `other`, not `Co2 forecast`"):
+        deployment.apply(cluster, WANTED, "demo", "n")
+
+
+def test_what_gaiaflow_did_not_deploy_is_no_model() -> None:
+    foreign: dict[str, Any] = {"metadata": {"name": "x", "labels": LABELS}, "spec": {}}
+    cluster: Any = Fake(state(1, 1, 1))
+    cluster.find_all = lambda *_: [foreign, made()[2]]
+    assert [row.model for row in deployment.deployed(cluster, "n")] == ["Co2 forecast"]
 
 
 def test_service_policy_and_deployment_mean_the_same_pods() -> None:
@@ -152,8 +191,8 @@ def test_patience_ends_with_the_schedulers_reason() -> None:
 def test_removal_names_what_was_there_and_guesses() -> None:
     cluster: Any = Fake(state(2, 2, 2))
     assert deployment.delete(cluster, "Co2 forecast", "n") == [
-        "deployment/model-co2-forecast",
-        "service/model-co2-forecast",
+        f"deployment/{SLUG}",
+        f"service/{SLUG}",
     ]
     with pytest.raises(UsageError, match=r"no model `Co2 forecst` in `n` \(did you mean `Co2 forecast`\?\)"):
         deployment.delete(cluster, "Co2 forecst", "n")
@@ -265,3 +304,10 @@ def test_a_namespace_that_is_not_there_names_the_command() -> None:
         deployment.require_namespace(cluster, "demo", "n")
     assert caught.value.hint == "inv prodlocal.start"
     assert not isinstance(caught.value, NotThereError)
+
+
+@pytest.mark.parametrize("kept", ['{"a": 1}', '{"pid": "x", "started": "1", "port": 5}', '{"pid": 1}', "[]"])
+def test_a_record_that_makes_no_sense_is_no_address(target: Target, kept: str) -> None:
+    (target.folder / "model-co2.json").write_text(kept)
+    assert modelurl.current(target, "co2") == ""
+    assert modelurl.close(target, "co2") is False

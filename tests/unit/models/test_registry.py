@@ -243,3 +243,17 @@ def test_status_names_the_model_where_one_is_chosen(project: Project, registry: 
     model.choose(project, registry, registry.find("co2/1"))
     assert model.served(project) == ("model",)
     assert [(r.service, r.detail) for r in model.shown(project, rows)] == [("s3", ""), ("model", "co2/1")]
+
+
+def test_a_record_of_another_version_serves_no_model(project: Project) -> None:
+    (model.folder(project) / "served.json").write_text('{"name": "co2", "colour": "red"}')
+    assert model.chosen(project) is None
+
+
+@pytest.mark.parametrize("answer", [b"<html>login</html>", b"[1]", b"[" * 100_000])
+def test_a_stranger_at_the_address_is_not_mlflow(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ModelRegistry, "_get", lambda *_: answer)
+    with pytest.raises(
+        GaiaflowError, match="what answers at http://x is not MLflow: its answer is no JSON object"
+    ):
+        ModelRegistry("http://x").models()

@@ -75,7 +75,7 @@ def test_the_difference_is_shown_before_anything_is_asked(project: Path) -> None
 def test_what_only_a_person_can_change_is_said_ready_to_paste(project: Path) -> None:
     done = inv(project, "project.adopt", "--yes")
     assert "    from gaiaflow.lifecycle.namespace import namespace" in done.stderr
-    assert "    .env\n    .gaiaflow/" in done.stderr
+    assert "    .env\n    .gaiaflow/\n    .venv-gaiaflow/" in done.stderr
     assert 'dependencies:\n    "mlflow-skinny",\n    "boto3",\n' in done.stderr
 
 
@@ -128,18 +128,14 @@ def test_a_table_that_is_there_is_left(tmp_path: Path) -> None:
     assert "pyproject.toml" not in found.additions
 
 
-@pytest.mark.parametrize(
-    ("file", "said"),
-    [
-        ("pixi.toml", "pixi run inv"),
-        ("environment.yml", "conda run --no-capture-output -n sea inv"),
-        ("x", ".venv"),
-    ],
-)
-def test_the_makefile_goes_by_the_environment_that_is_there(tmp_path: Path, file: str, said: str) -> None:
+@pytest.mark.parametrize("file", ["pixi.toml", "environment.yml", "x"])
+def test_gaiaflow_gets_an_environment_apart_and_theirs_stays(tmp_path: Path, file: str) -> None:
     (tmp_path / file).write_text("")
     found = adoption.plan(tmp_path, "sea")
-    assert said in found.additions["Makefile"].decode()
+    makefile = found.additions["Makefile"].decode()
+    assert "VENV := .venv-gaiaflow\n" in makefile
+    assert f"REQUIREMENT := gaiaflow @ {ROOT.as_uri()}\n" in makefile
+    assert ".venv-gaiaflow/" in found.additions[".gitignore"].decode()
     assert not {"pixi.toml", "environment.yml"} & set(found.additions)
 
 

@@ -6,10 +6,12 @@ After a change of the template, render the example again:
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,36 +72,94 @@ def test_the_file_of_the_environment_lists_what_pyproject_needs(
     needed = set(tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]["dependencies"])
     if environment == "pixi":
         pixi = tomllib.loads((tmp_path / "pixi.toml").read_text())
-        assert set(pixi) == {"workspace", "dependencies", "pypi-dependencies"}
+        assert set(pixi) == {"workspace", "dependencies"}
         assert set(pixi["workspace"]) == {"name", "channels", "platforms"}
         listed = {f"{name}{wanted}" for name, wanted in pixi["dependencies"].items()}
-        assert pixi["pypi-dependencies"] == {"gaiaflow": "*"}
     elif environment == "conda":
         file = tmp_path / "environment.yml"
         conda = yaml.safe_load(file.read_text())
         assert set(conda) == {"name", "channels", "dependencies"}
-        assert conda["dependencies"][-1] == {"pip": ["gaiaflow"]}
-        listed = {item.replace(" ", "") for item in conda["dependencies"][:-1]}
+        listed = {item.replace(" ", "") for item in conda["dependencies"]}
     else:
         return
     assert needed <= {item.replace("matplotlib-base", "matplotlib") for item in listed}
 
 
 @pytest.mark.parametrize("environment", scaffold.ENVIRONMENTS)
-def test_workflow_and_makefile_use_the_environment(tmp_path: Path, environment: str) -> None:
+def test_every_target_of_the_makefile_does_its_set_up_with_python_alone(
+    tmp_path: Path, environment: str
+) -> None:
     render(tmp_path, environment=environment)
     steps = yaml.safe_load((tmp_path / ".github/workflows/ci.yml").read_text())["jobs"]["checks"]["steps"]
     assert [step["run"] for step in steps if "run" in step] == ["make setup", "make lint", "make test"]
-    (setup,) = [step["uses"].partition("@")[0].partition("/")[2] for step in steps if "uses" in step][1:]
-    assert setup == {"uv": "setup-uv", "pixi": "setup-pixi", "conda": "setup-miniconda"}[environment]
-    told = subprocess.run(
-        ["make", "-n", "setup", "dev"], cwd=tmp_path, capture_output=True, text=True, check=True
+    assert [step["uses"].partition("@")[0] for step in steps if "uses" in step] == ["actions/checkout"]
+    for target, called in {"dev": "inv dev.start", "test": "nox -s tests dags", "lint": "nox -s lint"}.items():
+        told = subprocess.run(["make", "-n", target], cwd=tmp_path, capture_output=True, text=True, check=True)
+        lines = told.stdout.splitlines()
+        assert lines[-1] == f".venv/bin/{called}"
+        assert [
+            word
+            for word in ("-m venv .venv", 'pip install --quiet --disable-pip-version-check "uv>=')
+            if not any(word in line for line in lines)
+        ] == []
+        assert any(line.startswith(".venv/bin/uv pip install") and "--group dev" in line for line in lines)
+
+
+def test_the_environment_is_made_once_and_again_after_a_change(tmp_path: Path) -> None:
+    render(tmp_path)
+    ready = tmp_path / ".venv" / "ready"
+    ready.parent.mkdir()
+    ready.touch()
+    told = subprocess.run(["make", "-n", "dev"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout == ".venv/bin/inv dev.start\n"
+    os.utime(tmp_path / "pyproject.toml", (time.time() + 60,) * 2)
+    told = subprocess.run(["make", "-n", "dev"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "-m venv .venv" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (
+            "import sys; sys.version_info = (3, 9, 2); sys.version = '3.9.2 (x)'",
+            "this is Python 3.9.2, gaiaflow needs 3.10",
+        ),
+        ("import sys; sys.exit(1) if 'venv' in sys.orig_argv else None", "install your system's python3-venv"),
+    ],
+)
+def test_a_python_that_will_not_do_is_told(tmp_path: Path, script: str, said: str) -> None:
+    render(tmp_path)
+    (tmp_path / "sitecustomize.py").write_text(script)
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        ["make", "setup", f"PYTHON={sys.executable}"],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert {"uv": "uv venv", "pixi": "pixi install", "conda": "conda env update"}[environment] in told.stdout
-    assert "inv dev.start" in told.stdout
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "hint: " in done.stderr
 
 
-@pytest.mark.parametrize("author", ["", "Zoë O'Hara", 'says "hi" \\ <me> & you'])
+@pytest.mark.parametrize(
+    "requirement", ["gaiaflow==1.2", "gaiaflow @ git+https://x.org/g.git@abc#subdirectory=a"]
+)
+def test_the_project_requires_the_gaiaflow_that_made_it(tmp_path: Path, requirement: str) -> None:
+    scaffold.render(tmp_path / "new", {**ANSWERS, "requirement": requirement})
+    groups = tomllib.loads((tmp_path / "new" / "pyproject.toml").read_text())["dependency-groups"]
+    assert groups["dev"][0] == requirement
+    scaffold.render(tmp_path / "old", {**ANSWERS, "requirement": requirement, "adopted": True})
+    (tmp_path / "old" / ".venv-gaiaflow" / "bin").mkdir(parents=True)
+    told = subprocess.run(
+        ["make", "-n", "setup"], cwd=tmp_path / "old", capture_output=True, text=True, check=True
+    )
+    assert f'"{requirement}"' in told.stdout
+
+
+@pytest.mark.parametrize("author", ["", "Zoë O'Hara", 'says "hi" \\ <me> & you', "𠮷田"])
 def test_any_author_gives_a_valid_pyproject(tmp_path: Path, author: str) -> None:
     render(tmp_path, author=author)
     project = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -159,3 +219,8 @@ def regenerate() -> None:
 if __name__ == "__main__":
     regenerate()
     sys.stdout.write(f"made {EXAMPLE} anew\n")
+
+
+def test_an_author_of_two_lines_is_refused() -> None:
+    with pytest.raises(UsageError, match="the author's name has characters that cannot be printed"):
+        scaffold.check_answers({"author": "Ann\nBob"})

@@ -52,5 +52,7 @@ def tasks(image: str, secret: str, **common: Any) -> list[dict[str, Any]]:
             "func_path": f"{FUNCTIONS}:echo",
             **plain,
             "image": "gaiaflow-tests/nowhere:1",
+            "retries": 2,
+            "retry_delay": 0,
         },
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import socket
 import threading
@@ -14,11 +15,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from gaiaflow.endpoints import Endpoints
-from gaiaflow.errors import GaiaflowError
+from gaiaflow.endpoints import GATEWAY_VARIABLE, Endpoints
+from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.cluster import account, gateway
 from gaiaflow.infra.cluster.target import Target
-from gaiaflow.infra.host import process
+from gaiaflow.infra.host import privatefile, process
 from gaiaflow.infra.images import engine
 from gaiaflow.project import Project
 
@@ -204,3 +205,28 @@ def test_without_a_forwarding_nothing_is_opened(target: Target) -> None:
     with gateway.aside(target.project):
         pass
     assert gateway.current(target) is None
+
+
+@pytest.mark.parametrize(
+    "kept", ['{"a": 1}', '{"pid": "x", "started": "1"}', '{"pid": -1, "started": "1"}', "[1]", "{"]
+)
+def test_a_record_that_makes_no_sense_is_no_forwarding(target: Target, kept: str) -> None:
+    (target.folder / "gateway.json").write_text(kept)
+    assert gateway.current(target) is None
+
+
+def test_a_record_without_its_ports_is_no_forwarding(target: Target) -> None:
+    kept = {"pid": os.getpid(), "started": process.started(os.getpid())}
+    privatefile.write_json(target.folder / "gateway.json", kept)
+    assert gateway.current(target) is None
+    assert gateway.close(target) is False
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "0", "0x0", "::", "0:0:0:0:0:0:0:0"])
+def test_every_interface_is_no_gateway(target: Target, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("GAIAFLOW_GATEWAY", address)
+    with pytest.raises(UsageError) as caught:
+        gateway.find(target)
+    assert caught.value.message == (
+        f"`{GATEWAY_VARIABLE}` is `{address}`: every interface of this machine, for the whole network"
+    )

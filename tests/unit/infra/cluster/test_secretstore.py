@@ -69,7 +69,7 @@ def test_list_and_delete(project: Project) -> None:
     assert [secret.name for secret in store.list()] == ["a.b-c"]
 
 
-@pytest.mark.parametrize("name", ["Caps", "under_score", "../up", "", "-a", "a/b", "a" * 254])
+@pytest.mark.parametrize("name", ["Caps", "under_score", "../up", "", "-a", "a/b", "a" * 254, "a..b", "a.-b"])
 def test_names_that_not_every_mode_can_hold(name: str) -> None:
     with pytest.raises(UsageError, match="is no name of a secret"):
         secretstore.check(name, {"A": "1"})
@@ -120,10 +120,10 @@ def test_help_and_a_missing_name(project: Project, tmp_path: Path) -> None:
     for task in ("secret.create", "secret.delete"):
         shown = inv(tmp_path, task, "--help")
         assert shown.returncode == 0
-        assert f"{task} [--options]" in shown.stdout
+        assert f"Usage: inv {task} NAME [options]" in shown.stdout
         missing = inv(tmp_path, task)
         assert missing.returncode == 2
-        assert missing.stderr == f"error: `{task}` lacks its name\nhint: inv --help {task}\n"
+        assert missing.stderr == f"error: `{task}` needs a name\nhint: inv {task} NAME; see inv secret.list\n"
 
 
 @pytest.mark.parametrize(

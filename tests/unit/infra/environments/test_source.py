@@ -280,9 +280,9 @@ def test_a_given_python_that_is_too_old(tree: Path) -> None:
 
 def test_containers_do_not_have_it(tree: Path) -> None:
     project = settings(tree, "python = 'own/bin/python'")
-    assert backends.choose(project, "auto", lambda: True)[0].name == "embedded"
+    assert backends.choose(project)[0].name == "embedded"
     with pytest.raises(GaiaflowError) as caught:
-        backends.choose(project, "docker", lambda: True)
+        backends.choose(project, "docker")
     assert caught.value.message == (
         f"`{tree}/own/bin/python` is a Python of this machine, which containers do not have"
     )

@@ -180,3 +180,16 @@ def test_an_unknown_key_of_the_table_is_refused_with_the_near_one(tmp_path: Path
     (tmp_path / "pyproject.toml").write_text('[tool.gaiaflow.prod]\nregistri = "x"\n')
     with pytest.raises(UsageError, match=r"`registri` in \[tool.gaiaflow.prod\].*did you mean `registry`"):
         Project.find(tmp_path)
+
+
+@pytest.mark.parametrize("body", [b"<html>please log in</html>", b"[1]", b"[" * 100_000])
+def test_a_page_in_place_of_the_registry_is_told(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = registry._Answer(200, {}, body)
+    monkeypatch.setattr(registry, "_send", lambda *_: answer)
+    reference = Reference("registry.example.org", "team/app", "1", "")
+    with pytest.raises(GaiaflowError) as caught:
+        Registry("registry.example.org").identities(reference)
+    assert caught.value.message == (
+        "what answers as the registry `registry.example.org` is not one: its answer is no JSON object"
+    )
+    assert caught.value.hint == "curl -v https://registry.example.org/v2/"

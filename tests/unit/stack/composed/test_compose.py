@@ -15,13 +15,14 @@ from dotenv import dotenv_values
 from gaiaflow.endpoints import EVERY, Endpoints
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.host.shipped import shipped
+from gaiaflow.operators import environment
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import composition, containers, dependency, handover
 from gaiaflow.stack.composed.compose import Compose
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.composed.containers import ONCE, PARTS, Container
 from gaiaflow.stack.composed.image import NEEDED, names, needed
-from gaiaflow.stack.services import health
+from gaiaflow.stack.services import health, keys
 from gaiaflow.stack.services.backend import StartOptions, alone, silent
 
 PORTS = {"s3": 19000, "mlflow": 15000, "airflow": 18080, "jupyter": 18895, "s3-console": 19001}
@@ -174,6 +175,32 @@ def test_external_store_needs_an_address(project: Project, monkeypatch: pytest.M
     assert made.task_environment()["AWS_ENDPOINT_URL_S3"] == "https://s3.example"
 
 
+def test_the_bucket_has_a_name_of_the_users(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Composition(project, PORTS).variables()["GAIAFLOW_S3_BUCKET"] == "mlflow"
+    monkeypatch.setenv("GAIAFLOW_S3_BUCKET", "team-mlflow")
+    made = Composition(project, PORTS)
+    made.write()
+    assert made.variables()["GAIAFLOW_S3_BUCKET"] == "team-mlflow"
+    assert dotenv_values(made.home / "mlflow.env")["GAIAFLOW_BUCKET"] == "team-mlflow"
+    assert "--artifacts-destination=s3://${GAIAFLOW_S3_BUCKET:-mlflow}" in services(*ALL)["mlflow"]["command"]
+
+
+def test_no_container_that_runs_tasks_has_the_password_of_the_database(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow's own settings hold it too, and stay hidden from functions."""
+    made = Composition(project, PORTS)
+    made.write()
+    assert services(*ALL)["databases"]["env_file"][-1].endswith("/postgres.env")
+    for name in ("airflow-scheduler", "airflow-triggerer", "jupyter"):
+        for file in services(*ALL)[name].get("env_file", []):
+            values = dotenv_values(made.home / Path(file).name, interpolate=False)
+            for variable, value in values.items():
+                monkeypatch.setenv(variable, str(value))
+    password = keys.load(project).postgres_password
+    assert password not in str(environment.local_environment([]))
+
+
 def test_unknown_extra_is_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "of", lambda _: [])
     with pytest.raises(UsageError, match="dev_dokcer"):
@@ -247,3 +274,23 @@ def test_environment_is_made_again_when_requirements_change(
     first = dependency._stamp(made)
     (project.source / "requirements.lock").write_text("numpy==2.0\n")
     assert dependency._stamp(made) != first
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"), [("ssh://ann@host", True), ("tcp://host:2376", True), ("unix:///x.sock", False)]
+)
+def test_dev_docker_needs_the_engine_of_this_machine(
+    project: Project, monkeypatch: pytest.MonkeyPatch, address: str, refused: bool
+) -> None:
+    monkeypatch.setattr(containers, "of", lambda _: [])
+    monkeypatch.setenv("DOCKER_HOST", address)
+    options = StartOptions([], extras=("dev_docker",))
+    if not refused:
+        assert Compose(project)._extras(options) == ("dev_docker",)
+        return
+    with pytest.raises(UsageError) as caught:
+        Compose(project)._extras(options)
+    assert caught.value.message == (
+        f"the Docker engine at `{address}` is another machine's: mode dev_docker needs the one here"
+    )
+    assert caught.value.hint == "docker context use default, or unset DOCKER_HOST"

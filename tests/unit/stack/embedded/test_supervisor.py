@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from gaiaflow.errors import GaiaflowError
+from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.host import process
 from gaiaflow.stack.embedded import supervisor
 from gaiaflow.stack.embedded.supervisor import Supervisor
@@ -138,3 +139,31 @@ def test_one_that_was_never_recorded_is_found(running: Supervisor) -> None:
     (running.run / "supervisor.json").unlink()
     running.shutdown()
     assert process.marked(supervisor.MARK, str(running.run)) == []
+
+
+def test_the_length_of_a_socket_is_counted_in_bytes() -> None:
+    """The system allows 108 with supervisord's `.PID`; these are 84 characters, and more bytes."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        home = Path(short) / ("п" * (59 - len(short))) / "home"
+        home.parent.mkdir()
+        found = Supervisor(home)
+        assert len(str(found.run / supervisor.NEAR_SOCKET)) <= 85
+        found.ensure(NAMES)
+        try:
+            assert found.running()
+        finally:
+            found.shutdown()
+
+
+@pytest.mark.parametrize("folder", ["my #1 project", "a ;b"])
+def test_a_path_that_supervisord_takes_for_a_comment_is_refused(
+    monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    python = f"/home/ann/{folder}/.venv/bin/python"
+    monkeypatch.setattr(sys, "executable", python)
+    with pytest.raises(UsageError) as caught:
+        supervisor.configuration(Path("/tmp/x"), NAMES)
+    assert caught.value.message == (
+        f"`{python}` has a blank before `#` or `;`, which supervisord takes for a comment"
+    )
+    assert caught.value.hint == "rename the folder, then: make setup"

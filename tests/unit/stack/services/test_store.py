@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,3 +114,24 @@ def server() -> Iterator[Any]:
 def test_a_store_that_refuses_strangers_is_up(server: Any, service: str, status: int, up: bool) -> None:
     server.status = status
     assert health.answers(service, f"http://127.0.0.1:{server.server_address[1]}") is up
+
+
+@pytest.mark.parametrize("service", ["s3", "mlflow", "airflow"])
+def test_a_port_that_speaks_no_http_is_not_up(service: str) -> None:
+    """A stranger's answer must not end the start before it has stopped what it began."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+
+        def greet() -> None:
+            caller, _ = stranger.accept()
+            with caller:
+                caller.sendall(b"SSH-2.0-OpenSSH\r\n")
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        assert not health.answers(service, f"http://127.0.0.1:{stranger.getsockname()[1]}")
+        thread.join(5)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"[" * 100_000])
+def test_an_answer_that_is_not_airflows_is_not_healthy(body: bytes) -> None:
+    assert health.unhealthy(body) == ["api-server"]

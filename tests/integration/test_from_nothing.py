@@ -1,0 +1,130 @@
+"""A project on a machine with Python, make and git: each command as it is printed, nothing activated."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from gaiaflow.endpoints import PORTS
+
+ROOT = Path(__file__).parents[2]
+# The machine: what make's lines call, and nothing that brings an environment.
+PROGRAMS = ("make", "git", "sh", "sed", "expand", "touch", "uname", "env")
+# How this machine reaches its package index.
+_INDEX = ("PIP_", "UV_INDEX", "UV_DEFAULT", "UV_FIND", "UV_NATIVE", "UV_CACHE", "SSL_", "HTTP", "NO_PROXY")
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.skipif(not shutil.which("make"), reason="`make` is not on PATH"),
+]
+
+
+class Machine:
+    """A shell in a home of its own.
+
+    Attributes:
+        home: where projects are made.
+        tools: where gaiaflow is installed; it is not on PATH.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.home, self.tools = folder / "home", folder / "tools"
+        programs = folder / "bin"
+        for made in (self.home, programs):
+            made.mkdir()
+        for name in PROGRAMS:
+            (programs / name).symlink_to(str(shutil.which(name)))
+        (programs / "python3").symlink_to(_python())
+        self.variables = {
+            **{k: v for k, v in os.environ.items() if k.upper().startswith(_INDEX)},
+            **{
+                f"GIT_{role}_{what}": "me@localhost"
+                for role in ("AUTHOR", "COMMITTER")
+                for what in ("NAME", "EMAIL")
+            },
+            **_free_ports(),
+            "HOME": str(self.home),
+            "PATH": str(programs),
+        }
+        self.variables.setdefault("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))
+
+    def run(self, command: str, folder: Path) -> str:
+        """A line of a shell that must succeed; what it printed on both streams."""
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            cwd=folder,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=540,
+            check=False,
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+        return done.stdout + done.stderr
+
+
+def _python() -> str:
+    """The interpreter that this one's environment was made from."""
+    return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def _free_ports() -> dict[str, str]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in PORTS]
+        numbers = [str(each.getsockname()[1]) for each in sockets]
+    return dict(zip((entry.variable for entry in PORTS.values()), numbers, strict=True))
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    machine = Machine(tmp_path_factory.mktemp("machine"))
+    machine.run(f"python3 -m venv {machine.tools}", machine.home)
+    machine.run(f"{machine.tools}/bin/python -m pip install --quiet {ROOT}", machine.home)
+    assert not [
+        name for name in ("uv", "inv", "nox", "docker") if shutil.which(name, path=machine.variables["PATH"])
+    ]
+    try:
+        yield machine
+    finally:
+        for inv in machine.home.glob("*/.venv*/bin/inv"):
+            machine.run(f"{inv} dev.stop", inv.parents[2])
+
+
+def commit(machine: Machine, project: Path) -> None:
+    machine.run("git init -q && git add . && git commit -qm kept", project)
+
+
+def test_new_test_dev_run_update(machine: Machine) -> None:
+    shop = machine.home / "shop"
+    (machine.home / "tasks.py").write_bytes((ROOT / "tasks.py").read_bytes())
+    told = machine.run(f"{machine.tools}/bin/inv project.new {shop} --defaults", machine.home)
+    assert f"it requires gaiaflow @ {ROOT.as_uri()}, from a clone" in told
+    (next_line,) = re.findall(r"^next: (.*)$", told, re.MULTILINE)
+    assert next_line.endswith("&& make dev")
+    commit(machine, shop)
+    told = machine.run("make test", shop)
+    assert "Session tests was successful" in told
+    assert "Session dags was successful" in told
+    told = machine.run("make dev", shop)
+    assert "making .venv" not in told
+    told = machine.run(".venv/bin/inv dag.run shop", shop)
+    assert len(re.findall(r"^(?:preprocess|modelling\.\w+) +success", told, re.MULTILINE)) == 3
+    assert "up to date" in machine.run(".venv/bin/inv project.update", shop)
+
+
+def test_dev_is_the_first_command_as_well(machine: Machine) -> None:
+    bare = machine.home / "bare"
+    machine.run(
+        f"{machine.tools}/bin/inv project.new {bare} --defaults --examples=no --environment=conda", machine.home
+    )
+    told = machine.run("make status", bare)
+    assert "making .venv" in told
+    assert "stopped" in told
