@@ -43,6 +43,7 @@ class UsageError(GaiaflowError):
     """The call itself is wrong: an unknown name, a value out of range."""
 
     exit_code = 2
+    is_final = True
 
 
 class MissingError(GaiaflowError):

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import sys
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,9 +140,17 @@ class Project:
 
 
 def slug(name: str) -> str:
-    """A name that is good for a container, a label and a DNS entry: lower case, digits, dashes."""
-    cleaned = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    return cleaned[:40].strip("-") or "project"
+    """A name that is good for a container, a label and a DNS entry: lower case, digits, dashes, 40 at most.
+
+    Accents go (``é`` is ``e``). Where letters of another script go, six hex digits of the name come, so that
+    ``проект`` and ``данные`` stay two names.
+    """
+    plain = unicodedata.normalize("NFKD", name)
+    cleaned = re.sub(r"[^a-z0-9]+", "-", re.sub(r"[\u0300-\u036f]", "", plain).lower()).strip("-")
+    if not any(c.isalnum() and not c.isascii() for c in plain):
+        return cleaned[:40].strip("-") or "project"
+    unique = hashlib.sha256(name.encode()).hexdigest()[:6]
+    return f"{cleaned[:33].strip('-') or 'project'}-{unique}"
 
 
 def unique_slug(name: str) -> str:

@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from gaiaflow.errors import FINAL_NOTE, GaiaflowError, MissingError, UsageError
+from gaiaflow.infra.host import loopback
 from gaiaflow.result import Part
 
 TIMEOUT = 30
@@ -26,8 +27,8 @@ PATIENCE = 120.0
 PAUSE = 1.0
 PAGE = 100
 FINISHED = ("success", "failed")
-# A proxy of the user's has no business between this machine and itself.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Never send loopback requests through a proxy.
+_opener = loopback.opener()
 
 
 class NotFoundError(GaiaflowError):

@@ -14,7 +14,7 @@ from typing import Any
 from gaiaflow.dags import name as dagid
 from gaiaflow.dags.api import FINISHED, AirflowApi, NotFoundError
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
-from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host import loopback, privatefile
 from gaiaflow.project import Project
 from gaiaflow.result import Part, RunResult, combine, last_line
 from gaiaflow.stack import backends
@@ -182,9 +182,8 @@ def mlflow_address(project: Project, result: RunResult) -> str | None:
         return None
     base = backend.endpoints().url("mlflow")
     query = urllib.parse.urlencode({"run_id": run_id})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{base}/api/2.0/mlflow/runs/get?{query}", timeout=10) as response:
+        with loopback.opener().open(f"{base}/api/2.0/mlflow/runs/get?{query}", timeout=10) as response:
             experiment = json.loads(response.read())["run"]["info"]["experiment_id"]
     except (OSError, ValueError, KeyError):
         return None

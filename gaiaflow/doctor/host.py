@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import urllib.request
-
 from gaiaflow.doctor import request
 from gaiaflow.doctor.address import Answer, Facts
 from gaiaflow.doctor.place import Place
 from gaiaflow.endpoints import EVERY
+from gaiaflow.infra.host import loopback
 from gaiaflow.stack import backends
 
 VANTAGE = "this machine"
-# A proxy of the user's has no business between this machine and itself; `proxies` judges it.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Never send loopback requests through a proxy.
+_opener = loopback.opener()
 
 
 def read(place: Place) -> Facts:

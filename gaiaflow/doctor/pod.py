@@ -16,6 +16,7 @@ from gaiaflow.infra.cluster import image as nodeimage, target
 from gaiaflow.infra.cluster.api import Cluster, labels
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.images.image import image_name
+from gaiaflow.project import Project
 
 VANTAGE = "a pod"
 LABEL = "gaiaflow/doctor"
@@ -76,7 +77,7 @@ def _image(chosen: Target) -> str:
     return name
 
 
-def spec(project: str, namespace: str, name: str, image: str, pairs: list[str]) -> dict[str, Any]:
+def spec(project: Project, namespace: str, name: str, image: str, pairs: list[str]) -> dict[str, Any]:
     """The pod: what a restricted namespace admits, and no token of the cluster in it."""
     return {
         "apiVersion": "v1",
@@ -123,7 +124,7 @@ def _from_pod(chosen: Target, image: str, asked: dict[str, str]) -> Facts:
     begun = time.time()
     path = f"/api/v1/namespaces/{chosen.namespace}/pods"
     try:
-        cluster.request("POST", path, spec(chosen.project.name, chosen.namespace, name, image, pairs))
+        cluster.request("POST", path, spec(chosen.project, chosen.namespace, name, image, pairs))
         words = _last_words(cluster, chosen.namespace, name)
     finally:
         with contextlib.suppress(GaiaflowError):

@@ -40,8 +40,6 @@ _ENGINE = (
     "docker.context",
     "dotenv.parser",
     "yaml",
-    "gaiaflow.stack.composed.compose",
-    "gaiaflow.stack.embedded.embedded",
 )
 _CLUSTER = (*_ENGINE, "kubernetes.config", "kubernetes.client")
 

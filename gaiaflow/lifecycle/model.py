@@ -188,14 +188,14 @@ def deploy(
         say(f"would serve the model `{model}` in `{target.name}`, namespace `{target.namespace}`")
         return
     cluster = target.connect()
-    deployment.require_namespace(cluster, target.project.name, target.namespace)
+    deployment.require_namespace(cluster, target.project, target.namespace)
     registry = backends.model_registry(target.project)
     version, phases = registry.find(model), Phases(2)
     with phases.phase(f"image of {version.spec} in {target.name}") as tell:
         image = _bring(target, registry, version, dockerfile, tell)
     wanted = deployment.Deployed(version.name, version.number, version.run_id, image, replicas)
     with phases.phase(f"{version.spec} is ready") as tell:
-        deployment.apply(cluster, wanted, target.project.name, target.namespace)
+        deployment.apply(cluster, wanted, target.project, target.namespace)
         deployment.wait(cluster, wanted, target.namespace, wait, tell)
     _show_deployed(target, wanted, json)
 

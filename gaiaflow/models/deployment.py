@@ -13,7 +13,7 @@ from gaiaflow.infra.cluster.api import Cluster, labels
 from gaiaflow.infra.cluster.manifests import refuse_foreign
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
-from gaiaflow.project import unique_slug
+from gaiaflow.project import Project, unique_slug
 
 PORT = 5001
 MODEL, VERSION, RUN = "gaiaflow/model", "gaiaflow/model-version", "gaiaflow/model-run"
@@ -58,7 +58,7 @@ def selector(model: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": "model", "app.kubernetes.io/instance": object_name(model)}
 
 
-def objects(wanted: Deployed, project: str, namespace: str) -> list[dict[str, Any]]:
+def objects(wanted: Deployed, project: Project, namespace: str) -> list[dict[str, Any]]:
     """The objects of a model in the order of their creation."""
     import yaml  # late: `inv --list` has no use for it
 
@@ -76,14 +76,14 @@ def objects(wanted: Deployed, project: str, namespace: str) -> list[dict[str, An
     return read
 
 
-def require_namespace(cluster: Cluster, project: str, namespace: str) -> None:
+def require_namespace(cluster: Cluster, project: Project, namespace: str) -> None:
     """Raise unless the namespace is there and the project's."""
     refuse_foreign(cluster, project, namespace)
     if cluster.find("Namespace", "", namespace) is None:
         raise MissingError(f"no namespace `{namespace}` in the cluster `{cluster.name}`", "inv prodlocal.start")
 
 
-def apply(cluster: Cluster, wanted: Deployed, project: str, namespace: str) -> None:
+def apply(cluster: Cluster, wanted: Deployed, project: Project, namespace: str) -> None:
     """Make the objects so.
 
     Raises:

@@ -16,13 +16,14 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
+from gaiaflow.infra.host import loopback
 from gaiaflow.project import slug
 
 _SECONDS = 30
 _PROXIED = "mlflow-artifacts"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
-# A proxy of the user's has no business between this machine and itself.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Never send loopback requests through a proxy.
+_opener = loopback.opener()
 
 
 @dataclass(frozen=True)

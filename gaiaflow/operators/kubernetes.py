@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 from gaiaflow import runner
 from gaiaflow.errors import GaiaflowError, MissingError, final
 from gaiaflow.modes import Mode
-from gaiaflow.operators import level, pod_spec
+from gaiaflow.operators import level, pod_log, pod_spec
 from gaiaflow.operators.call import CallMixin
 from gaiaflow.operators.container import (
     GRACE_SECONDS,
@@ -34,6 +34,7 @@ from gaiaflow.operators.container import (
 )
 from gaiaflow.operators.environment import stack_variables
 from gaiaflow.operators.final import task_errors
+from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.pod_start import (
@@ -206,6 +207,11 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
         finally:
             self.pod_manager.starting = False
 
+    def _write_logs(self, pod: Any, follow: bool = False, since_time: Any = None) -> None:
+        """The lines of a deferred task's pod, each at its level; since when the triggerer saw the last one."""
+        for line in pod_log.lines(self.client, pod, self.base_container_name, follow, since_time):
+            log_line(self.log, line)
+
     def extract_xcom(self, pod: Any, **options: Any) -> Any:
         """Read the result in the sidecar, and remember when there was none: JSON's null is a result."""
         text = self.pod_manager.extract_xcom(pod, **options)
@@ -240,21 +246,9 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
             return waiting_error(pod, self.image, self.mode)
         if ended.exit_code == 0:
             return None
-        lines = self._last_lines(pod) or (ended.message or "").splitlines()
+        lines = pod_log.last_lines(self.client, pod, self.base_container_name)
+        lines = lines or (ended.message or "").splitlines()
         return failure(self, lines, ended.exit_code, self.image, ended.reason == "OOMKilled")
-
-    def _last_lines(self, pod: Any) -> list[str]:
-        try:
-            log = self.client.read_namespaced_pod_log(
-                pod.metadata.name,
-                pod.metadata.namespace,
-                container=self.base_container_name,
-                tail_lines=50,
-                _preload_content=False,
-            )
-            return str(log.data.decode("utf-8", "replace")).splitlines()
-        except ApiException:
-            return []
 
 
 def _place(mode: str) -> dict[str, Any]:
@@ -273,6 +267,8 @@ def _place(mode: str) -> dict[str, Any]:
 def _labels() -> dict[str, str]:
     project = pod_spec.label_value(project_name())
     named = {"gaiaflow/project": project} if project else {}
+    if own := pod_spec.label_value(os.environ.get("GAIAFLOW_PROJECT_ID", "")):
+        named["gaiaflow/project-id"] = own
     return {"app.kubernetes.io/managed-by": "gaiaflow", **named}
 
 

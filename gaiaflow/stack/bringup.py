@@ -129,6 +129,8 @@ class Bringup:
                 return target.connect(self._state)
         preflight.check(self.wanted, preflight.Machine.this())
         with phase(f"start the cluster {target.name} with minikube {version}") as tell:
+            if self.is_cold:
+                target.keep(made=True)  # before it is there: a start that is interrupted leaves a profile, too
             for step in target.minikube.start(self.wanted):
                 tell(f"{step.current}/{step.total} {step.message}")
             tell(waiting(["kubernetes"]))
@@ -140,7 +142,7 @@ class Bringup:
         """Give the project its namespace, its account and Airflow's way in."""
         target = self.target
         with phase(f"namespace, service account, role in {target.namespace}"):
-            manifests.apply(cluster, target.project.name, target.namespace, self._in_pods)
+            manifests.apply(cluster, target.project, target.namespace, self._in_pods)
         with phase("kubeconfig of the service account"):
             account.write_config(target, cluster)
             target.keep()
@@ -184,11 +186,12 @@ def refresh_worker(target: Target, cluster: Cluster, phase: Phase) -> None:
 def remove(target: Target, say: Callable[[str], None]) -> None:
     """Delete the profile; of a context of the user's only what `prodlocal.start` made in it."""
     if target.profile:
+        target.refuse_foreign_profile()
         if engine_answers():
             clusternetwork.leave(target.project, target.profile)
         target.minikube.delete()
         return
-    for name in manifests.delete(target.connect(), target.project.name, target.namespace):
+    for name in manifests.delete(target.connect(), target.project, target.namespace):
         say(f"removed {name}")
 
 

@@ -17,6 +17,7 @@ from airflow.sdk import DAG
 
 from gaiaflow.errors import TaskFailedError
 from gaiaflow.operators.docker import DevDockerOperator
+from gaiaflow.operators.kubernetes import PodOperator
 from gaiaflow.operators.pod_start import WatchfulPodManager
 from gaiaflow.runner import LOG_LEVELS
 from gaiaflow.tasks import create_task
@@ -147,6 +148,29 @@ def test_a_pods_lines_have_their_levels() -> None:
     assert log.said == LEVELS
     manager._log_message("WARNING| careful", "base", False, lambda container, text: f"{container}> {text}")
     assert log.said[-1][1] == "base> careful"
+
+
+class Cluster:
+    """An API server with the log of one pod."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Any] = {}
+
+    def read_namespaced_pod_log(self, *_: str, **options: Any) -> Iterator[bytes]:
+        self.asked = options
+        yield "".join(f"{line}\n" for line in MARKED).encode()
+
+
+def test_a_deferred_pods_lines_have_their_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    task, log, cluster = operator("prod"), Log(), Cluster()
+    monkeypatch.setattr(PodOperator, "log", log)
+    monkeypatch.setattr(PodOperator, "client", cluster)
+    pod = SimpleNamespace(metadata=SimpleNamespace(name="p", namespace="n"))
+    task._write_logs(pod, since_time="2026-01-01T00:00:00Z")
+    assert log.said == LEVELS
+    assert cluster.asked["since_seconds"] > 0
+    task._write_logs(pod)
+    assert cluster.asked["since_seconds"] is None
 
 
 @pytest.mark.parametrize("mode", ["prod_local", "prod"])

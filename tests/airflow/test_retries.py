@@ -20,6 +20,7 @@ from gaiaflow.operators.container import failure
 from gaiaflow.operators.docker import DevDockerOperator
 from gaiaflow.operators.final import FinalError, task_errors
 from gaiaflow.operators.pod_start import hopeless, image_error, refused_for_good, timeout_error
+from gaiaflow.operators.resources import chosen
 from gaiaflow.project import Project
 from gaiaflow.tasks import FromTask, create_task
 from gaiaflow.testing import run_dag
@@ -127,6 +128,8 @@ def test_a_final_error_says_so_and_is_airflows() -> None:
     assert str(caught.value) == (
         "no image\nhint: inv dev.dockerize\nnot retried: another attempt would fail in the same way"
     )
+    with pytest.raises(AirflowFailException, match="no resource profile `x`"), task_errors():
+        chosen({}, {"resource_profile": "x"})
     with pytest.raises(GaiaflowError) as passing, task_errors():
         raise GaiaflowError("no engine")
     assert not isinstance(passing.value, AirflowFailException)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -116,9 +117,9 @@ CASES = [
         "inv prodlocal.restart",
     ),
     Case(
-        lambda p: account.write_config(target(p), cluster()),
+        lambda p: account.write_config(replace(target(p), namespace="ns"), cluster()),
         3,
-        "the cluster `gaiaflow-demo` has no service account `gaiaflow` in `gaiaflow-demo`",
+        "the cluster `gaiaflow-demo` has no service account `gaiaflow` in `ns`",
         "inv prodlocal.start",
     ),
     Case(
@@ -193,10 +194,22 @@ def test_the_users_kubeconfig(project: Project, monkeypatch: pytest.MonkeyPatch,
     hold(told, project)
 
 
+def test_a_profile_that_another_made(project: Project) -> None:
+    told = Case(
+        lambda p: target(p).refuse_foreign_profile(),
+        2,
+        "the minikube profile `gaiaflow-demo` was not made by this project",
+        "delete it yourself: minikube delete --profile gaiaflow-demo",
+    )
+    hold(told, project)
+    target(project).keep(made=True)
+    target(project).refuse_foreign_profile()
+
+
 def test_a_namespace_of_somebody_else(project: Project) -> None:
     foreign = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "helm"}}}
     told = Case(
-        lambda _: manifests.refuse_foreign(cluster(Namespace=foreign), "demo", "ns"),
+        lambda _: manifests.refuse_foreign(cluster(Namespace=foreign), project, "ns"),
         1,
         "the namespace `ns` of the cluster `gaiaflow-demo` is not this project's: it belongs to somebody else",
         "choose another one: GAIAFLOW_NAMESPACE=<name> in .env",

@@ -103,7 +103,7 @@ CASES = [
     Case(lost, 3, "the files of model `co2/3` are gone", "inv model.serve co2/3"),
     Case(lambda p: commands._stopped(p, VERSION), 3, "the stack was never started", "inv dev.start"),
     Case(
-        lambda _: deployment.require_namespace(NO_PODS, "demo", "n"),
+        lambda p: deployment.require_namespace(NO_PODS, p, "n"),
         3,
         "no namespace `n` in the cluster `local`",
         "inv prodlocal.start",

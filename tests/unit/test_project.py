@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,6 +93,29 @@ def test_a_dollar_in_dotenv_is_a_dollar_here_and_in_tasks(
     (root / ".env").write_text("GREETING=${HOME}/$x\n")
     monkeypatch.setenv(environment.PROJECT, str(root))
     assert Project.find(root).dotenv == environment.project_variables() == {"GREETING": "${HOME}/$x"}
+
+
+@pytest.mark.parametrize(
+    ("name", "slugged"),
+    [
+        ("My Model", "my-model"),
+        ("naïve", "naive"),
+        ("проект", "project-xxxxxx"),
+        ("данные", "project-xxxxxx"),
+        ("co2 прогноз", "co2-xxxxxx"),
+        ("", "project"),
+        ("--", "project"),
+        ("a" * 60, "a" * 40),
+    ],
+)
+def test_a_name_in_any_script_is_a_name_of_its_own(name: str, slugged: str) -> None:
+    assert re.sub(r"-[0-9a-f]{6}$", "-xxxxxx", slug(name)) == re.sub(r"-[0-9a-f]{6}$", "-xxxxxx", slugged)
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", slug(name))
+    assert len(slug(name)) <= 40
+
+
+def test_names_that_lose_their_letters_stay_apart() -> None:
+    assert len({slug(name) for name in ("проект", "данные", "数据", "بيانات", "プロジェクト")}) == 5
 
 
 @pytest.mark.parametrize(("name", "sign"), [("what? #1", "'?'"), ("a:b", "':'"), ("two\nlines", "'\\n'")])

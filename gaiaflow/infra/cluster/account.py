@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from gaiaflow.infra.cluster.gateway import SERVICES
 from gaiaflow.infra.cluster.manifests import ACCOUNT
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.host.envfile import write_variables
+from gaiaflow.infra.host.loopback import is_loopback
 
 # Where the API server listens inside a node of minikube.
 NODE_PORT = 8443
@@ -48,7 +48,8 @@ def container_access(target: Target, access: Access) -> Access | None:
 
     None where the cluster of a context is known by its loopback port only.
     """
-    if not _is_loopback(urlsplit(access.server).hostname or ""):
+    host = urlsplit(access.server).netloc
+    if not is_loopback(host) and not host.startswith("0.0.0.0:"):
         return access
     if not target.profile:
         return None
@@ -69,10 +70,3 @@ def forwarded_ports(endpoints: Endpoints, workers: bool = False) -> list[int]:
     """
     names = (*SERVICES, *(("airflow",) if workers else ()))
     return [endpoints.ports[name] for name in names if name != "s3" or not endpoints.store]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback or host == "0.0.0.0"  # noqa: S104 - compared, not bound
-    except ValueError:
-        return host == "localhost"

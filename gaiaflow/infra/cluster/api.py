@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError
+from gaiaflow.project import Project
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 PROJECT = "gaiaflow/project"
+# Tells two clones of one name apart.
+PROJECT_ID = "gaiaflow/project-id"
 FIELD_MANAGER = "gaiaflow"
 # Seconds to connect, seconds to answer.
 TIMEOUT = (5, 30)
@@ -38,9 +41,14 @@ PATHS: dict[str, str] = {
 }
 
 
-def labels(project: str) -> dict[str, str]:
+def labels(project: Project) -> dict[str, str]:
     """The labels of everything that gaiaflow makes for a project."""
-    return {MANAGED_BY: "gaiaflow", PROJECT: project}
+    return {**shared_labels(project), PROJECT_ID: project.id}
+
+
+def shared_labels(project: Project) -> dict[str, str]:
+    """The labels that are the same for every clone: what production's objects carry."""
+    return {MANAGED_BY: "gaiaflow", PROJECT: project.name}
 
 
 @dataclass(frozen=True)

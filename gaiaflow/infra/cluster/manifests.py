@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.cluster.api import MANAGED_BY, PROJECT, Cluster, labels
+from gaiaflow.infra.cluster.api import MANAGED_BY, PROJECT, PROJECT_ID, Cluster, labels
 from gaiaflow.infra.host.shipped import shipped
+from gaiaflow.project import Project
 
 ACCOUNT = "gaiaflow"
 # What comes first must be there for the next; removal goes from the end.
@@ -16,15 +17,15 @@ ORDER = ("namespace", "service-account", "role", "role-binding", "network-policy
 EXECUTOR = ("executor-role", "executor-role-binding")
 
 
-def manifests(project: str, namespace: str, names: tuple[str, ...] = ORDER) -> list[dict[str, Any]]:
+def manifests(marks: Mapping[str, str], namespace: str, names: tuple[str, ...] = ORDER) -> list[dict[str, Any]]:
     """The objects in the order of their creation, with the project's namespace and labels."""
     import yaml  # late: `inv --list` has no use for it
 
     folder = shipped("minikube")
-    return [_fit(yaml.safe_load((folder / f"{name}.yaml").read_text()), project, namespace) for name in names]
+    return [_fit(yaml.safe_load((folder / f"{name}.yaml").read_text()), marks, namespace) for name in names]
 
 
-def apply(cluster: Cluster, project: str, namespace: str, executor: bool = False) -> dict[str, str]:
+def apply(cluster: Cluster, project: Project, namespace: str, executor: bool = False) -> dict[str, str]:
     """Make all of them so; what became of each, by ``kind/name``.
 
     Args:
@@ -35,30 +36,34 @@ def apply(cluster: Cluster, project: str, namespace: str, executor: bool = False
     """
     refuse_foreign(cluster, project, namespace)
     names = (*ORDER, *EXECUTOR) if executor else ORDER
-    made = {_label(thing): cluster.apply(thing) for thing in manifests(project, namespace, names)}
+    made = {_label(thing): cluster.apply(thing) for thing in manifests(labels(project), namespace, names)}
     if not executor:
-        for thing in reversed(manifests(project, namespace, EXECUTOR)):
+        for thing in reversed(manifests(labels(project), namespace, EXECUTOR)):
             cluster.delete(thing["kind"], namespace, thing["metadata"]["name"])
     return made
 
 
-def delete(cluster: Cluster, project: str, namespace: str) -> Iterator[str]:
+def delete(cluster: Cluster, project: Project, namespace: str) -> Iterator[str]:
     """Remove them in the reversed order; the ``kind/name`` of each that was there."""
     refuse_foreign(cluster, project, namespace)
-    for thing in reversed(manifests(project, namespace, (*ORDER, *EXECUTOR))):
+    for thing in reversed(manifests(labels(project), namespace, (*ORDER, *EXECUTOR))):
         metadata = thing["metadata"]
         if cluster.delete(thing["kind"], metadata.get("namespace", ""), metadata["name"]):
             yield _label(thing)
 
 
-def refuse_foreign(cluster: Cluster, project: str, namespace: str) -> None:
-    """Stop before anything of somebody else's namespace is touched."""
+def refuse_foreign(cluster: Cluster, project: Project, namespace: str) -> None:
+    """Stop before anything of another project's namespace is touched.
+
+    Raises:
+        GaiaflowError: it carries another project's id, or no label of gaiaflow's.
+    """
     there = cluster.find("Namespace", "", namespace)
     if there is None:
         return
     marks = there["metadata"].get("labels", {})
-    if marks.get(MANAGED_BY) != "gaiaflow" or marks.get(PROJECT) != project:
-        owner = marks.get(PROJECT, "somebody else")
+    if marks.get(MANAGED_BY) != "gaiaflow" or marks.get(PROJECT_ID) != project.id:
+        owner = marks.get(PROJECT_ID) or marks.get(PROJECT, "somebody else")
         raise GaiaflowError(
             f"the namespace `{namespace}` of the cluster `{cluster.name}` is not this project's: "
             f"it belongs to {owner}",
@@ -66,9 +71,9 @@ def refuse_foreign(cluster: Cluster, project: str, namespace: str) -> None:
         )
 
 
-def _fit(thing: dict[str, Any], project: str, namespace: str) -> dict[str, Any]:
+def _fit(thing: dict[str, Any], marks: Mapping[str, str], namespace: str) -> dict[str, Any]:
     metadata = thing["metadata"]
-    metadata["labels"] = {**metadata.get("labels", {}), **labels(project)}
+    metadata["labels"] = {**metadata.get("labels", {}), **marks}
     if thing["kind"] == "Namespace":
         metadata["name"] = namespace
     else:

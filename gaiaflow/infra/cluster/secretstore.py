@@ -89,7 +89,7 @@ class ClusterStore:
                 "choose another name",
             )
         encoded = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-        metadata = {"name": name, "namespace": self._namespace, "labels": labels(self._project.name)}
+        metadata = {"name": name, "namespace": self._namespace, "labels": labels(self._project)}
         thing = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata, "data": encoded}
         return self._cluster.apply(thing)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gaiaflow.errors import MissingError, UsageError
 from gaiaflow.infra.host import privatefile
-from gaiaflow.project import Project, slug
+from gaiaflow.project import Project
 
 if TYPE_CHECKING:
     from gaiaflow.infra.cluster.api import Cluster
@@ -22,8 +22,8 @@ WORKER = "worker.yaml"
 
 
 def namespace_of(project: Project) -> str:
-    """Where the project's pods run: ``GAIAFLOW_NAMESPACE``, else ``gaiaflow-<project>``."""
-    return project.setting("GAIAFLOW_NAMESPACE", slug(f"gaiaflow-{project.name}"))
+    """Where the project's pods run: ``GAIAFLOW_NAMESPACE``, else ``gaiaflow-`` and the project's id."""
+    return project.setting("GAIAFLOW_NAMESPACE", f"gaiaflow-{project.id}")
 
 
 def contract(project: Project) -> dict[str, str]:
@@ -74,7 +74,7 @@ class Target:
             server = kubeconfig.user_context(context)
             kubeconfig.refuse_production(context, server, project.settings.allowed_contexts)
             return cls(project, "", context, namespace)
-        return cls(project, profile or slug(f"gaiaflow-{project.name}"), "", namespace)
+        return cls(project, profile or f"gaiaflow-{project.id}", "", namespace)
 
     @property
     def name(self) -> str:
@@ -127,10 +127,31 @@ class Target:
             )
         return Minikube(self.profile, self.folder / _ADMIN)
 
-    def keep(self) -> None:
-        """Remember the choice for the commands that follow."""
+    def keep(self, made: bool = False) -> None:
+        """Remember the choice for the commands that follow.
+
+        Args:
+            made: this project made the profile just now; what was remembered of it stays.
+        """
         chosen = {"profile": self.profile, "context": self.context, "namespace": self.namespace}
-        privatefile.write_json(self.folder / _STATE, chosen)
+        privatefile.write_json(self.folder / _STATE, {**chosen, "made": made or self.is_made_here})
+
+    @property
+    def is_made_here(self) -> bool:
+        """Whether this project made the profile: only then may it be deleted."""
+        kept = privatefile.read_json(self.project.home / _OWN_FOLDER / _STATE)
+        return bool(self.profile) and kept.get("profile") == self.profile and kept.get("made") is True
+
+    def refuse_foreign_profile(self) -> None:
+        """
+        Raises:
+            UsageError: the profile was made by another project, or by hand.
+        """
+        if self.profile and not self.is_made_here:
+            raise UsageError(
+                f"the minikube profile `{self.profile}` was not made by this project",
+                f"delete it yourself: minikube delete --profile {self.profile}",
+            )
 
     def forget(self) -> None:
         """Remove what is kept of the cluster."""

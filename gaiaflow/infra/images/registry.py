@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -11,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urljoin, urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import Request, build_opener
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
+from gaiaflow.infra.host import loopback
 from gaiaflow.infra.images import identity
 
 TIMEOUT = 30
@@ -74,15 +74,6 @@ class Reference:
     def __str__(self) -> str:
         tag, digest = (f":{self.tag}" if self.tag else ""), (f"@{self.digest}" if self.digest else "")
         return f"{self.host}/{self.repository}{tag}{digest}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host, with or without a port, is this machine: Docker speaks plain HTTP with it, too."""
-    name = urlsplit(f"//{host}").hostname or ""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 @dataclass
@@ -152,7 +143,7 @@ class Registry:
         return answer
 
     def _request(self, path: str, method: str) -> _Answer:
-        scheme = "http" if is_loopback(self.host) else "https"
+        scheme = "http" if loopback.is_loopback(self.host) else "https"
         host = _HUB_API if self.host == _HUB else self.host
         request = Request(f"{scheme}://{host}{path}", method=method)  # noqa: S310 - the two schemes above
         request.add_header("Accept", ", ".join(_KINDS))
@@ -212,8 +203,8 @@ def _send(request: Request, host: str) -> _Answer:
     Raises:
         MissingError: nothing answers.
     """
-    local = is_loopback(urlsplit(request.full_url).netloc)
-    opener = build_opener(ProxyHandler({})) if local else build_opener()
+    local = loopback.is_loopback(urlsplit(request.full_url).netloc)
+    opener = loopback.opener() if local else build_opener()
     try:
         with opener.open(request, timeout=TIMEOUT) as response:
             return _Answer(response.status, _lower(response.headers), response.read(LARGEST))
@@ -250,7 +241,7 @@ def _lower(headers: Any) -> dict[str, str]:
 
 def _is_closed(url: str) -> bool:
     parts = urlsplit(urljoin(url, "."))
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.netloc))
+    return parts.scheme == "https" or (parts.scheme == "http" and loopback.is_loopback(parts.netloc))
 
 
 def _refused(host: str, repository: str, status: int) -> GaiaflowError:

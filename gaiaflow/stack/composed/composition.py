@@ -17,6 +17,7 @@ from gaiaflow.infra.images.engine import engine_address
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import image as stackimage
+from gaiaflow.stack.composed.direct import direct_names
 from gaiaflow.stack.composed.handover import hand_over, owner, write_env_file
 from gaiaflow.stack.services import additions, airflow, executor, keys, mlflow, model, s3, store
 from gaiaflow.stack.services.keys import USER
@@ -121,7 +122,7 @@ class Composition:
             UsageError: the project is closed to the containers' user.
         """
         self._check_readable()
-        made = keys.load(self.project)
+        made, direct = keys.load(self.project), direct_names()
         for name, values in (
             ("postgres", {**_POSTGRES, "POSTGRES_PASSWORD": made.postgres_password}),
             ("airflow", self._airflow()),
@@ -130,11 +131,13 @@ class Composition:
             ("jupyter", self._jupyter()),
             ("model", {**self.task_environment(), **model.location(self.project, _MODEL)}),
         ):
-            write_env_file(self.home / f"{name}.env", values)
+            write_env_file(self.home / f"{name}.env", {**direct, **values})
         folder = self.folder("airflow")
         privatefile.write_json(folder / "passwords.json", {USER: made.airflow_password})
         privatefile.write(self.folder("s3") / "security.toml", s3.security(Path("/opt/gaiaflow/s3"), made))
-        taskenv.write_variables(self.folder("task") / f"{DEV_DOCKER}.env", self.task_environment())
+        taskenv.write_variables(
+            self.folder("task") / f"{DEV_DOCKER}.env", {**direct, **self.task_environment()}
+        )
         privatefile.write(self.home / "task" / _COMMIT, f"{tree_commit(self.project.source)}\n")
         self._show()
         for folder in (self.folder("airflow"), self.folder("s3"), self.folder("task"), *self._handed_over()):

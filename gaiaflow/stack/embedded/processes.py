@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from gaiaflow.endpoints import LOOPBACK
 from gaiaflow.infra.cluster import target
 from gaiaflow.infra.host import privatefile, process
@@ -44,7 +42,6 @@ def _environment(stack: Stack) -> dict[str, str]:
         MARK: stack.mark("airflow"),
         "PYTHONUNBUFFERED": "1",
         "SPT_NOENV": "1",  # or Airflow's titles for its processes write over the mark
-        "no_proxy": ",".join(filter(None, [os.environ.get("no_proxy"), LOOPBACK, "localhost"])),
     }
 
 

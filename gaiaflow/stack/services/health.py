@@ -10,9 +10,10 @@ from http.client import HTTPException
 
 from gaiaflow.endpoints import EVERY
 from gaiaflow.errors import StillStartingError
+from gaiaflow.infra.host import loopback
 
-# A proxy of the user's has no business between this machine and itself.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Never send loopback requests through a proxy.
+_opener = loopback.opener()
 
 
 def answers(service: str, url: str, timeout: float = 3) -> bool:

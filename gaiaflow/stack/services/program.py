@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, Endpoints, Vantage
-from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host import loopback, privatefile
 from gaiaflow.infra.host.environment import python_of
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
@@ -35,8 +35,9 @@ _NOT_INHERITED = (
 
 
 def unsteered() -> dict[str, str]:
-    """The user's variables without those that steer services."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(_NOT_INHERITED)}
+    """The user's variables without those that steer services; none of them sends loopback to a proxy."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_INHERITED)}
+    return {**kept, **loopback.no_proxy(os.environ)}
 
 
 @dataclass(frozen=True)

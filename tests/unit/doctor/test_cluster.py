@@ -16,6 +16,7 @@ from gaiaflow.doctor.check import Check, Fix
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.project import Project
+from gaiaflow.settings import Settings
 
 GOOD = cluster.Facts(
     name="gaiaflow-demo", namespace="gaiaflow-demo", profile=True, minikube="v1.38.0", state="running",
@@ -101,7 +102,11 @@ def test_a_machine_without_minikube_is_read_and_nothing_is_made(place: Place) ->
         "`minikube` is not on PATH",
         "install it: https://minikube.sigs.k8s.io/docs/start/",
     )
-    assert told(cluster.cluster(facts)) == ("failed", "the cluster `gaiaflow-demo` is absent", START)
+    assert told(cluster.cluster(facts)) == (
+        "failed",
+        f"the cluster `gaiaflow-{place.project.id}` is absent",
+        START,
+    )
     assert told(address.judge(pod.read(place))) == (
         "unknown",
         "the project has no cluster yet: no pod was started",
@@ -125,9 +130,10 @@ def test_the_users_production_context_is_left_alone(place: Place, monkeypatch: p
     file = place.project.root / "config"
     kubeconfig(file, "https://127.0.0.1:1", "prod-eu")
     monkeypatch.setenv("KUBECONFIG", str(file))
+    name = f"gaiaflow-{place.project.id}"
     assert told(context.chosen(context.read(place))) == (
         "ok",
-        "the cluster is the minikube profile `gaiaflow-demo`; your current context `prod-eu` is left alone",
+        f"the cluster is the minikube profile `{name}`; your current context `prod-eu` is left alone",
         "",
     )
 
@@ -215,7 +221,8 @@ def test_tasks_addresses_are_what_is_asked() -> None:
 
 
 def test_the_pod_is_what_a_restricted_namespace_admits() -> None:
-    made = pod.spec("demo", "n", "name", "demo/demo:1", ["s3=http://s:9000/"])
+    project = Project(Path("/demo"), Path("/demo"), "demo", Settings(), {})
+    made = pod.spec(project, "n", "name", "demo/demo:1", ["s3=http://s:9000/"])
     inner, first = made["spec"], made["spec"]["containers"][0]
     assert inner["securityContext"] == {
         "runAsNonRoot": True,
@@ -232,5 +239,6 @@ def test_the_pod_is_what_a_restricted_namespace_admits() -> None:
     assert made["metadata"]["labels"] == {
         "app.kubernetes.io/managed-by": "gaiaflow",
         "gaiaflow/project": "demo",
+        "gaiaflow/project-id": project.id,
         "gaiaflow/doctor": "address",
     }

@@ -9,7 +9,9 @@ from typing import NamedTuple
 import pytest
 from invoke.program import Program
 
+from gaiaflow.infra.cluster.target import Target
 from gaiaflow.lifecycle.namespace import namespace
+from gaiaflow.project import Project
 
 RUNNING = '{"Name":"p","Host":"Running","Kubelet":"Running","APIServer":"Running","Kubeconfig":"Configured"}'
 STOPPED = RUNNING.replace("Running", "Stopped")
@@ -112,16 +114,17 @@ def test_a_start_that_fails(shell: Shell) -> None:
     event = '{"type":"io.k8s.sigs.minikube.error","data":' + data + "}"
     shell.minikube(start=f"echo '{event}'; exit 69")
     done = shell.inv("prodlocal.start", "--driver", "none")
-    failed(done, 3, "the cluster `gaiaflow-p` did not start: no docker")
+    name = f"gaiaflow-{Project.find(shell.folder).id}"
+    failed(done, 3, f"the cluster `{name}` did not start: no docker")
     assert "hint: Start Docker" in done.stderr
-    assert shell.asked == ["--profile gaiaflow-p start --output json --driver=none"]
+    assert shell.asked == [f"--profile {name} start --output json --driver=none"]
 
 
 @pytest.mark.parametrize("words", [("config",), ("images",), ("dockerize",), ("remove-image", "--yes")])
 def test_a_cluster_that_is_stopped(shell: Shell, words: tuple[str, ...]) -> None:
     shell.minikube()
     done = shell.inv(f"prodlocal.{words[0]}", *words[1:])
-    failed(done, 3, "the cluster `gaiaflow-p` is stopped")
+    failed(done, 3, f"the cluster `gaiaflow-{Project.find(shell.folder).id}` is stopped")
     assert "hint: inv prodlocal.start" in done.stderr
     assert shell.asked == []
 
@@ -134,6 +137,13 @@ def test_stop_of_what_is_stopped_does_nothing(shell: Shell) -> None:
 
 def test_cleanup_names_what_goes_and_deletes_only_that(shell: Shell) -> None:
     shell.minikube()
+    failed(
+        shell.inv("prodlocal.cleanup", "--profile", "mine", "--yes"),
+        2,
+        "the minikube profile `mine` was not made by this project",
+    )
+    assert shell.asked == []
+    Target.choose(Project.find(shell.folder), "mine").keep(made=True)
     unanswered = shell.inv("prodlocal.cleanup", "--profile", "mine")
     assert "the minikube profile mine" in unanswered.stderr
     assert shell.asked == []

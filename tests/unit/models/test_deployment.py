@@ -21,15 +21,17 @@ from gaiaflow.models import deployment, forward as modelforward, image as modeli
 from gaiaflow.models.deployment import Deployed
 from gaiaflow.models.registry import Version
 from gaiaflow.project import Project
+from gaiaflow.settings import Settings
 
 SLUG = "model-co2-forecast-41bf4ed3"
 WANTED = Deployed("Co2 forecast", 3, "run", "p/model-co2-forecast:content-1", 2)
 LABELS = {"app.kubernetes.io/name": "model", "app.kubernetes.io/instance": SLUG}
 QUERY = f"app.kubernetes.io/name=model,app.kubernetes.io/instance={SLUG}"
+PROJECT = Project(Path("/demo"), Path("/demo"), "demo", Settings(), {})
 
 
 def made() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    policy, service, found = deployment.objects(WANTED, "demo", "gaiaflow-demo")
+    policy, service, found = deployment.objects(WANTED, PROJECT, "gaiaflow-demo")
     return policy, service, found
 
 
@@ -38,7 +40,8 @@ def test_all_objects_carry_project_model_and_version() -> None:
         metadata = thing["metadata"]
         assert (metadata["name"], metadata["namespace"]) == (SLUG, "gaiaflow-demo")
         assert metadata["labels"] == {**LABELS, "app.kubernetes.io/managed-by": "gaiaflow",
-                                      "gaiaflow/project": "demo", "gaiaflow/model-version": "3"}  # fmt: skip
+                                      "gaiaflow/project": "demo", "gaiaflow/project-id": PROJECT.id,
+                                      "gaiaflow/model-version": "3"}  # fmt: skip
         assert metadata["annotations"] == {"gaiaflow/model": "Co2 forecast", "gaiaflow/model-run": "run"}
         assert thing["kind"] in PATHS
 
@@ -301,7 +304,7 @@ def test_a_namespace_that_is_not_there_names_the_command() -> None:
 
     cluster: Any = Empty()
     with pytest.raises(GaiaflowError, match="no namespace `n`") as caught:
-        deployment.require_namespace(cluster, "demo", "n")
+        deployment.require_namespace(cluster, PROJECT, "n")
     assert caught.value.hint == "inv prodlocal.start"
     assert not isinstance(caught.value, NotThereError)
 

@@ -102,8 +102,8 @@ def test_a_context_is_not_ours_to_stop(project: Project, user: Path) -> None:
 def test_the_choice_is_kept_and_flags_and_variables_come_before_it(
     project: Project, user: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert Target.choose(project).profile == "gaiaflow-p"
-    assert Target.choose(project).namespace == "gaiaflow-p"
+    assert Target.choose(project).profile == f"gaiaflow-{project.id}"
+    assert Target.choose(project).namespace == f"gaiaflow-{project.id}"
     Target.choose(project, context="kind-a").keep()
     assert Target.choose(project).context == "kind-a"
     monkeypatch.setenv("GAIAFLOW_PROFILE", "other")
@@ -113,7 +113,7 @@ def test_the_choice_is_kept_and_flags_and_variables_come_before_it(
     assert Target.choose(project, profile="flag").profile == "flag"
     chosen.forget()
     monkeypatch.delenv("GAIAFLOW_PROFILE")
-    assert Target.choose(project).profile == "gaiaflow-p"
+    assert Target.choose(project).profile == f"gaiaflow-{project.id}"
     with pytest.raises(GaiaflowError, match="exclude each other"):
         Target.choose(project, "a", "b")
 

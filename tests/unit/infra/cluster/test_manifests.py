@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.cluster import manifests
-from gaiaflow.infra.cluster.api import PATHS
+from gaiaflow.infra.cluster.api import PATHS, labels
+from gaiaflow.project import Project
+from gaiaflow.settings import Settings
 
 KINDS = ["Namespace", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "ResourceQuota"]
 
 # Its role is there only while Airflow runs on the KubernetesExecutor.
 EXECUTOR_GOES = [("delete", "RoleBinding"), ("delete", "Role")]
+
+PROJECT = Project(Path("/p"), Path("/p"), "p", Settings(), {})
 
 
 class Cluster:
@@ -38,12 +43,12 @@ class Cluster:
 
 
 def of(kind: str) -> dict[str, Any]:
-    return next(thing for thing in manifests.manifests("p", "gaiaflow-p") if thing["kind"] == kind)
+    return next(thing for thing in manifests.manifests(labels(PROJECT), "gaiaflow-p") if thing["kind"] == kind)
 
 
 def test_what_is_needed_comes_first() -> None:
     cluster = Cluster()
-    became = manifests.apply(cluster, "p", "gaiaflow-p")  # type: ignore[arg-type]
+    became = manifests.apply(cluster, PROJECT, "gaiaflow-p")  # type: ignore[arg-type]
     assert cluster.done == [("apply", kind) for kind in KINDS] + EXECUTOR_GOES
     assert list(became) == ["namespace/gaiaflow-p", *(f"{kind.lower()}/gaiaflow" for kind in KINDS[1:])]
     assert set(KINDS) <= set(PATHS)
@@ -51,7 +56,7 @@ def test_what_is_needed_comes_first() -> None:
 
 def test_removal_goes_from_the_end_and_names_what_was_there() -> None:
     cluster = Cluster()
-    removed = list(manifests.delete(cluster, "p", "gaiaflow-p"))  # type: ignore[arg-type]
+    removed = list(manifests.delete(cluster, PROJECT, "gaiaflow-p"))  # type: ignore[arg-type]
     assert cluster.done == EXECUTOR_GOES + [("delete", kind) for kind in reversed(KINDS)]
     assert removed[:3] == [
         "rolebinding/gaiaflow-executor",
@@ -66,6 +71,7 @@ def test_everything_carries_the_project_and_its_namespace(kind: str) -> None:
     metadata = of(kind)["metadata"]
     assert metadata["labels"]["app.kubernetes.io/managed-by"] == "gaiaflow"
     assert metadata["labels"]["gaiaflow/project"] == "p"
+    assert metadata["labels"]["gaiaflow/project-id"] == PROJECT.id
     assert metadata.get("namespace", metadata["name"]) == "gaiaflow-p"
 
 
@@ -96,20 +102,27 @@ def test_nothing_connects_to_pods_and_they_get_no_token() -> None:
 
 
 @pytest.mark.parametrize(
-    "marks", [None, {}, {"app.kubernetes.io/managed-by": "gaiaflow", "gaiaflow/project": "other"}]
+    "marks",
+    [
+        None,
+        {},
+        {"app.kubernetes.io/managed-by": "gaiaflow", "gaiaflow/project": "other"},
+        # Another clone of the same name.
+        {"app.kubernetes.io/managed-by": "gaiaflow", "gaiaflow/project": "p", "gaiaflow/project-id": "p-1"},
+    ],
 )
 @pytest.mark.parametrize("action", [manifests.apply, lambda *given: list(manifests.delete(*given))])
 def test_a_namespace_of_somebody_else_is_left_alone(action: Any, marks: dict[str, str] | None) -> None:
     cluster = Cluster({"metadata": {"name": "n", **({"labels": marks} if marks is not None else {})}})
     with pytest.raises(GaiaflowError, match="the namespace `n` of the cluster `local` is not this project's"):
-        action(cluster, "p", "n")
+        action(cluster, PROJECT, "n")
     assert cluster.done == []
 
 
 def test_the_executor_watches_pods_and_nothing_more() -> None:
     cluster = Cluster()
-    became = manifests.apply(cluster, "p", "gaiaflow-p", executor=True)  # type: ignore[arg-type]
+    became = manifests.apply(cluster, PROJECT, "gaiaflow-p", executor=True)  # type: ignore[arg-type]
     assert list(became)[-2:] == ["role/gaiaflow-executor", "rolebinding/gaiaflow-executor"]
     assert not [what for what, _ in cluster.done if what == "delete"]
-    role = next(iter(manifests.manifests("p", "gaiaflow-p", manifests.EXECUTOR)))
+    role = next(iter(manifests.manifests(labels(PROJECT), "gaiaflow-p", manifests.EXECUTOR)))
     assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["watch"]}]

@@ -12,6 +12,7 @@ from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images.context import digest
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import image as stackimage
+from tests.unit.test_layers import GRAPH
 
 
 def test_context_has_locks_scripts_and_what_airflow_imports(project: Project) -> None:
@@ -19,7 +20,23 @@ def test_context_has_locks_scripts_and_what_airflow_imports(project: Project) ->
         found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {"Dockerfile", "locks/airflow.txt", "locks/postgres.txt", "scripts/health.py"} <= found
     assert {"scripts/certificates.py", "gaiaflow/runner.py", "gaiaflow/operators/docker.py"} <= found
-    assert not [name for name in found if name.startswith(("gaiaflow/infra/", "gaiaflow/lifecycle/"))]
+    wings = ("dags", "doctor", "infra", "inspection", "lifecycle", "models", "production", "stack", "testing")
+    assert not [name for name in found if name.startswith(tuple(f"gaiaflow/{wing}/" for wing in wings))]
+    assert not [name for name in found if "__pycache__" in name]
+
+
+def test_the_image_holds_what_airflow_imports_and_nothing_else() -> None:
+    begin = {
+        name for name in GRAPH if name.split(".")[0] in {"tasks", "dagfactory", "runner", "core", "operators"}
+    }
+    reached, waiting = set(), list(begin)
+    while waiting:
+        if (name := waiting.pop()) not in reached:
+            reached.add(name)
+            waiting += GRAPH.get(name, ())
+    assert {name.split(".")[0] for name in reached} == {
+        name.removesuffix(".py") for name in stackimage.IN_AIRFLOW if name != "__init__.py"
+    }
 
 
 @pytest.mark.parametrize("module", ["gaiaflow.tasks", "gaiaflow.runner", "gaiaflow.core.create_task"])

@@ -65,7 +65,7 @@ def test_airflow_is_told_of_the_cluster_only_on_that_executor(target: Target) ->
     assert executor.options(target.project, "local", Path("/k")) == {}
     told = executor.options(target.project, "kubernetes", Path("/k"))
     assert told["core.executor"] == "KubernetesExecutor"
-    assert told["kubernetes_executor.namespace"] == "gaiaflow-demo"
+    assert told["kubernetes_executor.namespace"] == f"gaiaflow-{target.project.id}"
     assert told["kubernetes_executor.config_file"] == "/k"
     assert told["kubernetes_executor.pod_template_file"] == str(target.worker_template)
 
