@@ -90,6 +90,10 @@ class AirflowApi:
         found: dict[str, Any] = self.request("GET", f"dags/{_quoted(dag_id)}")
         return found
 
+    def params(self, dag_id: str) -> dict[str, Any]:
+        """The params of a DAG by name."""
+        return dict(self.request("GET", f"dags/{_quoted(dag_id)}/details")["params"] or {})
+
     def dag_ids(self) -> list[str]:
         return [dag["dag_id"] for dag in self._all("dags", "dags")]
 
@@ -113,6 +117,15 @@ class AirflowApi:
     def run_state(self, dag_id: str, run_id: str) -> str:
         return str(self.request("GET", _run(dag_id, run_id))["state"])
 
+    def run_seconds(self, dag_id: str, run_id: str) -> float | None:
+        """How long a run that is over took, in seconds; None while it goes on."""
+        run = self.request("GET", _run(dag_id, run_id))
+        begun, ended = (run.get(name) for name in ("start_date", "end_date"))
+        if not begun or not ended:
+            return None
+        first, last = (datetime.fromisoformat(str(text).replace("Z", "+00:00")) for text in (begun, ended))
+        return (last - first).total_seconds()
+
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """The last runs of a DAG, of all DAGs for ``~``; the newest first."""
         path = f"dags/{_quoted(dag_id)}/dagRuns"
@@ -132,7 +145,7 @@ class AirflowApi:
         state = str(instance["state"] or "none")
         place = f"{_run(dag_id, run_id)}/taskInstances/{_quoted(instance['task_id'])}"
         value = self._value(place, instance["map_index"]) if state == "success" else None
-        error = self._error(place, instance) if state == "failed" else None
+        error = self._error(dag_id, run_id, instance) if state == "failed" else None
         return Part(instance["map_index"], state, value, round(instance["duration"] or 0.0, 3), error)
 
     def _value(self, place: str, map_index: int) -> Any:
@@ -142,13 +155,29 @@ class AirflowApi:
             return None
         return json.loads(entry["value"]) if isinstance(entry["value"], str) else entry["value"]
 
-    def _error(self, place: str, instance: Mapping[str, Any]) -> str:
+    def log(self, dag_id: str, run_id: str, instance: Mapping[str, Any], attempt: int) -> list[Any]:
+        """The entries of the log of one attempt: objects, or lines where Airflow could not read them."""
+        path = f"{_run(dag_id, run_id)}/taskInstances/{_quoted(instance['task_id'])}/logs/{attempt}"
+        found = self.request("GET", path, map_index=instance["map_index"], full_content="true")["content"]
+        return list(found or ())
+
+    def tries(self, dag_id: str, run_id: str, instance: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """All attempts of a task instance, each as it ended."""
+        place = f"{_run(dag_id, run_id)}/taskInstances/{_quoted(instance['task_id'])}"
+        index = "" if instance["map_index"] < 0 else f"/{instance['map_index']}"
+        found: list[dict[str, Any]] = self.request("GET", f"{place}{index}/tries")["task_instances"]
+        return found
+
+    def _error(self, dag_id: str, run_id: str, instance: Mapping[str, Any]) -> str:
         """The last error that the log tells of."""
-        path = f"{place}/logs/{max(instance['try_number'], 1)}"
         try:
-            content = self.request("GET", path, map_index=instance["map_index"], full_content="true")["content"]
+            content = self.log(dag_id, run_id, instance, max(instance["try_number"], 1))
         except GaiaflowError:
             content = []
+        return self.error_in(content)
+
+    def error_in(self, content: list[Any]) -> str:
+        """The last error that the entries of a log tell of."""
         details = [d for e in content if isinstance(e, dict) for d in (e.get("error_detail") or ())]
         if not details:
             return "no error was handed over; see the log"

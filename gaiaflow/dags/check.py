@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow import runner
+from gaiaflow.dags.brokenfile import broken_file, naming
 from gaiaflow.dags.home import project_python
 from gaiaflow.dags.inspector import Inspector
 from gaiaflow.dags.version import Stored, churn
 from gaiaflow.errors import UsageError, near_miss
-from gaiaflow.result import last_line
+from gaiaflow.project import Project
 
 # How much more than `import airflow.sdk` alone a file may cost: 1.0 is nothing at all.
 ERROR, WARNING = "error", "warning"
@@ -52,6 +53,10 @@ class Checked:
     def ok(self) -> bool:
         return not any(finding.level == ERROR for finding in self.findings)
 
+    def findings_of(self, dag: Mapping[str, Any]) -> list[Finding]:
+        """What is wrong with one DAG, or with its file."""
+        return [f for f in self.findings if f.dag == dag["dag"] or (f.dag is None and f.file == dag["file"])]
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "ok": self.ok,
@@ -63,29 +68,35 @@ class Checked:
 
 
 def structures(
-    inspector: Inspector, name: str, mode: str | None
+    project: Project, found: Mapping[str, Any], name: str
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """The DAGs to check, and the files that do not import.
 
+    Args:
+        found: what was read, as the inspection tells it.
+
     Raises:
-        UsageError: there is no such DAG, and every file imports.
+        UsageError: there is no such DAG, and every file that may have it imports.
     """
-    found = inspector.ask("structure", mode=mode)
-    dags, errors = found["dags"], found["errors"]
+    dags = found["dags"]
     chosen = [dag for dag in dags if name in ("", dag["dag"])]
-    if name and not chosen and not errors:
+    if not name or chosen:
+        return chosen, {} if name else found["errors"]
+    holders = {str(file) for file in naming(project, name)}
+    errors = {file: text for file, text in found["errors"].items() if not holders or file in holders}
+    if not errors:
         known = [dag["dag"] for dag in dags]
         raise UsageError(
-            f"no DAG `{name}` in {inspector.project.dags}{near_miss(name, known)}",
+            f"no DAG `{name}` in {project.dags}{near_miss(name, known)}",
             f"there is {', '.join(known) or 'none at all'}",
         )
-    return chosen, {} if name and chosen else errors
+    return [], errors
 
 
-def import_findings(errors: Mapping[str, str]) -> Iterator[Finding]:
+def import_findings(project: Project, errors: Mapping[str, str]) -> Iterator[Finding]:
     """Cycles, double ids and a FromTask that names nothing are errors of the import, too."""
     for file, text in errors.items():
-        yield Finding(ERROR, "import", last_line(text), file=file)
+        yield Finding(ERROR, "import", broken_file(project, file, text).explained, file=file)
 
 
 def integrity_findings(dag: Mapping[str, Any]) -> Iterator[Finding]:
@@ -114,6 +125,12 @@ def function_findings(inspector: Inspector, dags: list[dict[str, Any]]) -> list[
         for (dag, task), problem in zip(tasks, said, strict=True)
         if problem
     ]
+
+
+def candidates(project: Project, name: str) -> list[str]:
+    """The files that may hold a DAG, all DAGs without a name: known before any of them is read."""
+    files = naming(project, name) if name else []
+    return [str(file) for file in files or naming(project, "airflow")]
 
 
 def costs(inspector: Inspector, files: list[str], mode: str | None) -> dict[str, float | None]:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from gaiaflow.dags import name as dagid
 from gaiaflow.dags.api import FINISHED, AirflowApi, NotFoundError
+from gaiaflow.dags.brokenfile import explained, naming
+from gaiaflow.dags.conf import refuse_unknown, refused
+from gaiaflow.dags.declared import declared
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
 from gaiaflow.infra.host import loopback, privatefile
 from gaiaflow.project import Project
-from gaiaflow.result import Part, RunResult, combine, last_line
+from gaiaflow.result import Part, RunResult, combine
 from gaiaflow.stack import backends
 from gaiaflow.stack.services import mode as stackmode
 
 # Told of each change: the task (or its part), its new state, a detail.
 Progress = Callable[[str, str, str], None]
+# States on the way, which say nothing to a person.
+_NOISE = {"scheduled", "queued"}
 # A new file is read within seconds; past this it is not going to be.
 PATIENCE = 60
 POLL = 1.0
@@ -37,8 +42,18 @@ def connect(project: Project) -> AirflowApi:
     return AirflowApi(access.url, access.user, access.secret)
 
 
-def await_dag(api: AirflowApi, project: Project, name: str, patience: float = PATIENCE) -> None:
+def await_dag(
+    api: AirflowApi,
+    project: Project,
+    name: str,
+    patience: float = PATIENCE,
+    tell: Callable[[str], None] = lambda _: None,
+) -> None:
     """Wait until Airflow knows the DAG in its present form: of this file, in this mode.
+
+    Args:
+        patience: seconds.
+        tell: is given what it waits for, once.
 
     Raises:
         UsageError: there is no such DAG; the near miss and the list are named.
@@ -47,13 +62,30 @@ def await_dag(api: AirflowApi, project: Project, name: str, patience: float = PA
     """
     dagid.checked(name)
     deadline = time.monotonic() + patience
+    told = False
     while not _is_current(dag := _dag(api, name), project):
         _raise_import_errors(api, project, name, dag)
+        if not told and time.monotonic() < deadline:
+            tell(f"waiting until Airflow has read the file of DAG `{name}`")
+            told = True
+        if not dag:
+            _refuse_undeclared(api, project, name)
         if time.monotonic() > deadline:
-            raise _not_read(api, dag, name)
+            raise _not_read(api, project, dag, name)
         time.sleep(POLL)
     if dag.get("is_paused"):
         api.unpause(name)
+
+
+def _refuse_undeclared(api: AirflowApi, project: Project, name: str) -> None:
+    """Refuse a DAG that no file can bring, without waiting for Airflow.
+
+    Raises:
+        UsageError: the near miss and the list are named.
+    """
+    read = declared(project)
+    if read.complete and name not in read.ids:
+        raise _unknown(api, project, name)
 
 
 def _dag(api: AirflowApi, name: str) -> dict[str, Any]:
@@ -84,13 +116,17 @@ def _changed_at(dag: Mapping[str, Any], project: Project) -> float:
     return changed if changed <= time.time() else 0
 
 
-def _not_read(api: AirflowApi, dag: Mapping[str, Any], name: str) -> GaiaflowError:
+def _not_read(api: AirflowApi, project: Project, dag: Mapping[str, Any], name: str) -> GaiaflowError:
     if dag:
         return StillStartingError(
             f"Airflow has not read the file of DAG `{name}` since it was changed or Airflow was started",
             "inv dev.logs --service airflow",
         )
-    known = sorted(api.dag_ids())
+    return _unknown(api, project, name)
+
+
+def _unknown(api: AirflowApi, project: Project, name: str) -> UsageError:
+    known = sorted({*api.dag_ids(), *declared(project).ids})
     return UsageError(
         f"Airflow has no DAG `{name}`{near_miss(name, known)}", f"there is {', '.join(known) or 'none at all'}"
     )
@@ -99,30 +135,53 @@ def _not_read(api: AirflowApi, dag: Mapping[str, Any], name: str) -> GaiaflowErr
 def _raise_import_errors(api: AirflowApi, project: Project, name: str, dag: Mapping[str, Any]) -> None:
     errors = {f: e for f, e in api.import_errors().items() if _stops(f, project, name, dag)}
     if errors:
-        said = "; ".join(f"`{file}` does not import: {last_line(text)}" for file, text in errors.items())
-        raise GaiaflowError(said, "mend the file and repeat; Airflow reads it again within seconds")
+        raise GaiaflowError(
+            explained(project, errors), "repair it and repeat; Airflow reads it again within seconds"
+        )
 
 
 def _stops(broken: str, project: Project, name: str, dag: Mapping[str, Any]) -> bool:
     """Whether a DAG waits for a file that does not import: its own, or for a new DAG any that may hold it."""
     if file := dag.get("relative_fileloc"):
         return f"/{broken}".endswith(f"/{file}")
-    holders = [path for path in project.dags.rglob("*.py") if _mentions(path, name)]
-    return not holders or any(f"/{path}".endswith(f"/{broken}") for path in holders)
-
-
-def _mentions(file: Path, name: str) -> bool:
-    return file.is_file() and name in file.read_text("utf-8", "replace")
+    holders = naming(project, name)
+    if not holders:
+        return not near_miss(name, sorted(declared(project).ids))
+    return any(f"{project.dags / path}".endswith(f"/{broken}") for path in holders)
 
 
 def trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any]) -> str:
-    """Start a run; its id. One at a time: on SQLite, Airflow holds itself up when two write at one moment."""
+    """Start a run; its id. One at a time: on SQLite, Airflow holds itself up when two write at one moment.
+
+    Raises:
+        UsageError: the DAG has no such param, or a value does not fit.
+    """
+    if conf:
+        refuse_unknown(name, conf, list(api.params(name)))
+    try:
+        return _trigger(api, project, name, conf)
+    except UsageError as error:
+        raise refused(name, conf, error) from None
+
+
+def _trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any]) -> str:
     with privatefile.locked(privatefile.folder(project.home) / "trigger.lock"):
         return api.trigger(name, conf)
 
 
-def follow(api: AirflowApi, dag: str, run: str, wait: float, progress: Progress) -> str:
+def follow(
+    api: AirflowApi,
+    dag: str,
+    run: str,
+    wait: float,
+    progress: Progress,
+    look: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+) -> str:
     """Wait for the end of a run; its state.
+
+    Args:
+        wait: at most so many seconds.
+        look: is given the task instances at each look, for more than their states.
 
     Raises:
         StillStartingError: it did not end in time; it goes on.
@@ -141,11 +200,13 @@ def follow(api: AirflowApi, dag: str, run: str, wait: float, progress: Progress)
         else:
             silent_until = time.monotonic() + PATIENCE
         _tell(instances, seen, progress)
+        look(instances)
         if state in FINISHED:
             return state
         if time.monotonic() > deadline:
             raise StillStartingError(
-                f"run `{run}` of `{dag}` has not ended after {wait:.0f} s; it goes on", api.url
+                f"run `{run}` of `{dag}` has not ended after {wait:.0f} s; it goes on",
+                shlex.join(["inv", "dag.watch", dag, run]),
             )
         time.sleep(POLL)
 
@@ -154,7 +215,7 @@ def _tell(instances: list[dict[str, Any]], seen: dict[str, str], progress: Progr
     """What has changed since the last look."""
     for ti in instances:
         name = ti["task_id"] if ti["map_index"] < 0 else f"{ti['task_id']}[{ti['map_index']}]"
-        if ti["state"] and seen.get(name) != ti["state"]:
+        if ti["state"] and seen.get(name) != ti["state"] and ti["state"] not in _NOISE:
             seen[name] = ti["state"]
             progress(name, ti["state"], f"{ti['duration']:.1f} s" if ti["end_date"] and ti["duration"] else "")
 

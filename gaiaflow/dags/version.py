@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gaiaflow.dags.inspector import Inspector
 
-# A process of Airflow's takes a core for seconds.
-AT_ONCE = 2
 MOST_PATHS = 5
 LONGEST_VALUE = 60
 
@@ -18,18 +15,9 @@ LONGEST_VALUE = 60
 Stored = Mapping[str, Any]
 
 
-def serialised(
-    inspector: Inspector, times: int, mode: str | None, dag: str | None
-) -> list[Mapping[str, Stored]]:
-    """The DAGs as so many processes store them, each with a hash seed of its own."""
-
-    def ask(seed: int) -> Mapping[str, Stored]:
-        found = inspector.ask("serialise", {"PYTHONHASHSEED": str(seed)}, mode=mode, dag=dag)["dags"]
-        return dict(found)
-
-    inspector.environment  # noqa: B018 - made once, before the threads
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(ask, range(1, times + 1)))
+def read(inspector: Inspector, seed: int, mode: str | None, dag: str | None) -> dict[str, Any]:
+    """What one process reads and would store, with a hash seed of its own."""
+    return inspector.ask("serialise", {"PYTHONHASHSEED": str(seed)}, mode=mode, dag=dag)
 
 
 def churn(samples: Sequence[Stored]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from gaiaflow.modes import VARIABLE, Mode
 from gaiaflow.project import Project
 from gaiaflow.testing import minors
 from gaiaflow.testing.render import context_of
-from gaiaflow.testing.run import load_dags
+from gaiaflow.testing.run import load_dags, relative
 
 _LOCAL = ("GAIAFLOW_", "MLFLOW_", "_MLFLOW", "AWS_", "S3_")
 _PROVIDER = re.compile(
@@ -32,7 +32,7 @@ def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
     become_production(project, request["image"], request["namespace"])
     dags, errors = load_dags(project)
     found = [_dag(project, dags[name], request["allowed"]) for name in sorted(dags)]
-    return {"dags": found, "errors": {structure.relative(project, f): text for f, text in errors.items()}}
+    return {"dags": found, "errors": errors}
 
 
 def become_production(project: Project, image: str, namespace: str) -> None:
@@ -48,7 +48,7 @@ def become_production(project: Project, image: str, namespace: str) -> None:
 def _dag(project: Project, dag: Any, allowed: Collection[str]) -> dict[str, Any]:
     return {
         "dag": dag.dag_id,
-        "file": structure.relative(project, dag.fileloc),
+        "file": relative(project, dag.fileloc),
         "unstorable": _unstorable(dag),
         "tasks": [_task(dag, task, allowed) for task in dag.topological_sort()],
     }

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gaiaflow.inspection.structure import described
 from gaiaflow.project import Project
 from gaiaflow.testing import minors
 from gaiaflow.testing.run import in_mode, load_dags
 
 
 def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Hash and data of each DAG, or of ``dag`` alone; what does not serialise has an error instead."""
+    """The structure of all DAGs, and their hash and data; what does not serialise has an error instead.
+
+    With ``dag`` it reads only the file of that DAG, where one file alone mentions it.
+    """
     with in_mode(request.get("mode")):
-        dags, _ = load_dags(project)
-        wanted = request.get("dag")
-        return {"dags": {name: _stored(dag) for name, dag in dags.items() if wanted in (None, name)}}
+        dags, errors = load_dags(project, request.get("dag") or "")
+        stored = {name: _stored(dag) for name, dag in dags.items()}
+        return {**described(project, dags, errors), "stored": stored}
 
 
 def _stored(dag: Any) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow.project import Project
-from gaiaflow.testing.run import in_mode, load_dag, load_dags
+from gaiaflow.testing.run import in_mode, load_dag, load_dags, relative
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -20,9 +19,15 @@ def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
     with in_mode(request.get("mode")):
         if name := request.get("dag"):
             return {"dags": [describe(project, load_dag(project, name))], "errors": {}}
-        dags, errors = load_dags(project)
-        found = [describe(project, dags[name]) for name in sorted(dags)]
-    return {"dags": found, "errors": {relative(project, file): text for file, text in sorted(errors.items())}}
+        return described(project, *load_dags(project))
+
+
+def described(project: Project, dags: Mapping[str, DAG], errors: Mapping[str, str]) -> dict[str, Any]:
+    """What was read, as plain data."""
+    return {
+        "dags": [describe(project, dags[name]) for name in sorted(dags)],
+        "errors": dict(sorted(errors.items())),
+    }
 
 
 def describe(project: Project, dag: DAG) -> dict[str, Any]:
@@ -36,12 +41,6 @@ def describe(project: Project, dag: DAG) -> dict[str, Any]:
         "tasks": [_task(task) for task in dag.topological_sort()],
         "groups": list(_groups(dag.task_group)),
     }
-
-
-def relative(project: Project, file: str) -> str:
-    """A file as it lies in the folder of DAGs."""
-    path = Path(file)
-    return str(path.relative_to(project.dags)) if path.is_relative_to(project.dags) else str(path)
 
 
 def _task(task: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from gaiaflow.lifecycle.dag import (
     graph as daggraph,
     replay as dagreplay,
     run as dag,
+    watch as dagwatch,
 )
 from gaiaflow.lifecycle.dev import dependency, export, image, stack as dev, timing
 from gaiaflow.lifecycle.terminal import program
@@ -27,7 +28,14 @@ def namespace() -> Collection:
     root.add_collection(stack)
     root.add_collection(Collection.from_module(prodlocal, name="prodlocal"))
     dags = Collection.from_module(dag, name="dag")
-    for task in (dagcheck.list_dags, dagcheck.check, dagexplain.explain, daggraph.graph, dagreplay.replay):
+    for task in (
+        dagcheck.list_dags,
+        dagcheck.check,
+        dagexplain.explain,
+        daggraph.graph,
+        dagreplay.replay,
+        dagwatch.watch,
+    ):
         dags.add_task(task)
     root.add_collection(dags)
     root.add_collection(Collection.from_module(prod, name="prod"))

@@ -122,7 +122,8 @@ def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False)
     from gaiaflow.stack import bringup
 
     target = Target.choose(Project.find(), profile, context)
-    target.refuse_foreign_profile()
+    if not c.config.run.dry:
+        target.refuse_foreign_profile()
     what = f"the minikube profile {target.profile}" if target.profile else f"the namespace {target.namespace}"
     say(f"  {what} with all that runs in it")
     if c.config.run.dry:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
 from gaiaflow.lifecycle.terminal import confirm, lifecycle_task, say
+
+if TYPE_CHECKING:
+    from gaiaflow.projects.adoption import Plan
 
 _ANSWERS = {
     "name": "the project's name; by default the folder's",
@@ -18,6 +21,7 @@ _ANSWERS = {
     "examples": "yes or no: an example in it, a CO2 forecast from data to a registered model",
     "environment": "what makes the environment to work in: uv, pixi or conda",
 }
+_NEXT = "next: inv dev.start"
 _YES_OR_NO = {"": None, "yes": True, "true": True, "no": False, "false": False}
 
 
@@ -79,26 +83,49 @@ def update(c: Context) -> None:
 @lifecycle_task(
     help={
         "name": "the project's name; by default as pyproject.toml says, else the folder's",
-        "yes": "add what is missing without asking; the difference is shown all the same",
+        "minimal": "only the least: tasks.py, the table in pyproject.toml, lines of .gitignore",
+        "diff": "show the texts too, as a difference",
+        "yes": "add all of it without asking; the files are named all the same",
     },
 )
-def adopt(c: Context, name: str = "", yes: bool = False) -> None:
-    """Add what gaiaflow needs to the project in this folder: shows it, asks, and overwrites nothing."""
+def adopt(c: Context, name: str = "", minimal: bool = False, diff: bool = False, yes: bool = False) -> None:
+    """Add what gaiaflow needs to the project in this folder: names the files, asks, and overwrites nothing."""
     from gaiaflow.projects import adoption
 
     if c.config.run.dry:  # what is missing is known only when the template is rendered, and that runs git
         say(f"would add what gaiaflow needs and {Path.cwd()} lacks")
         return
-    plan = adoption.plan(Path.cwd(), name)
-    sys.stdout.write(adoption.difference(plan))
+    plan = adoption.plan(Path.cwd(), name, minimal=minimal)
+    least = plan.only(adoption.LEAST)
+    rest = plan.only(plan.additions.keys() - least.additions.keys())
+    _describe(plan)
+    _list("needed", adoption.named(least))
+    _list("offered", adoption.named(rest))
+    if diff:
+        sys.stdout.write(adoption.difference(plan))
     for advice in plan.advice:
         say(advice)
     if not plan.additions:
         say("nothing to add: it is all there")
-        return
-    if confirm(f"add {len(plan.additions)} files to {plan.root}?", yes):
-        adoption.apply(plan)
-        say(f"added; next: cd {plan.root} && inv --list")
+    elif not least.additions or confirm("add what is needed?", yes):
+        adoption.apply(least)
+        if rest.additions and confirm("add what is offered too?", yes):
+            adoption.apply(rest)
+        say("next: make dev" if "Makefile" in plan.additions and (plan.root / "Makefile").exists() else _NEXT)
+
+
+def _describe(plan: Plan) -> None:
+    """What was recognised, and what happens to it."""
+    kind = plan.environment
+    if kind.sign:
+        say(f"the environment is made by {kind.manager} ({kind.sign}) and stays as it is")
+    if plan.earlier:
+        say("the project is of the earlier template: its DAG files run as they are")
+
+
+def _list(title: str, names: list[str]) -> None:
+    for number, name in enumerate(names):
+        sys.stdout.write(f"{title if number == 0 else '':9}{name}\n")
 
 
 def _answers(name: str, package: str, author: str, examples: str, environment: str) -> dict[str, Any]:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
 from pathlib import Path
-from subprocess import Popen
-from typing import Any
 
 import gaiaflow
 from gaiaflow.endpoints import LOOPBACK
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.cluster.forward import LISTENING
+from gaiaflow.infra.cluster.forwarder import Forwarder
 from gaiaflow.infra.cluster.target import Target
-from gaiaflow.infra.host import ports, privatefile, process
+from gaiaflow.infra.host import ports, privatefile
 from gaiaflow.models import deployment, forward as modelforward
 
 _SECONDS = 20
@@ -23,7 +19,7 @@ _SECONDS = 20
 
 def current(target: Target, model: str) -> str:
     """The address that holds now; empty where nothing forwards."""
-    kept = _alive(_record(target, model))
+    kept = _forwarder(target, model).known()
     return f"http://{LOOPBACK}:{kept['port']}" if kept else ""
 
 
@@ -40,46 +36,35 @@ def open_port(target: Target, model: str, port: int) -> str:
     if (url := current(target, model)) and (not port or url.endswith(f":{port}")):
         return url
     close(target, model)
-    settled = ports.settle({"model": port or deployment.PORT}, auto=not port)["model"]
-    record, log = _record(target, model), target.folder / f"{deployment.object_name(model)}.log"
-    privatefile.write_json(record, {"port": settled})
-    child = process.detach(_command(target, model, settled, record), env=_environment(), log=log)
+    chosen = ports.settle({"model": port or deployment.PORT}, auto=not port)["model"]
+    forwarder = _forwarder(target, model)
+    privatefile.write_json(forwarder.record, {"port": chosen})
     try:
-        _await_listening(child, log, settled)
-    except GaiaflowError:
-        record.unlink()
-        raise
-    kept = {"port": settled, "pid": child.pid, "started": process.started(child.pid)}
-    privatefile.write_json(record, kept)
-    return f"http://{LOOPBACK}:{settled}"
+        forwarder.start(
+            _command(target, model, chosen, forwarder.record), _environment(), {"port": chosen}, _SECONDS
+        )
+    except GaiaflowError as error:
+        forwarder.record.unlink(missing_ok=True)
+        raise GaiaflowError(
+            f"nothing can listen on 127.0.0.1:{chosen}: {error.message}", "inv model.url MODEL --port N"
+        ) from None
+    return f"http://{LOOPBACK}:{chosen}"
 
 
 def close(target: Target, model: str) -> bool:
     """End the forwarding to a model; False when there was none."""
-    return _close(_record(target, model))
+    return _forwarder(target, model).close()
 
 
 def close_all(target: Target) -> None:
     """End all forwarding of the project's cluster."""
     for record in target.folder.glob("model-*.json"):
-        _close(record)
+        Forwarder(record, record.with_suffix(".log"), {"port": int}).close()
 
 
-def _close(record: Path) -> bool:
-    kept = _alive(record)
-    if kept:
-        process.signal(kept["pid"], signal.SIGTERM)
-    record.unlink(missing_ok=True)
-    return bool(kept)
-
-
-def _record(target: Target, model: str) -> Path:
-    return target.folder / f"{deployment.object_name(model)}.json"
-
-
-def _alive(record: Path) -> dict[str, Any]:
-    kept = privatefile.read_json(record)
-    return kept if process.recorded(kept) and type(kept.get("port")) is int else {}
+def _forwarder(target: Target, model: str) -> Forwarder:
+    record = target.folder / f"{deployment.object_name(model)}.json"
+    return Forwarder(record, record.with_suffix(".log"), {"port": int})
 
 
 def _command(target: Target, model: str, port: int, record: Path) -> list[str]:
@@ -92,15 +77,3 @@ def _command(target: Target, model: str, port: int, record: Path) -> list[str]:
 def _environment() -> dict[str, str]:
     """The user's own: a kubeconfig's plugin may need any of it."""
     return {**os.environ, "PYTHONPATH": str(Path(gaiaflow.__file__).parents[1])}
-
-
-def _await_listening(child: Popen[bytes], log: Path, port: int) -> None:
-    until = time.monotonic() + _SECONDS
-    while LISTENING not in (lines := log.read_text(encoding="utf-8").splitlines()):
-        if child.poll() is not None or time.monotonic() > until:
-            child.kill()
-            raise GaiaflowError(
-                f"nothing can listen on 127.0.0.1:{port}: {lines[-1] if lines else 'no reason given'}",
-                "inv model.url MODEL --port N",
-            )
-        time.sleep(0.05)

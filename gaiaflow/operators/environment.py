@@ -11,6 +11,7 @@ from dotenv import dotenv_values
 
 from gaiaflow import runner
 from gaiaflow.errors import MissingError
+from gaiaflow.operators.earlier import translated
 
 PROJECT = "GAIAFLOW_PROJECT"
 # Airflow's own settings and keys are not the function's business; AIRFLOW_CTX_* tells it its run.
@@ -58,7 +59,7 @@ def local_secrets(names: list[str]) -> dict[str, str]:
 def local_environment(secrets: list[str]) -> dict[str, str]:
     """What a function of mode dev gets: this process's variables, then ``.env``, then its secrets."""
     inherited = {k: v for k, v in os.environ.items() if k.startswith(_SHOWN) or not k.startswith(_HIDDEN)}
-    return inherited | _activation() | project_variables() | local_secrets(secrets)
+    return inherited | _activation() | translated(project_variables(), inherited) | local_secrets(secrets)
 
 
 def _activation() -> dict[str, str]:

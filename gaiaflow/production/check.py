@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gaiaflow.dags.brokenfile import error_of
 from gaiaflow.dags.inspector import Inspector
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra.cluster.api import Cluster
@@ -16,7 +17,6 @@ from gaiaflow.modes import Mode
 from gaiaflow.production import additions, environment, receipt
 from gaiaflow.production.verdict import FAILED, MISSING, OK, Check, verdict
 from gaiaflow.project import Project
-from gaiaflow.result import last_line
 
 # Stands for the image where none was pushed, so that DAG files can be read all the same.
 NOT_PUSHED = "image.invalid/not-pushed"
@@ -110,7 +110,7 @@ def run(project: Project, inspector: Inspector, aim: Aim, force: bool = False) -
 
 
 def check_dags(facts: Facts) -> Check:
-    wrong = [f"`{file}` does not import: {last_line(text)}" for file, text in sorted(facts.errors.items())]
+    wrong = [f"`{file}` does not import: {error_of(text)}" for file, text in sorted(facts.errors.items())]
     wrong += [
         f"DAG `{dag['dag']}` cannot be stored: {dag['unstorable']}" for dag in facts.dags if dag["unstorable"]
     ]

@@ -6,14 +6,15 @@ import difflib
 import re
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.project import slug
-from gaiaflow.projects import origin, scaffold
+from gaiaflow.projects import origin, recognition, scaffold
+from gaiaflow.projects.recognition import Environment
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -32,15 +33,16 @@ _WANTED = {
     "data/.gitkeep": ("data",),
     _NOTEBOOK: ("notebooks",),
     "tests/test_dags.py": ("tests/test_dags.py",),
-    "CHANGES.md": ("CHANGES.md", "CHANGELOG.md", "CHANGES.rst", "CHANGELOG.rst", "HISTORY.md", "NEWS.md"),
     ".env": (".env",),
     ".env.example": (".env.example",),
     ".gitignore": (".gitignore",),
     ".github/workflows/ci.yml": (".github/workflows",),
 }
-# A project keeps the environment that it has; the Makefile goes by it.
-_ENVIRONMENTS = {"pixi.toml": "pixi", "environment.yml": "conda", "environment.yaml": "conda"}
-_IGNORED = (".env", ".gaiaflow/", ".venv-gaiaflow/")
+_GITIGNORE = ".gitignore"
+LEAST = ("tasks.py", PYPROJECT, _GITIGNORE)
+# These are the project's own: what comes stands at their end.
+_AT_THE_END = (PYPROJECT, _GITIGNORE)
+_IGNORED = {".env": ".env", ".gaiaflow/": "", ".venv-gaiaflow/": "Makefile"}
 _NAMESPACE = "from gaiaflow.lifecycle.namespace import namespace\n\nns = namespace()\n"
 
 
@@ -49,20 +51,29 @@ class Plan:
     """What would be added.
 
     Attributes:
-        additions: the bytes that each file gets: a new one all of it, pyproject.toml what comes at its end.
+        additions: the bytes that each file gets: a new one all of it, the project's own their end.
         advice: what has to be done by hand, each ready to paste.
+        environment: who makes the project's environment; it stays as it is.
+        earlier: the earlier template of gaiaflow made the project.
     """
 
     root: Path
     additions: dict[str, bytes]
     advice: list[str]
+    environment: Environment = field(default_factory=Environment)
+    earlier: bool = False
+
+    def only(self, names: Collection[str]) -> Plan:
+        """The part of the plan that concerns these files."""
+        return replace(self, additions={k: v for k, v in self.additions.items() if k in names})
 
 
-def plan(root: Path, name: str = "") -> Plan:
+def plan(root: Path, name: str = "", *, minimal: bool = False) -> Plan:
     """What a project lacks. Nothing is written.
 
     Args:
         name: the project's name; by default as pyproject.toml says, else the folder's.
+        minimal: only what gaiaflow cannot do without.
 
     Raises:
         MissingError: the folder is empty or not there.
@@ -74,32 +85,42 @@ def plan(root: Path, name: str = "") -> Plan:
     known = _read(root)
     package = _package(root)
     name = name or slug(_name(known) or root.name)
+    additions = _missing(root, name, package)
+    if minimal:
+        additions = {file: text for file, text in additions.items() if file in LEAST}
+    advice: list[str] = []
+    _plan_table(root, name, known, additions, advice)
+    _plan_gitignore(root, additions)
+    manager = recognition.environment(root, known)
+    advice += _plan_tasks(root, additions) + recognition.advice(manager, known)
+    if _NOTEBOOK in additions:
+        advice += _plan_notebook(known)
+    return Plan(root, additions, advice, manager, recognition.is_earlier(root))
+
+
+def _missing(root: Path, name: str, package: str | None) -> dict[str, bytes]:
+    """The files of the template that the project has nothing like."""
     given = {
         "name": name,
         "package": package or scaffold.near_package(name),
         "examples": False,
-        "environment": next((kind for file, kind in _ENVIRONMENTS.items() if _exists(root, file)), "uv"),
         "requirement": origin.find().requirement,
         "adopted": True,
     }
-    additions = {}
     with tempfile.TemporaryDirectory() as folder:
-        for file in scaffold.render(Path(folder), given):
-            if file == _NOTEBOOK and not package:
-                continue  # it imports the package
-            if file in _WANTED and not any(_exists(root, other) for other in _WANTED[file]):
-                additions[file] = Path(folder, file).read_bytes()
-    advice: list[str] = []
-    _plan_table(root, name, known, additions, advice)
-    advice += _plan_others(root, additions)
-    if _NOTEBOOK in additions:
-        advice += _plan_notebook(known)
-    return Plan(root, additions, advice)
+        return {
+            file: Path(folder, file).read_bytes()
+            for file in scaffold.render(Path(folder), given)
+            if file in _WANTED
+            and not any(_exists(root, other) for other in _WANTED[file])
+            and (package or file != _NOTEBOOK)  # the notebook imports the package
+        }
 
 
 def _name(known: Mapping[str, Any]) -> str:
     own = known.get("tool", {}).get("gaiaflow", {}).get("name")
-    return str(own or known.get("project", {}).get("name") or "")
+    poetry = known.get("tool", {}).get("poetry", {}).get("name")
+    return str(own or known.get("project", {}).get("name") or poetry or "")
 
 
 def _package(root: Path) -> str | None:
@@ -115,13 +136,15 @@ def _plan_table(
 ) -> None:
     """``[tool.gaiaflow]``, at the end of pyproject.toml where that changes nothing of what it says."""
     file = root / PYPROJECT
+    said = slug(known.get("project", {}).get("name") or (root.name if file.exists() else "")) == slug(name)
+    table = TABLE if said else f'{TABLE}name = "{name}"\n'
     if not file.exists():
-        additions[PYPROJECT] = f'{TABLE}name = "{name}"\n'.encode()
+        additions[PYPROJECT] = table.encode()
         return
     if "gaiaflow" in known.get("tool", {}):
         return
     before = file.read_bytes()
-    end = (b"" if before.endswith(b"\n") or not before else b"\n") + f"\n{TABLE}".encode()
+    end = (b"" if before.endswith(b"\n") or not before else b"\n") + f"\n{table}".encode()
     try:
         after = tomllib.loads((before + end).decode())
     except tomllib.TOMLDecodeError:
@@ -135,16 +158,27 @@ def _plan_table(
         )
 
 
-def _plan_others(root: Path, additions: Mapping[str, bytes]) -> list[str]:
-    """What the project's own files should say, and do not."""
-    advice = []
-    if "tasks.py" not in additions and "gaiaflow" not in _text(root / "tasks.py"):
-        advice.append(f"tasks.py is yours; for gaiaflow's commands it needs:\n{_indented(_NAMESPACE)}")
-    if ".gitignore" not in additions:
-        lines = {line.strip().strip("/") for line in _text(root / ".gitignore").splitlines()}
-        if absent := [line for line in _IGNORED if line.strip("/") not in lines]:
-            advice.append(f".gitignore is yours; it should have:\n{_indented(chr(10).join(absent))}")
-    return advice
+def _plan_gitignore(root: Path, additions: dict[str, bytes]) -> None:
+    """The lines of what git must not keep, at the end of a .gitignore that lacks them."""
+    if _GITIGNORE in additions:
+        return
+    before = _text(root / _GITIGNORE)
+    lines = {line.strip().strip("/") for line in before.splitlines()}
+    absent = [
+        line
+        for line, of in _IGNORED.items()
+        if line.strip("/") not in lines and (not of or of in additions or _exists(root, of))
+    ]
+    if absent:
+        start = "" if before.endswith("\n") or not before else "\n"
+        additions[_GITIGNORE] = (start + "".join(f"{line}\n" for line in absent)).encode()
+
+
+def _plan_tasks(root: Path, additions: Mapping[str, bytes]) -> list[str]:
+    """What the project's own tasks.py should say, and does not."""
+    if "tasks.py" in additions or "gaiaflow" in _text(root / "tasks.py"):
+        return []
+    return [f"tasks.py is yours; for gaiaflow's commands it needs:\n{_indented(_NAMESPACE)}"]
 
 
 def _plan_notebook(known: Mapping[str, Any]) -> list[str]:
@@ -153,6 +187,16 @@ def _plan_notebook(known: Mapping[str, Any]) -> list[str]:
     absent = [package for package in ("mlflow-skinny", "boto3") if package.partition("-")[0] not in named]
     listed = "\n".join(f'"{package}",' for package in absent)
     return [f"{_NOTEBOOK} needs among the project's dependencies:\n{_indented(listed)}"] if absent else []
+
+
+def named(found: Plan) -> list[str]:
+    """Each file with what it gets: `tasks.py (new)`, `pyproject.toml (3 lines at its end)`."""
+    return [
+        f"{name} ({len(added.splitlines())} lines at its end)"
+        if (found.root / name).exists()
+        else f"{name} (new)"
+        for name, added in found.additions.items()
+    ]
 
 
 def difference(found: Plan) -> str:
@@ -180,7 +224,7 @@ def apply(found: Plan) -> None:
         file = found.root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with file.open("ab" if name == PYPROJECT else "xb") as out:
+            with file.open("ab" if name in _AT_THE_END else "xb") as out:
                 out.write(added)
         except FileExistsError:
             raise GaiaflowError(

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gaiaflow.dags.brokenfile import error_of
 from gaiaflow.dags.home import test_home as default_home
 from gaiaflow.errors import GaiaflowError, UsageError, near_miss
 from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
-from gaiaflow.result import RunResult, last_line
+from gaiaflow.result import RunResult
 from gaiaflow.testing import availability, passed, place
 from gaiaflow.testing.cell import FAILED, PASSED, SKIPPED, Cell
 from gaiaflow.testing.compare import compare_edges, differences
@@ -74,7 +75,7 @@ def run_matrix(
 
 
 def _broken(project: Project, file: str, text: str) -> Cell:
-    return Cell(project.name, Path(file).name, "all", FAILED, "", [f"does not import: {last_line(text)}"])
+    return Cell(project.name, Path(file).name, "all", FAILED, "", [f"does not import: {error_of(text)}"])
 
 
 def _required(cell: Cell) -> Cell:

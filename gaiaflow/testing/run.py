@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from gaiaflow import modes
 from gaiaflow.dags import home
+from gaiaflow.dags.brokenfile import explained, naming
+from gaiaflow.dags.conf import misfit, refuse_unknown
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
-from gaiaflow.result import Part, RunResult, combine, last_line
+from gaiaflow.result import Part, RunResult, combine
 from gaiaflow.testing import minors, place
 
 if TYPE_CHECKING:
@@ -82,22 +84,39 @@ def in_mode(mode: str | None) -> Iterator[None]:
             os.environ[modes.VARIABLE] = before
 
 
-def load_dags(project: Project) -> tuple[dict[str, DAG], dict[str, str]]:
-    """All DAGs of a project, read anew, and the errors of files that do not import."""
-    _forget_modules(project.dags)
+def load_dags(project: Project, name: str = "") -> tuple[dict[str, DAG], dict[str, str]]:
+    """All DAGs of a project, read afresh, and the errors of files that do not import.
+
+    Args:
+        name: the id of a DAG: where one file alone mentions it, no other file is read.
+    """
     if not project.dags.is_dir():
         raise MissingError(f"no folder `{project.dags}`", f"mkdir {project.dags}")
-    bag = minors.dag_bag()(project.dags, bundle_path=project.dags)
-    return dict(bag.dags), dict(bag.import_errors)
+    files = naming(project, name) if name else []
+    if len(files) == 1:
+        dags, errors = _read(project, project.dags / files[0])
+        if name in dags or errors:
+            return dags, errors
+    return _read(project, project.dags)
+
+
+def _read(project: Project, place: Path) -> tuple[dict[str, DAG], dict[str, str]]:
+    """The DAGs of a file or a folder."""
+    _forget_modules(project.dags)
+    bag = minors.dag_bag()(place, bundle_path=project.dags)
+    return dict(bag.dags), {relative(project, file): text for file, text in bag.import_errors.items()}
 
 
 def load_dag(project: Project, name: str) -> DAG:
-    """One DAG of a project, read anew in the mode that holds."""
-    dags, errors = load_dags(project)
+    """One DAG of a project, read afresh in the mode that holds."""
+    dags, errors = load_dags(project, name)
     if name in dags:
         return dags[name]
-    if errors:
-        raise GaiaflowError(f"no DAG `{name}`, and {_said(errors)}", "mend the file and repeat")
+    holders = {str(path) for path in naming(project, name)}
+    mistyped = not holders and near_miss(name, sorted(dags))
+    stopped = {file: text for file, text in errors.items() if not holders or file in holders}
+    if stopped and not mistyped:
+        raise GaiaflowError(f"no DAG `{name}`, and {explained(project, stopped)}", "repair the file and repeat")
     known = sorted(dags)
     raise UsageError(
         f"no DAG `{name}` in {project.dags}{near_miss(name, known)}",
@@ -105,10 +124,10 @@ def load_dag(project: Project, name: str) -> DAG:
     )
 
 
-def _said(errors: Mapping[str, str]) -> str:
-    """The import errors, each in one line."""
-    lines = [f"`{Path(file).name}` does not import: {last_line(text)}" for file, text in errors.items()]
-    return "; ".join(lines)
+def relative(project: Project, file: str) -> str:
+    """A file as it lies in the folder of DAGs."""
+    path = Path(file)
+    return str(path.relative_to(project.dags)) if path.is_relative_to(project.dags) else str(path)
 
 
 def _forget_modules(folder: Path) -> None:
@@ -120,20 +139,21 @@ def _forget_modules(folder: Path) -> None:
 
 
 def check_conf(dag: DAG, conf: Mapping[str, Any] | None) -> None:
-    """Refuse a value that does not fit the DAG's params.
+    """Refuse a param that the DAG does not have, and a value that does not fit.
 
     Raises:
         UsageError: its message names the param.
     """
+    refuse_unknown(dag.dag_id, conf or {}, list(dag.params))
     for name, value in (conf or {}).items():
-        if name in dag.params:
-            try:
-                dag.params.get_param(name).resolve(value)
-            except Exception as error:  # noqa: BLE001 - Airflow raises an error of its own for each schema
-                reason = last_line(str(error).split("\n\n")[0])
-                raise UsageError(
-                    f"`{name}` of `--conf` does not fit DAG `{dag.dag_id}`: {reason}", ""
-                ) from None
+        _check_value(dag, name, value)
+
+
+def _check_value(dag: DAG, name: str, value: Any) -> None:
+    try:
+        dag.params.get_param(name).resolve(value)
+    except Exception as error:  # noqa: BLE001 - Airflow raises an error of its own for each schema
+        raise misfit(dag.dag_id, name, str(error)) from None
 
 
 def _refuse_missing_python(dag: DAG) -> None:

@@ -77,9 +77,23 @@ def test_another_home_of_airflow(project: Make, tmp_path: Path) -> None:
         (
             FLOW.replace("pk.f:one", "pk.f.one"),
             {},
-            "no DAG `flow`, and `file.py` does not import: gaiaflow.errors.UsageError: task `one` of DAG "
-            "`flow`: func_path `pk.f.one` is not `package.module:function` (did you mean `pk.f:one`?)",
-            "mend the file and repeat",
+            "no DAG `flow`, and `file.py` does not import: task `one` of DAG `flow`: func_path `pk.f.one` "
+            "is not `package.module:function` (did you mean `pk.f:one`?)\n  dags/file.py:6\n"
+            '    create_task("one", "pk.f.one")\n    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n'
+            '  hint: "my_package.train:train"',
+            "repair the file and repeat",
+        ),
+        (
+            FLOW,
+            {"scael": 3},
+            "DAG `flow` has no param `scael` (did you mean `scale`?)",
+            "it has scale",
+        ),
+        (
+            FLOW.replace(', params={"scale": Param(2, type="integer")}', ""),
+            {"scale": 3},
+            "DAG `flow` has no param `scale`",
+            'it has none; declare it: DAG(..., params={"name": 1})',
         ),
         (
             FLOW.replace('Param(2, type="integer")', 'Param(type="integer")'),

@@ -183,12 +183,12 @@ def test_an_unknown_task_is_guessed(flow: Project) -> None:
 
 def test_nothing_of_gaiaflow_makes_a_new_version(flow: Project) -> None:
     for mode in ("dev", "dev_docker", "prod_local", "prod"):
-        looks = [serialise.answer(flow, {"mode": mode})["dags"] for _ in range(2)]
+        looks = [serialise.answer(flow, {"mode": mode})["stored"] for _ in range(2)]
         assert list(churn([look["flow"] for look in looks])) == []
 
 
 def test_a_dag_that_differs_at_each_look_is_told_with_the_place(flow: Project) -> None:
-    looks = [serialise.answer(flow, {"dag": "restless"})["dags"] for _ in range(2)]
+    looks = [serialise.answer(flow, {"dag": "restless"})["stored"] for _ in range(2)]
     assert [list(look) for look in looks] == [["restless"]] * 2
     (said,) = churn([look["restless"] for look in looks])
     assert said.startswith('2 looks gave 2 versions: dag.description: "read at ')

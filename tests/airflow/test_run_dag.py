@@ -209,3 +209,17 @@ def test_the_plugin_gives_a_project_its_fixtures(project: Make) -> None:
     done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert "2 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
     assert "inv prodlocal.start" in done.stdout
+
+
+def test_a_broken_file_stops_only_its_own_dags(project: Make, airflow_home: Path) -> None:
+    found = Project.find(project(GOOD, FUNCTIONS))
+    (found.dags / "syntax.py").write_text('"""airflow"""\nwith DAG("broken"):\n    create_task("a", "m:f"\n')
+    assert run_dag("good", "dev", project=found, home=airflow_home).succeeded
+    with pytest.raises(GaiaflowError) as caught:
+        run_dag("broken", project=found, home=airflow_home)
+    assert caught.value.message == (
+        "no DAG `broken`, and `syntax.py` does not import: SyntaxError: '(' was never closed\n"
+        '  dags/syntax.py:3\n    create_task("a", "m:f"\n               ^'
+    )
+    with pytest.raises(UsageError, match=r"no DAG `god` in .*did you mean `good`"):
+        run_dag("god", project=found, home=airflow_home)

@@ -19,7 +19,7 @@ from gaiaflow.infra.host.ports import is_free
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
 from gaiaflow.stack.services import s3, state
-from gaiaflow.stack.services.shellenv import shell_environment
+from gaiaflow.stack.services.access import shell_environment
 
 ROOT = Path(__file__).parents[2]
 FILES = {

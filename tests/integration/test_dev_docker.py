@@ -145,7 +145,8 @@ def test_an_image_that_is_not_there_names_the_command(special: Outcomes) -> None
     assert special["absent"].kind == "MissingError"
     assert special["absent"].tries == 1
     assert special["absent"].error == (
-        "image `gaiaflow-tests/nowhere:1` is not on this engine\nhint: inv dev.dockerize"
+        "image `gaiaflow-tests/nowhere:1` is not on this engine\nhint: inv dev.dockerize\n"
+        "not retried: another attempt would fail in the same way"
     )
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.endpoints import PORTS
+from gaiaflow.infra.host import environment
+from gaiaflow.project import Project
+from tests import conda_channel, earlier_template
 
 ROOT = Path(__file__).parents[2]
 # The machine: what make's lines call, and nothing that brings an environment.
@@ -102,10 +105,14 @@ def commit(machine: Machine, project: Path) -> None:
     machine.run("git init -q && git add . && git commit -qm kept", project)
 
 
+def succeeded(told: str) -> set[str]:
+    """The tasks that `dag.run` calls successful."""
+    return set(re.findall(r"^([\w.]+) +success", told, re.MULTILINE))
+
+
 def test_new_test_dev_run_update(machine: Machine) -> None:
     shop = machine.home / "shop"
-    (machine.home / "tasks.py").write_bytes((ROOT / "tasks.py").read_bytes())
-    told = machine.run(f"{machine.tools}/bin/inv project.new {shop} --defaults", machine.home)
+    told = machine.run(f"{machine.tools}/bin/gaiaflow project.new {shop} --defaults", machine.home)
     assert f"it requires gaiaflow @ {ROOT.as_uri()}, from a clone" in told
     (next_line,) = re.findall(r"^next: (.*)$", told, re.MULTILINE)
     assert next_line.endswith("&& make dev")
@@ -116,15 +123,37 @@ def test_new_test_dev_run_update(machine: Machine) -> None:
     told = machine.run("make dev", shop)
     assert "making .venv" not in told
     told = machine.run(".venv/bin/inv dag.run shop", shop)
-    assert len(re.findall(r"^(?:preprocess|modelling\.\w+) +success", told, re.MULTILINE)) == 3
+    assert succeeded(told) == {"preprocess", "modelling.train", "modelling.evaluate"}
     assert "up to date" in machine.run(".venv/bin/inv project.update", shop)
 
 
 def test_dev_is_the_first_command_as_well(machine: Machine) -> None:
     bare = machine.home / "bare"
-    machine.run(
-        f"{machine.tools}/bin/inv project.new {bare} --defaults --examples=no --environment=conda", machine.home
-    )
+    answers = "--defaults --examples=no --environment=conda"
+    machine.run(f"{machine.tools}/bin/gaiaflow project.new {bare} {answers}", machine.home)
     told = machine.run("make status", bare)
     assert "making .venv" in told
     assert "stopped" in told
+
+
+@pytest.fixture(scope="module")
+def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Instead of conda-forge: a channel on this disk, with a Python in it."""
+    folder = tmp_path_factory.mktemp("tools")
+    (folder / "pyproject.toml").write_text("[tool.gaiaflow]\n")
+    tools = environment.ensure_environment(Project.find(folder), "conda")
+    return conda_channel.make(tmp_path_factory.mktemp("channel"), str(tools))
+
+
+def test_a_project_of_the_earlier_template_runs_with_no_file_edited(machine: Machine, channel: Path) -> None:
+    packages = ("python-dotenv", "boto3", "mlflow-skinny")
+    sea = earlier_template.make(machine.home / "sea", channel.as_uri(), conda=(), pip=packages)
+    before = earlier_template.texts(sea)
+    told = machine.run(f"{machine.tools}/bin/gaiaflow project.adopt --yes", sea)
+    assert "the project is of the earlier template" in told
+    machine.run("make dev", sea)
+    told = machine.run(f".venv-gaiaflow/bin/gaiaflow dag.run {earlier_template.DAG}", sea)
+    assert succeeded(told) == {"Trainer.preprocess_data", "Trainer.train"}
+    assert "Session dags was successful" in machine.run("make test", sea)
+    after = earlier_template.texts(sea)
+    assert {name for name in before if before[name] != after[name]} == {"pyproject.toml", ".gitignore"}

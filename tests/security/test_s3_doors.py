@@ -14,7 +14,7 @@ from small_project import SmallProject
 
 from gaiaflow.infra.host.environment import ensure_environment
 from gaiaflow.stack import backends
-from gaiaflow.stack.services.shellenv import shell_environment
+from gaiaflow.stack.services.access import shell_environment
 
 pytestmark = pytest.mark.stack
 

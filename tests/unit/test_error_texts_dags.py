@@ -54,7 +54,7 @@ def lost(project: Project) -> object:
 
 CASES = [
     Case(
-        lambda p: dagcheck.structures(Answers(p, Path(sys.executable)), "flwo", None),
+        lambda p: dagcheck.structures(p, Answers(p, Path(sys.executable)).ask(), "flwo"),
         2,
         "no DAG `flwo` in {root}/dags (did you mean `flow`?)",
         "there is flow",

@@ -16,12 +16,13 @@ from gaiaflow.dags import test as dagtest
 from gaiaflow.doctor import bundle
 from gaiaflow.endpoints import PORTS
 from gaiaflow.infra.environments import uv
-from gaiaflow.infra.images import breakdown, engine as docker, image
+from gaiaflow.infra.host import wait
+from gaiaflow.infra.images import engine, engine as docker, image
 from gaiaflow.production import plan as dagplan
 from gaiaflow.project import Project
 from gaiaflow.projects import adoption, scaffold, versions as templatestore
 from gaiaflow.stack.composed import belongings
-from gaiaflow.stack.embedded import embedded, supervisor
+from gaiaflow.stack.embedded import embedded
 from gaiaflow.stack.embedded.embedded import Embedded
 from gaiaflow.stack.embedded.supervisor import ProcessState, Supervisor
 from gaiaflow.stack.services.backend import Holding
@@ -49,7 +50,7 @@ class Lost:
 def explained(_: Project) -> object:
     import requests
 
-    found = breakdown.explained(requests.exceptions.ConnectionError("it went away"))
+    found = engine.explained(requests.exceptions.ConnectionError("it went away"))
     assert found is not None
     return fail_with(found)
 
@@ -84,6 +85,7 @@ def no_template(project: Project) -> None:
 
 def started(project: Project) -> object:
     made = Supervisor(project.home)
+    made.make_folders()
     return made.start(Program("mlflow", ["mlflow"], {}, project.root))
 
 
@@ -174,7 +176,7 @@ def _lost(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(gaiaflow, "__file__", str(tmp_path / "gaiaflow" / "__init__.py"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(Supervisor, "_call", lambda _: SimpleNamespace(startProcess=refuse))
-    monkeypatch.setattr(supervisor, "time", passing)
+    monkeypatch.setattr(wait, "time", passing)
 
 
 @pytest.mark.parametrize("case", CASES, ids=text_of)
@@ -200,6 +202,7 @@ def test_a_process_that_ends_at_start(project: Project, monkeypatch: pytest.Monk
     monkeypatch.setattr(embedded.ports, "is_free", lambda _: True)
     stack = Embedded(project)
     stack._begun = ["mlflow"]
+    stack.supervisor.make_folders()
     stack.supervisor.log("mlflow").write_text("no space left\n")
     ports = {name: port.port for name, port in PORTS.items()}
     told = Case(

@@ -199,6 +199,6 @@ def test_a_run_that_goes_on(project: Project) -> None:
         lambda _: dagrun.follow(Slow(), "flow", "manual__1", -1, lambda *_: None),  # type: ignore[arg-type]
         4,
         "run `manual__1` of `flow` has not ended after -1 s; it goes on",
-        PLACE,
+        "inv dag.watch flow manual__1",
     )
     hold(told, project)

@@ -17,7 +17,7 @@ from gaiaflow.stack.composed import handover
 from gaiaflow.stack.composed.compose import Compose
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.embedded.embedded import Embedded
-from gaiaflow.stack.services import health, keys, mode as stackmode, shellenv, store
+from gaiaflow.stack.services import access, health, keys, mode as stackmode, store
 from gaiaflow.stack.services.backend import Holding, StartOptions
 from tests.error_case import Case, fail_with, hold, text_of
 
@@ -31,7 +31,7 @@ def cut(project: Project) -> Project:
 
 CASES = [
     Case(
-        lambda p: shellenv.shell_environment(p, None),
+        lambda p: access.shell_environment(p, None),
         3,
         "the stack of this project was never started",
         "inv dev.start",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError
+from gaiaflow.infra.host import wait
 from gaiaflow.project import Project
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -198,14 +198,11 @@ class Cluster:
         Raises:
             MissingError: it does not in time.
         """
-        until = time.monotonic() + seconds
-        while not self.is_ready():
-            if time.monotonic() > until:
-                raise MissingError(
-                    f"the cluster `{self.name}` is not ready after {seconds:.0f} s: no node is Ready",
-                    "inv prodlocal.status, then inv prodlocal.restart",
-                )
-            time.sleep(1)
+        if not wait.until(self.is_ready, seconds, 1):
+            raise MissingError(
+                f"the cluster `{self.name}` is not ready after {seconds:.0f} s: no node is Ready",
+                "inv prodlocal.status, then inv prodlocal.restart",
+            )
 
 
 class NotThereError(MissingError):

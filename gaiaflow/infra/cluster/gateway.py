@@ -7,24 +7,20 @@ Where it is not (a virtual machine that carries connections to the host's loopba
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection
 from ipaddress import ip_network
-from pathlib import Path
-from subprocess import Popen
 
 from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
 from gaiaflow.infra.cluster import forward
+from gaiaflow.infra.cluster.forwarder import Forwarder
 from gaiaflow.infra.cluster.target import Target
-from gaiaflow.infra.host import privatefile, process
 from gaiaflow.project import Project
 
 # What pods ask for.
@@ -32,6 +28,7 @@ SERVICES = ("s3", "mlflow")
 # Clusters in a virtual machine that carries this name to the host's loopback.
 _DESKTOPS = {"docker-desktop": "host.docker.internal", "rancher-desktop": "host.docker.internal"}
 _START_SECONDS = 10
+_FACTS = {"address": str, "ports": list}
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,8 @@ class Gateway:
 
 
 @dataclass(frozen=True)
-class Forwarder:
-    """The forwarding process, as its record says."""
+class Forwarding:
+    """The forwarding process, and where it listens."""
 
     pid: int
     started: str
@@ -104,7 +101,7 @@ def refuse_unknown_host(name: str, mlflow_port: int) -> None:
         )
 
 
-def open_ports(target: Target, address: str, ports: list[int]) -> Forwarder:
+def open_ports(target: Target, address: str, ports: list[int]) -> Forwarding:
     """Have these ports forwarded; a process that does just that already is left alone.
 
     Raises:
@@ -114,34 +111,26 @@ def open_ports(target: Target, address: str, ports: list[int]) -> Forwarder:
     if running and (running.address, running.ports) == (address, ports):
         return running
     close(target)
-    log = target.folder / "gateway.log"
     argv = [sys.executable, "-I", "-S", forward.__file__, str(target.folder), address, *map(str, ports)]
-    child = process.detach(argv, env={}, log=log)
-    _await_listening(child, address, ports, log)
-    made = Forwarder(child.pid, process.started(child.pid) or "", address, ports)
-    privatefile.write_json(_record(target), asdict(made))
-    return made
+    try:
+        made = _forwarder(target).start(argv, {}, {"address": address, "ports": ports}, _START_SECONDS)
+    except GaiaflowError as error:
+        raise GaiaflowError(
+            f"nothing can listen on the gateway `{address}` at {', '.join(map(str, ports))}: {error.message}",
+            "end what holds the port there, or move the service: inv dev.start --auto-ports",
+        ) from None
+    return Forwarding(**made)
 
 
 def close(target: Target) -> bool:
     """End the forwarding; False when there was none."""
-    running = current(target)
-    if running:
-        process.signal(running.pid, signal.SIGTERM)
-        until = time.monotonic() + _START_SECONDS
-        while process.started(running.pid) == running.started and time.monotonic() < until:
-            time.sleep(0.05)
-    _record(target).unlink(missing_ok=True)
-    return running is not None
+    return _forwarder(target).close()
 
 
-def current(target: Target) -> Forwarder | None:
-    """The forwarding process when it lives."""
-    kept = privatefile.read_json(_record(target))
-    pid, address, ports = process.recorded(kept), kept.get("address"), kept.get("ports")
-    if pid is None or not isinstance(address, str) or not isinstance(ports, list):
-        return None
-    return Forwarder(pid, str(kept["started"]), address, ports)
+def current(target: Target) -> Forwarding | None:
+    """What is forwarded, while the process lives."""
+    kept = _forwarder(target).known()
+    return Forwarding(**kept) if kept else None
 
 
 @contextmanager
@@ -159,22 +148,8 @@ def aside(project: Project) -> Iterator[None]:
         open_ports(target, running.address, running.ports)
 
 
-def _record(target: Target) -> Path:
-    return target.folder / "gateway.json"
-
-
-def _await_listening(child: Popen[bytes], address: str, ports: list[int], log: Path) -> None:
-    """Wait for its own word: that something answers there may be somebody else."""
-    until = time.monotonic() + _START_SECONDS
-    while forward.LISTENING not in (lines := log.read_text(encoding="utf-8").splitlines()):
-        if child.poll() is not None or time.monotonic() > until:
-            child.kill()
-            raise GaiaflowError(
-                f"nothing can listen on the gateway `{address}` at {', '.join(map(str, ports))}: "
-                f"{lines[-1] if lines else 'no reason given'}",
-                "end what holds the port there, or move the service: inv dev.start --auto-ports",
-            )
-        time.sleep(0.05)
+def _forwarder(target: Target) -> Forwarder:
+    return Forwarder(target.folder / "gateway.json", target.folder / "gateway.log", _FACTS)
 
 
 def _refuse_every_interface(address: str) -> None:

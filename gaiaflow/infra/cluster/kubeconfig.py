@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import ipaddress
 import socket
-import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 
 from gaiaflow.errors import GaiaflowError, MissingError, near_miss
 from gaiaflow.infra.cluster.api import Access, Cluster, NotThereError, contexts
-from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host import privatefile, wait
 
 YEAR = 365 * 24 * 3600
 _ACCOUNTS = "/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
@@ -98,11 +97,12 @@ def secret_token(cluster: Cluster, namespace: str, account: str) -> str:
             "metadata": {"name": name, "namespace": namespace, "annotations": owner},
         }
     )
-    for _ in range(50):
-        found = cluster.find("Secret", namespace, name)
-        if token := (found or {}).get("data", {}).get("token"):
-            return base64.b64decode(token).decode()
-        time.sleep(0.2)
+
+    def token() -> str:
+        return str((cluster.find("Secret", namespace, name) or {}).get("data", {}).get("token", ""))
+
+    if encoded := wait.until(token, 10, 0.2):
+        return base64.b64decode(encoded).decode()
     raise GaiaflowError(f"the cluster `{cluster.name}` gives no token for `{account}`", "inv prodlocal.restart")
 
 

@@ -6,13 +6,15 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gaiaflow.errors import MissingError
+from gaiaflow.errors import GaiaflowError, MissingError
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 PROJECT_LABEL = "gaiaflow.project"
 _PING_SECONDS = 5
+# The packages whose errors mean the Docker engine: the cluster's client explains its own.
+_CLIENTS = ("docker", "requests", "urllib3")
 
 
 def engine_address() -> str | None:
@@ -80,3 +82,14 @@ def _no_engine(error: Exception) -> MissingError:
         )
     cause = "no such socket" if "FileNotFound" in text or "No such file" in text else text.splitlines()[0][:200]
     return MissingError(f"no Docker engine answers: {cause}", "start Docker, then: docker info")
+
+
+def explained(error: BaseException) -> GaiaflowError | None:
+    """The error, when it is one of an engine that refused or went away; else None."""
+    package = type(error).__module__.partition(".")[0]
+    if package not in _CLIENTS:
+        return None
+    if said := getattr(error, "explanation", None):
+        return GaiaflowError(f"the Docker engine refuses: {said}", "docker info")
+    cause = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return MissingError(f"the Docker engine stopped answering: {cause}", "docker info, then repeat")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from invoke.context import Context
@@ -12,6 +14,8 @@ from gaiaflow.lifecycle.terminal import Phases, emit_json, emit_table, lifecycle
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
 
+# A process of Airflow's takes a core for seconds.
+AT_ONCE = 2
 _MODE = "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev"
 
 
@@ -19,8 +23,8 @@ _MODE = "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev
 def list_dags(_c: Context, mode: str = "", json: bool = False) -> None:
     """List the DAGs of the project: file, tasks, modes, schedule, files that do not import."""
     from gaiaflow.dags import state as dagstate
+    from gaiaflow.dags.brokenfile import broken_file
     from gaiaflow.lifecycle.dag.inspector import inspector
-    from gaiaflow.result import last_line
 
     project = Project.find()
     checked = resolve_mode(mode).value if mode else None
@@ -33,7 +37,7 @@ def list_dags(_c: Context, mode: str = "", json: bool = False) -> None:
     columns = ["dag", "file", "tasks", "modes", "schedule", "last run"]
     emit_table(columns, [[_text(row[name.replace(" ", "_")]) for name in columns] for row in rows])
     for file, text in found["errors"].items():
-        say(f"`{file}` does not import: {last_line(text)}")
+        say(str(broken_file(project, file, text)))
 
 
 def _listed(dag: dict[str, Any], state: str | None) -> dict[str, Any]:
@@ -52,8 +56,8 @@ def _text(value: Any) -> str:
     help={
         "name": "the id of one DAG; by default all of them",
         "mode": _MODE,
-        "budget": "what reading a file may cost, as a multiple of `import airflow.sdk`; more is a warning",
-        "times": "how often each DAG is serialised, each time with another hash seed",
+        "budget": "how long reading a file may take, as a multiple of `import airflow.sdk`; more is a warning",
+        "times": "how often each DAG is read to see whether its version changes by itself",
         "json": "print one JSON object",
     },
 )
@@ -62,7 +66,7 @@ def check(
     name: str | None = None,
     mode: str = "",
     budget: str = "3.0",
-    times: int = 20,
+    times: int = 2,
     json: bool = False,
 ) -> None:
     """Check DAGs: imports, tasks, functions and their arguments, what a file costs to read, the DAG version."""
@@ -90,18 +94,29 @@ def run_checks(asked: Any, name: str, mode: str | None, budget: float, times: in
     from gaiaflow.dags import check as dagcheck, version as dagversion
 
     phases = Phases(4)
-    with phases.phase("imports and tasks"):
-        dags, errors = dagcheck.structures(asked, name, mode)
-        findings = [*dagcheck.import_findings(errors)]
-        findings += [f for dag in dags for f in dagcheck.integrity_findings(dag)]
-    with phases.phase("functions in the project's environment"):
-        findings += dagcheck.function_findings(asked, dags)
-    with phases.phase("what a file costs to read"):
-        costs = dagcheck.costs(asked, sorted({dag["file"] for dag in dags} | set(errors)), mode)
-        findings += dagcheck.cost_findings(costs, budget)
-    with phases.phase(f"the DAG version, {times} times"):
-        stored = dagversion.serialised(asked, times, mode, name or None)
-        findings += dagcheck.version_findings(dags, stored)
+    asked.environment  # noqa: B018 - made once, before the threads
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        first, *others = [
+            pool.submit(dagversion.read, asked, seed, mode, name or None)
+            for seed in range(1, max(times, 1) + 1)
+        ]
+        timed = pool.submit(dagcheck.costs, asked, dagcheck.candidates(asked.project, name), mode)
+        try:
+            with phases.phase("imports and tasks"):
+                dags, errors = dagcheck.structures(asked.project, first.result(), name)
+                findings = [*dagcheck.import_findings(asked.project, errors)]
+                findings += [f for dag in dags for f in dagcheck.integrity_findings(dag)]
+            with phases.phase("functions in the project's environment"):
+                findings += dagcheck.function_findings(asked, dags)
+            with phases.phase("the time to read each file"):
+                files = {dag["file"] for dag in dags} | set(errors)
+                costs = {file: cost for file, cost in timed.result().items() if file in files}
+                findings += dagcheck.cost_findings(costs, budget)
+            with phases.phase(f"the DAG version, read {times} times to see whether it changes by itself"):
+                stored = [future.result()["stored"] for future in (first, *others)]
+                findings += dagcheck.version_findings(dags, stored)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
     return dagcheck.Checked(dags, costs, findings, times)
 
 
@@ -113,9 +128,18 @@ def _number(text: str) -> float:
 
 
 def _show(report: Any) -> None:
-    costs = {file: "-" if cost is None else f"{cost:.2f}" for file, cost in report.costs.items()}
-    rows = [[d["dag"], d["file"], str(len(d["tasks"])), costs[d["file"]]] for d in report.dags]
-    emit_table(["dag", "file", "tasks", "cost"], rows)
+    for dag in report.dags:
+        sys.stdout.write(f"{_line(dag, report)}\n")
     for finding in report.findings:
         where = " ".join(filter(None, [finding.file, finding.dag, finding.task]))
-        say(f"{finding.level}: {where}: {finding.message} [{finding.check}]")
+        say(f"{finding.level}: {where}: {finding.message}")
+
+
+def _line(dag: dict[str, Any], report: Any) -> str:
+    """One DAG in one line: the verdict, what was read, and how long that takes."""
+    levels = {finding.level for finding in report.findings_of(dag)}
+    verdict = next((level for level in ("error", "warning") if level in levels), "ok")
+    tasks = f"{len(dag['tasks'])} task{'' if len(dag['tasks']) == 1 else 's'}"
+    cost = report.costs.get(dag["file"])
+    read = "" if cost is None else f"; takes {cost:.2f} times as long to read as `import airflow.sdk` alone"
+    return f"{verdict}: {dag['dag']}, {tasks} in {dag['file']}{read}"

@@ -41,7 +41,7 @@ def export(c: Context, format: str = "env", output: str = "", json: bool = False
 
         text = Compose(project).resolved()
     else:
-        from gaiaflow.stack.services.shellenv import shell_environment
+        from gaiaflow.stack.services.access import shell_environment
 
         values = shell_environment(project, backends.current(project))
         if json:

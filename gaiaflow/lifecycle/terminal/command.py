@@ -18,7 +18,7 @@ from invoke.exceptions import Exit, Failure, ParseError
 from invoke.tasks import Task, task as invoke_task
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.images import breakdown
+from gaiaflow.infra.images import engine
 from gaiaflow.lifecycle.terminal import interruption
 from gaiaflow.lifecycle.terminal.called import as_called
 from gaiaflow.lifecycle.terminal.output import DEBUG, emit_json, is_on, say_always, speaking, speech
@@ -39,11 +39,11 @@ class Command(Task):  # type: ignore[type-arg]
 
     Attributes:
         reads: it changes nothing.
-        bare: the option whose value may also be given without its flag; empty where there is none.
+        bare: the options whose values may also be given without their flags.
     """
 
     reads = False
-    bare = ""
+    bare: tuple[str, ...] = ()
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:
         described = dict(self.help)
@@ -54,12 +54,16 @@ class Command(Task):  # type: ignore[type-arg]
         for argument in arguments:
             long = argument.names[0]
             argument.names = (long, SHORT[long]) if long in SHORT else (long,)
-            argument.bare = argument.name == self.bare
+            argument.bare = argument.name in self.bare
         return arguments
 
 
 def lifecycle_task(
-    *args: Any, reads: bool = False, writes: tuple[str, ...] = (), bare: str = "", **options: Any
+    *args: Any,
+    reads: bool = False,
+    writes: tuple[str, ...] = (),
+    bare: str | tuple[str, ...] = (),
+    **options: Any,
 ) -> Callable[..., Any]:
     """``invoke.task`` for a command; its GaiaflowError ends as ``error: …``, ``hint: …`` and its exit code.
 
@@ -68,7 +72,8 @@ def lifecycle_task(
     Args:
         reads: it changes nothing. Such a command must take ``json``, and with `inv --dry` it is not run at all.
         writes: the options with which it does change something, and looks after --dry itself.
-        bare: the option whose value may also be given without its flag, `dag.check NAME`.
+        bare: the option, or the options in this order, whose values may also be given without their flags:
+            `dag.check NAME`.
     """
 
     def decorate(body: Callable[..., None]) -> Any:
@@ -90,7 +95,7 @@ def lifecycle_task(
         named = {**COMMON, **options.pop("help", {})}
         plain = {"positional": [], "auto_shortflags": False, "help": named}
         made: Any = invoke_task(run, klass=Command, **{**plain, **options})
-        made.reads, made.bare = reads, bare
+        made.reads, made.bare = reads, (bare,) if isinstance(bare, str) else bare
         return made
 
     return decorate(args[0]) if args and callable(args[0]) else decorate
@@ -128,7 +133,7 @@ def _guarded(call: Callable[[], None], json: bool, debug: bool) -> None:
     except KeyboardInterrupt as error:
         raise failed(interruption.explained(error), json, _wants_traceback(debug)) from None
     except Exception as error:  # noqa: BLE001 - a bug is told as one
-        told = breakdown.explained(error) or _refused(error) or _bug(error)
+        told = engine.explained(error) or _refused(error) or _bug(error)
         told.__cause__ = error
         raise failed(told, json, told.hint == _REPORT or _wants_traceback(debug)) from None
 

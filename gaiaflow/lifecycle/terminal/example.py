@@ -8,6 +8,7 @@ EXAMPLES = {
     "dag.replay": "co2_forecast modelling.train latest --pdb",
     "dag.run": "co2_forecast --conf '{\"horizon_months\": 12}'",
     "dag.test": "co2_forecast --mode dev_docker",
+    "dag.watch": "co2_forecast",
     "dev.cleanup": "--yes",
     "dev.credentials": "--json",
     "dev.dockerize": "--no-cache",

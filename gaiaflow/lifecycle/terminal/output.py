@@ -140,4 +140,4 @@ def confirm(question: str, yes: bool) -> bool:
         say_always(speech.held.pop(0))
     if not sys.stdin.isatty():
         raise UsageError(f"{question} no terminal to ask on", "give --yes")
-    return stderr().input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    return stderr().input(f"{question} [y/N] ", markup=False).strip().lower() in {"y", "yes"}

@@ -13,7 +13,6 @@ import shlex
 import signal
 import sys
 import tempfile
-import time
 import xmlrpc.client
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra.host import privatefile, process
+from gaiaflow.infra.host import privatefile, process, wait
 from gaiaflow.stack.embedded import launch, unixrpc
 from gaiaflow.stack.services.program import SOCKET_MAX, Program
 
@@ -89,8 +88,7 @@ class Supervisor:
     """
 
     def __init__(self, home: Path) -> None:
-        self.run = privatefile.folder(privatefile.folder(home) / "run")
-        self.logs = privatefile.folder(home / "logs")
+        self.home, self.run, self.logs = home, home / "run", home / "logs"
         self._record = self.run / "supervisor.json"
 
     def running(self) -> bool:
@@ -105,11 +103,17 @@ class Supervisor:
     def _end_strays(self) -> None:
         process.end(lambda: process.marked(MARK, str(self.run)))
 
+    def make_folders(self) -> None:
+        """Make what a start writes to; a look at the stack makes nothing."""
+        for folder in (self.home, self.run, self.logs):
+            privatefile.folder(folder)
+
     def ensure(self, names: Iterable[str]) -> None:
         """Start supervisord when it does not run."""
         if self.running():
             return
         self._end_strays()
+        self.make_folders()
         socket = self._socket_path()
         socket.unlink(missing_ok=True)
         conf = privatefile.write(self.run / "supervisord.conf", configuration(socket, names))
@@ -137,11 +141,13 @@ class Supervisor:
         return Path(tempfile.mkdtemp(prefix=FAR_FOLDER)) / FAR_SOCKET
 
     def _await_pid(self, socket: Path) -> int:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
+        def answer() -> int:
             with contextlib.suppress(OSError, xmlrpc.client.Error):
                 return int(_client(socket).getPID())
-            time.sleep(0.05)
+            return 0
+
+        if pid := wait.until(answer, 20):
+            return pid
         raise GaiaflowError("supervisord did not answer within 20 s", f"read {self.logs / 'supervisord.log'}")
 
     def _file(self, name: str) -> Path:
@@ -179,9 +185,7 @@ class Supervisor:
         for name in alive:
             with contextlib.suppress(xmlrpc.client.Fault):
                 self._call().stopProcess(name, False)
-        deadline = time.monotonic() + STOP_SECONDS + 2
-        while time.monotonic() < deadline and self._stopping(alive):
-            time.sleep(0.1)
+        wait.until(lambda: not self._stopping(alive), STOP_SECONDS + 2, 0.1)
 
     def _stopping(self, names: list[str]) -> bool:
         states = self.states()
@@ -207,12 +211,8 @@ class Supervisor:
                 socket.parent.rmdir()
 
     def _await_end(self, pid: int) -> None:
-        deadline = time.monotonic() + STOP_SECONDS + 2
-        while self.running():
-            if time.monotonic() > deadline:
-                process.signal(pid, signal.SIGKILL)
-                return
-            time.sleep(0.05)
+        if not wait.until(lambda: not self.running(), STOP_SECONDS + 2):
+            process.signal(pid, signal.SIGKILL)
 
     def _call(self) -> Any:
         return _client(Path(privatefile.read_json(self._record)["socket"]))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from gaiaflow.endpoints import Endpoints
+from gaiaflow.endpoints import Endpoints, Vantage
+from gaiaflow.errors import MissingError
 from gaiaflow.infra.host import ports
 from gaiaflow.project import Project
 from gaiaflow.stack.services import keys, state, store
-from gaiaflow.stack.services.backend import Credential
+from gaiaflow.stack.services.backend import Backend, Credential
 
 
 def endpoints(project: Project) -> Endpoints:
@@ -25,3 +26,21 @@ def credentials(project: Project) -> list[Credential]:
     ]
     others = [Credential(name, where.url(name), user, secret, place) for name, user, secret in rows]
     return [*store.credentials(project, where.url("s3"), where.url("s3-console"), place), *others]
+
+
+def shell_environment(project: Project, backend: Backend | None) -> dict[str, str]:
+    """Addresses and keys for programs on the host.
+
+    Raises:
+        MissingError: the stack was never started.
+    """
+    if backend is None:
+        raise MissingError("the stack of this project was never started", "inv dev.start")
+    endpoints = backend.endpoints()
+    return {
+        **endpoints.task_environment(Vantage.HOST),
+        **store.variables(project, bool(endpoints.store)),
+        "AIRFLOW_URL": endpoints.url("airflow"),
+        "JUPYTER_URL": endpoints.url("jupyter"),
+        "GAIAFLOW_PROJECT": str(project.root),
+    }

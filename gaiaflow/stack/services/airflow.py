@@ -67,6 +67,8 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
         "core.executor": "LocalExecutor",
         "core.parallelism": str(PARALLELISM),
         "core.dags_are_paused_at_creation": "False",
+        # By default the last two frames, which are Airflow's own where a task has a wrong argument.
+        "core.dagbag_import_error_traceback_depth": "100",
         # By default a change within 30 s of the last one waits; here edits and a new mode show at once.
         "core.min_serialized_dag_update_interval": "0",
         "core.fernet_key": keys.airflow_fernet,

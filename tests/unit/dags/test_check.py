@@ -13,6 +13,7 @@ from gaiaflow.dags import check as dagcheck
 from gaiaflow.dags.check import Checked, Finding
 from gaiaflow.dags.version import churn, differing
 from gaiaflow.inspection.masking import MASK, mask
+from gaiaflow.project import Project
 
 PACKAGE = Path(runner.__file__).parent
 MODULE = """
@@ -42,10 +43,11 @@ def test_a_task_that_is_connected_with_nothing_is_named() -> None:
     assert said(dagcheck.integrity_findings(structure())) == [(None, "the DAG has no task")]
 
 
-def test_an_import_error_is_its_last_line() -> None:
-    text = "Traceback ...\n  File ...\nValueError: no such thing\nhint: mend it\n"
-    (found,) = dagcheck.import_findings({"bad.py": text})
-    assert found == Finding("error", "import", "ValueError: no such thing", file="bad.py")
+def test_an_import_error_is_its_last_line_and_its_hint(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "sample"\n[tool.gaiaflow]\n')
+    text = "Traceback ...\n  File ...\nValueError: no such thing\nhint: repair it\n"
+    (found,) = dagcheck.import_findings(Project.find(tmp_path), {"bad.py": text})
+    assert found == Finding("error", "import", "ValueError: no such thing\n  hint: repair it", file="bad.py")
 
 
 def test_a_file_over_the_budget_is_a_warning() -> None:

@@ -47,6 +47,7 @@ class Airflow:
         self.tokens = iter(["stale", "fresh", "fresh"])
         self.valid = "fresh"
         self.silent: list[str] = []
+        self.refused: dict[str, str] = {}
 
     def answer(self, method: str, path: str, body: Any, token: str) -> tuple[int, Any]:
         self.asked.append((method, path, body))
@@ -60,6 +61,8 @@ class Airflow:
         if token != f"Bearer {self.valid}":
             return 401, {"detail": "Invalid token"}
         key = path.removeprefix("/api/v2/")
+        if method == "POST" and key in self.refused:
+            return 400, {"detail": self.refused[key]}
         if f"{method} {key}" in self.silent:
             self.silent.remove(f"{method} {key}")
             time.sleep(0.6)
@@ -144,6 +147,7 @@ def test_a_run_is_triggered_with_its_conf_followed_and_collected(
     answers = airflow[0].answers
     answers["GET dags/flow"] = {"dag_id": "flow", "is_paused": True, **READ}
     answers["PATCH dags/flow"] = {}
+    answers["GET dags/flow/details"] = {"params": {"scale": {"value": 1}}}
     answers["POST dags/flow/dagRuns"] = {"dag_run_id": "manual__1+00:00"}
     answers[f"GET {RUN}"] = {"state": "failed"}
     instances = [
@@ -177,6 +181,53 @@ def test_a_run_is_triggered_with_its_conf_followed_and_collected(
     assert result.tasks["many"].value == [{"a": 1}, "text"]
     assert result.tasks["none"].value is None
     assert result.tasks["fails"].error == "pk:f raised ValueError: x"
+
+
+REFUSED = (
+    "Invalid input for param scale: 'two' is not of type 'integer'\n\n"
+    "Failed validating 'type' in schema:\n    {'type': 'integer'}\n\nOn instance:\n    'two'"
+)
+
+
+@pytest.mark.parametrize(
+    ("conf", "said"),
+    [
+        ({"scael": 2}, "DAG `flow` has no param `scael` (did you mean `scale`?)\nhint: it has scale"),
+        ({"scale": "two"}, "`scale` of `--conf` does not fit DAG `flow`: 'two' is not of type 'integer'"),
+    ],
+)
+def test_conf_that_does_not_fit_starts_no_run(
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project, conf: dict[str, Any], said: str
+) -> None:
+    airflow[0].answers["GET dags/flow/details"] = {"params": {"scale": {"value": 1}}}
+    airflow[0].refused["dags/flow/dagRuns"] = REFUSED
+    with pytest.raises(UsageError) as caught:
+        dagrun.trigger(api, project, "flow", conf)
+    assert str(caught.value) == said
+
+
+def test_a_dag_that_no_file_names_is_refused_at_once(
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project
+) -> None:
+    (project.dags / "flow.py").write_text('from airflow.sdk import DAG\n\nwith DAG("flow"): ...\n')
+    airflow[0].answers["GET importErrors"] = {"import_errors": [], "total_entries": 0}
+    airflow[0].answers["GET dags"] = {"dags": [], "total_entries": 0}
+    with pytest.raises(UsageError) as caught:
+        dagrun.await_dag(api, project, "flwo", patience=600)
+    assert str(caught.value) == "Airflow has no DAG `flwo` (did you mean `flow`?)\nhint: there is flow"
+
+
+def test_what_is_waited_for_is_told_once(
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dagrun, "POLL", 0.05)
+    (project.dags / "flow.py").write_text("import elsewhere\n")
+    airflow[0].answers["GET importErrors"] = {"import_errors": [], "total_entries": 0}
+    airflow[0].answers["GET dags"] = {"dags": [], "total_entries": 0}
+    told: list[str] = []
+    with pytest.raises(UsageError):
+        dagrun.await_dag(api, project, "flow", patience=0.3, tell=told.append)
+    assert told == ["waiting until Airflow has read the file of DAG `flow`"]
 
 
 def test_a_busy_airflow_is_asked_again_and_starts_one_run(
@@ -278,12 +329,14 @@ def test_a_broken_file_does_not_block_a_new_dag_of_another(
     airflow: tuple[Airflow, str], api: AirflowApi, project: Project
 ) -> None:
     """Airflow does not know the DAG yet: the file that names it is the one to wait for."""
-    (project.dags / "new.py").write_text('with DAG("flow"): ...\n')
+    (project.dags / "new.py").write_text('from airflow.sdk import DAG\n\nwith DAG("flow"): ...\n')
     (project.dags / "broken.py").write_text("def (\n")
     airflow[0].answers["GET importErrors"] = broken("broken.py")
     airflow[0].answers["GET dags"] = {"dags": [], "total_entries": 0}
     with pytest.raises(UsageError, match="no DAG `flow`"):
         dagrun.await_dag(api, project, "flow", patience=0)
+    with pytest.raises(UsageError, match=r"no DAG `flwo` \(did you mean `flow`\?\)"):
+        dagrun.await_dag(api, project, "flwo", patience=0)
     (project.dags / "broken.py").write_text('with DAG("flow"):\n')
     with pytest.raises(GaiaflowError, match=r"`broken\.py` does not import"):
         dagrun.await_dag(api, project, "flow", patience=0)

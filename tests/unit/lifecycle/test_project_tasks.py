@@ -34,7 +34,7 @@ def test_defaults_asks_nothing_and_says_what_comes_next(tmp_path: Path) -> None:
     made = tmp_path / "Sea Ice"
     done = inv("project.new", made, "--defaults", "--examples=no", "--author=Me")
     assert done.returncode == 0, done.stderr
-    assert "make setup" in done.stderr
+    assert "make dev" in done.stderr
     answers = yaml.safe_load((made / ".copier-answers.yml").read_text())
     assert (answers["name"], answers["package"], answers["author"]) == ("sea-ice", "sea_ice", "Me")
 

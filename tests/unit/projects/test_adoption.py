@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -52,9 +53,10 @@ def test_what_is_there_stays_byte_for_byte_and_the_rest_comes(project: Path) -> 
     assert done.returncode == 0, done.stderr
     after = kept(project)
     for name, content in OWN.items():
-        if name != "pyproject.toml":
+        if name not in {"pyproject.toml", ".gitignore"}:
             assert after[name] == content, name
     assert after["pyproject.toml"].startswith(PYPROJECT)
+    assert after[".gitignore"] == OWN[".gitignore"] + b".env\n.gaiaflow/\n.venv-gaiaflow/\n"
     added = set(after) - set(OWN)
     assert {"dags/.gitkeep", "data/.gitkeep", "noxfile.py", "tests/test_dags.py", ".env.example"} <= added
     assert not {"README.md", "CHANGES.md", "requirements.lock", "sea_ice/__init__.py"} & added
@@ -63,19 +65,124 @@ def test_what_is_there_stays_byte_for_byte_and_the_rest_comes(project: Path) -> 
     assert (found.name, found.packages, found.dags.is_dir()) == ("sea-ice", ("sea_ice",), True)
 
 
-def test_the_difference_is_shown_before_anything_is_asked(project: Path) -> None:
+def test_the_files_are_named_before_anything_is_asked(project: Path) -> None:
     done = inv(project, "project.adopt")
     assert (done.returncode, kept(project)) == (2, OWN), done.stderr
     assert "--yes" in done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "needed   pyproject.toml (3 lines at its end)"
+    assert lines[1] == "         .gitignore (3 lines at its end)"
+    assert lines[2] == "offered  .env (new)"
+    assert "         noxfile.py (new)" in lines
+    assert "+" not in {line[:1] for line in lines}
+
+
+def test_the_texts_are_shown_when_asked_for(project: Path) -> None:
+    done = inv(project, "project.adopt", "--diff")
+    assert (done.returncode, kept(project)) == (2, OWN), done.stderr
     assert "+++ noxfile.py" in done.stdout
     assert "+[tool.gaiaflow]" in done.stdout
+    assert "+.gaiaflow/" in done.stdout
     assert "-" not in {line[:1] for line in done.stdout.splitlines() if not line.startswith("---")}
+
+
+def test_the_least_is_the_table_tasks_and_what_git_ignores(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "sea"\n')
+    done = inv(tmp_path, "project.adopt", "--minimal", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert set(kept(tmp_path)) == {"pyproject.toml", "tasks.py", ".gitignore"}
+    assert "next: inv dev.start" in done.stderr
+    assert Project.find(tmp_path).name == "sea"
+
+
+class Terminal:
+    """Answers for a verb that asks on a terminal."""
+
+    def __init__(self, folder: Path, *argv: str) -> None:
+        self.folder, self.argv = folder, argv
+
+    def answer(self, text: str) -> str:
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb"}
+        parent, child = pty.openpty()
+        command = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *self.argv]
+        process = subprocess.Popen(
+            command, cwd=self.folder, env=env, stdin=child, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        os.close(child)
+        os.write(parent, text.encode())
+        told = process.communicate(timeout=60)[0].decode()
+        os.close(parent)
+        return told
+
+
+def test_what_is_offered_can_be_declined(project: Path) -> None:
+    told = Terminal(project, "project.adopt").answer("y\nn\n")
+    assert "add what is needed? [y/N]" in told
+    assert "add what is offered too? [y/N]" in told
+    assert set(kept(project)) == set(OWN)
+    assert b"[tool.gaiaflow]" in kept(project)["pyproject.toml"]
+
+
+def test_nothing_is_added_without_consent(project: Path) -> None:
+    Terminal(project, "project.adopt").answer("n\n")
+    assert kept(project) == OWN
+
+
+@pytest.mark.parametrize(
+    ("files", "manager", "sign"),
+    [
+        ({"pixi.toml": "", "pyproject.toml": "[tool.uv]"}, "pixi", "pixi.toml"),
+        ({"pyproject.toml": "[tool.pixi.workspace]\nchannels = []"}, "pixi", "[tool.pixi]"),
+        ({"environment.yaml": ""}, "conda", "environment.yaml"),
+        ({"pyproject.toml": '[tool.poetry]\nname = "Sea"'}, "poetry", "[tool.poetry]"),
+        ({"pdm.lock": ""}, "pdm", "pdm.lock"),
+        ({"uv.lock": "", "requirements.txt": ""}, "uv", "uv.lock"),
+        ({"requirements.txt": ""}, "pip", "requirements.txt"),
+        ({"x": ""}, "pip", ""),
+    ],
+)
+def test_who_makes_the_environment_is_recognised_and_stays(
+    tmp_path: Path, files: dict[str, str], manager: str, sign: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    found = adoption.plan(tmp_path)
+    assert (found.environment.manager, found.environment.sign) == (manager, sign)
+    told = inv(tmp_path, "project.adopt", "--yes").stderr
+    assert (f"made by {manager} ({sign}) and stays as it is" in told) == bool(sign)
+    for name, text in files.items():
+        assert (tmp_path / name).read_text().startswith(text)
+
+
+def test_poetrys_dependencies_have_to_be_exported(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.poetry]\nname = "Sea"\n[tool.poetry.dependencies]\nx = "1"\n'
+    )
+    found = adoption.plan(tmp_path)
+    assert any("poetry export --output requirements.lock" in advice for advice in found.advice)
+    adoption.apply(found)
+    assert Project.find(tmp_path).name == "sea"
+    assert 'name = "sea"' in (tmp_path / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("lines", "added"),
+    [
+        ("*.log", "\n.env\n.gaiaflow/\n"),
+        ("/.gaiaflow\n", ".env\n"),
+        (".gaiaflow/\n.env\n", ""),
+    ],
+)
+def test_gitignore_gets_the_lines_that_it_lacks(tmp_path: Path, lines: str, added: str) -> None:
+    (tmp_path / ".env").touch()
+    (tmp_path / ".gitignore").write_text(lines)
+    adoption.apply(adoption.plan(tmp_path, minimal=True))
+    assert (tmp_path / ".gitignore").read_text() == lines + added
 
 
 def test_what_only_a_person_can_change_is_said_ready_to_paste(project: Path) -> None:
     done = inv(project, "project.adopt", "--yes")
     assert "    from gaiaflow.lifecycle.namespace import namespace" in done.stderr
-    assert "    .env\n    .gaiaflow/\n    .venv-gaiaflow/" in done.stderr
     assert 'dependencies:\n    "mlflow-skinny",\n    "boto3",\n' in done.stderr
 
 

@@ -96,6 +96,7 @@ def test_shutdown_ends_everything(tmp_path: Path) -> None:
 
 def test_a_recycled_pid_is_not_taken_for_the_supervisor(tmp_path: Path) -> None:
     found = Supervisor(tmp_path / "home")
+    found.make_folders()
     (found.run / "supervisor.json").write_text(
         f'{{"pid": {os.getpid()}, "started": "0", "socket": "{tmp_path}/s"}}'
     )

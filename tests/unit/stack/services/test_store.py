@@ -16,7 +16,7 @@ from gaiaflow.infra.cluster import account
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
 from gaiaflow.stack.composed.compose import Compose
-from gaiaflow.stack.services import access, airflow, health, keys, shellenv, state
+from gaiaflow.stack.services import access, airflow, health, keys, state
 
 PLACE = {name: entry.port for name, entry in PORTS.items()}
 OUTSIDE = {
@@ -68,7 +68,7 @@ def test_an_external_store_is_there_for_everybody(project: Project) -> None:
     endpoints = access.endpoints(project)
     assert {endpoints.url("s3", vantage) for vantage in Vantage} == {"https://store.example"}
     for told in (
-        shellenv.shell_environment(project, Compose(project)),
+        access.shell_environment(project, Compose(project)),
         airflow.airflow_environment(project, endpoints=endpoints),
     ):
         assert told["AWS_ENDPOINT_URL_S3"] == told["MLFLOW_S3_ENDPOINT_URL"] == "https://store.example"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra.images import breakdown
+from gaiaflow.infra.images import engine
 
 docker_errors = pytest.importorskip("docker.errors")
 requests = pytest.importorskip("requests")
@@ -22,18 +22,18 @@ urllib3 = pytest.importorskip("urllib3.exceptions")
     ],
 )
 def test_it_went_away(error: Exception) -> None:
-    told = breakdown.explained(error)
+    told = engine.explained(error)
     assert isinstance(told, MissingError)
     assert told.message.startswith("the Docker engine stopped answering: ")
     assert "\n" not in told.message
 
 
 def test_it_refused() -> None:
-    told = breakdown.explained(docker_errors.APIError("500", explanation="no space left on device"))
+    told = engine.explained(docker_errors.APIError("500", explanation="no space left on device"))
     assert type(told) is GaiaflowError
     assert told.message == "the Docker engine refuses: no space left on device"
 
 
 def test_other_errors_are_not_its() -> None:
-    assert breakdown.explained(ValueError("x")) is None
-    assert breakdown.explained(OSError(28, "No space left on device")) is None
+    assert engine.explained(ValueError("x")) is None
+    assert engine.explained(OSError(28, "No space left on device")) is None
