@@ -17,6 +17,7 @@ from gaiaflow.infra.host import environment
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
 
+ROOT = Path(__file__).parents[2]
 PLUGIN = """
 from airflow.plugins_manager import AirflowPlugin
 class Mine(AirflowPlugin):
@@ -87,8 +88,8 @@ def test_a_start_makes_its_pools_and_its_functions_see_no_connection(tmp_path: P
 
 
 def inv(folder: Path, *argv: str) -> str:
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-m", "invoke", *argv]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *argv]
     done = subprocess.run(
         command, cwd=folder, env=env, capture_output=True, text=True, timeout=400, check=False
     )

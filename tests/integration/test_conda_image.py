@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import json
@@ -49,7 +50,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     (root / "conda_test" / "__init__.py").write_text("import os\ndef data(): print(os.environ['GREET_DATA'])\n")
     project = Project.find(root)
     conda_channel.make(channel, str(environment.ensure_environment(project, "conda")))
-    with engine.connect() as client:
+    with contextlib.closing(engine.connect()) as client:
         gateway = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
     handler = functools.partial(Quiet, directory=str(channel))
     with http.server.ThreadingHTTPServer((gateway, 0), handler) as server:
@@ -100,7 +101,7 @@ def test_a_workers_image_has_them_beside_airflow(project: Project, here: list[An
 
 
 def test_an_edit_of_the_code_makes_one_layer(project: Project, here: list[Any]) -> None:
-    with engine.connect() as client:
+    with contextlib.closing(engine.connect()) as client:
         before = client.images.get(image.build(project).name).attrs["RootFS"]["Layers"]
         (project.root / "conda_test" / "more.py").write_text("X = 1\n")
         after = client.images.get(image.build(project).name).attrs["RootFS"]["Layers"]
