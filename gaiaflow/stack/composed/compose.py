@@ -51,19 +51,19 @@ class Compose:
             return start_with_ports(self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
-        with phase("ports and keys"):
+        with phase("choose ports and keys"):
             composition = self._settle(options, claims)
-        with phase("images") as tell:
+        with phase("check the stack's images") as tell:
             self._build(composition, options, tell)
         if _NEEDS_ENVIRONMENT & set(options.services):
             with phase("environment project"):
                 dependency.ensure(composition)
-        with phase("containers") as tell:
+        with phase("start the containers") as tell:
             begun = self._up(composition, options, tell)
         deadline = time.monotonic() + options.wait
         try:
             for service in self._awaited(composition, options.services):
-                with phase(f"{service} answers") as tell:
+                with phase(f"wait until {service} answers") as tell:
                     self._await(composition, service, begun, deadline, tell)
         except KeyboardInterrupt:
             self._stop_parts(begun)

@@ -55,6 +55,7 @@ _NAMES = {
     "jupyter": ("jupyter",),
     "model": ("model",),
 }
+_STEPS = {"airflow": "migrate Airflow's database, then start airflow"}
 # Quick ones first: Airflow's migration then runs while they come up.
 _LAUNCH_ORDER = ("s3", "mlflow", "jupyter", "model", "airflow")
 
@@ -79,7 +80,7 @@ class Embedded:
             return start_with_ports(self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
-        with phase("ports and keys"):
+        with phase("choose ports and keys"):
             stack = self._settle(options, claims)
         for name in environments_of(self.project, options.services):
             with phase(environment.title(self.project, name)):
@@ -90,7 +91,7 @@ class Embedded:
                 pids = self._launch_all(stack, options.services, phase)
                 deadline = time.monotonic() + options.wait
                 for service in options.services:
-                    with phase(f"{service} answers") as tell:
+                    with phase(f"wait until {service} answers") as tell:
                         self._await(stack, service, pids, deadline, tell)
         except StillStartingError:
             raise
@@ -127,10 +128,11 @@ class Embedded:
     def _launch_all(self, stack: Stack, services: list[str], phase: Phase) -> dict[str, int]:
         """Start the processes that do not run; the pids of all of them."""
         up = self._running_services()
-        with phase("processes"):
+        with phase("start the processes") as tell:
             self.supervisor.ensure([name for names in _NAMES.values() for name in names])
             self._begun = [s for s in _LAUNCH_ORDER if s in services and s not in up]
             for service in self._begun:
+                tell(_STEPS.get(service, f"start {service}"))
                 self._launch(stack, service)
         return {name: found.pid for name, found in self.supervisor.states().items()}
 
