@@ -236,7 +236,20 @@ def _start(c: Context, backend: Backend, options: StartOptions, command: str) ->
     cold = backend.is_cold(options)
     with timed(project, command, backend.name, cold, [phases]):
         backend.start(options, phases.phase)
+    if "airflow" in options.services:
+        _apply_pools(project)
     ending.show(project, backend, options.services, sum(each.seconds for each in phases.seen))
+
+
+def _apply_pools(project: Project) -> None:
+    wanted = project.settings.airflow.pools
+    if wanted:
+        from gaiaflow.dags import pools
+        from gaiaflow.dags.api import AirflowApi
+
+        access = backends.airflow_access(project)
+        changed = pools.apply(AirflowApi(access.url, access.user, access.secret), wanted)
+        say(f"pools: {', '.join(changed)}" if changed else "pools: as they were")
 
 
 def _stop(c: Context, backend: Backend, names: list[str]) -> None:
