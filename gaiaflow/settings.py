@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from gaiaflow.errors import UsageError, near_miss
 
@@ -19,6 +19,7 @@ def _one_line(text: str) -> str:
 
 _LONGEST = 1000
 _Line = Annotated[str, AfterValidator(_one_line)]
+_Option = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]+\.[a-z0-9_]+$")]
 
 
 class Prod(BaseModel):
@@ -51,6 +52,22 @@ class Prod(BaseModel):
     allowed_addresses: list[_Line] = []
 
 
+class Airflow(BaseModel):
+    """The table ``[tool.gaiaflow.airflow]``: what the project adds to its Airflow.
+
+    Attributes:
+        requirements: packages beside Airflow, as ``["apache-airflow-providers-amazon"]``.
+        config: options of Airflow's configuration, as ``{"core.parallelism" = "32"}``.
+        pools: pools of Airflow with their slots, as ``{downloads = 2}``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    requirements: list[_Line] = []
+    config: dict[_Option, _Line | bool | int | float] = {}
+    pools: dict[_Line, int] = {}
+
+
 class Settings(BaseModel):
     """The table ``[tool.gaiaflow]``; every key has a default.
 
@@ -65,6 +82,7 @@ class Settings(BaseModel):
         image: the image for dev_docker, prod_local and prod.
         backend: what the stack runs on before it has run: embedded or docker.
         allowed_contexts: kube contexts that prodlocal may use although they look like production.
+        airflow: what the project adds to its Airflow.
         prod: where production is.
     """
 
@@ -79,7 +97,11 @@ class Settings(BaseModel):
     image: _Line | None = None
     backend: Literal["embedded", "docker"] | None = None
     allowed_contexts: list[_Line] = []
+    airflow: Airflow = Airflow()
     prod: Prod = Prod()
+
+
+_TABLES: dict[str, type[BaseModel]] = {"airflow": Airflow, "prod": Prod}
 
 
 def check_settings(file: Path, table: dict[str, Any]) -> Settings:
@@ -93,8 +115,7 @@ def check_settings(file: Path, table: dict[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         *tables, key = map(str, first["loc"])
-        in_prod = tables[:1] == ["prod"]
-        known = list((Prod if in_prod else Settings).model_fields)
+        known = list(_TABLES.get("".join(tables[:1]), Settings).model_fields)
         guess = near_miss(key, known) if first["type"] == "extra_forbidden" else ""
         raise UsageError(
             f"`{key}` in [{'.'.join(['tool.gaiaflow', *tables])}] of {file}: {first['msg'].lower()}{guess}",

@@ -12,6 +12,7 @@ from benchmarks import figure_table, machines
 from messages import catalogue
 from reference import (
     addresses,
+    airflow_settings,
     arguments,
     command_list,
     command_table,
@@ -34,6 +35,7 @@ PARTS = {
     "inert": inert_table,
     "modes": mode_table,
     "ports": ports,
+    "settings of airflow": airflow_settings,
     "settings of prod": prod_settings,
     "settings": settings,
     "task_factory": factory_arguments,

@@ -18,7 +18,7 @@ from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.lifecycle.terminal.example import EXAMPLES
 from gaiaflow.lifecycle.terminal.help import shown
 from gaiaflow.modes import Mode
-from gaiaflow.settings import Prod, Settings
+from gaiaflow.settings import Airflow, Prod, Settings
 from gaiaflow.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -182,7 +182,12 @@ def ports() -> str:
 
 def settings() -> str:
     """The keys of ``[tool.gaiaflow]``."""
-    return _keys(Settings, skip="prod")
+    return _keys(Settings, skip=("airflow", "prod"))
+
+
+def airflow_settings() -> str:
+    """The keys of ``[tool.gaiaflow.airflow]``."""
+    return _keys(Airflow)
 
 
 def prod_settings() -> str:
@@ -190,13 +195,13 @@ def prod_settings() -> str:
     return _keys(Prod)
 
 
-def _keys(model: type[BaseModel], skip: str = "") -> str:
+def _keys(model: type[BaseModel], skip: tuple[str, ...] = ()) -> str:
     document = inspect.getdoc(model) or ""
     texts = dict(re.findall(r"^    (\w+): (.*(?:\n {8,}.*)*)", document, re.MULTILINE))
     rows = [
         [f"`{name}`", _plain(texts.get(name, "")), "" if field.default is None else f"`{field.default!r}`"]
         for name, field in model.model_fields.items()
-        if name != skip
+        if name not in skip
     ]
     return table(["key", "", "default"], rows)
 

@@ -58,7 +58,7 @@ class AirflowApi:
         target = f"{self.url}/api/v2/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         for renewed in (False, True):
             if not self._token or renewed:
-                self._token = self._send("POST", f"{self.url}/auth/token", self._login, "")["access_token"]
+                self._token = self.sign_in()
             try:
                 return self._send(method, target, body, self._token)
             except _UnauthorizedError:
@@ -83,6 +83,10 @@ class AirflowApi:
             kind = BusyError if busy else MissingError
             raise kind(f"Airflow does not answer at {self.url}: {error}", "inv dev.status") from None
 
+    def sign_in(self) -> str:
+        """A token as Airflow's login page gets it; it runs out by itself."""
+        return str(self._send("POST", f"{self.url}/auth/token", self._login, "")["access_token"])
+
     # DAGs
 
     def dag(self, dag_id: str) -> dict[str, Any]:
@@ -90,12 +94,16 @@ class AirflowApi:
         found: dict[str, Any] = self.request("GET", f"dags/{_quoted(dag_id)}")
         return found
 
+    def dags(self) -> list[dict[str, Any]]:
+        """All that Airflow has read."""
+        return self._all("dags", "dags")
+
     def params(self, dag_id: str) -> dict[str, Any]:
         """The params of a DAG by name."""
         return dict(self.request("GET", f"dags/{_quoted(dag_id)}/details")["params"] or {})
 
     def dag_ids(self) -> list[str]:
-        return [dag["dag_id"] for dag in self._all("dags", "dags")]
+        return [dag["dag_id"] for dag in self.dags()]
 
     def import_errors(self) -> dict[str, str]:
         """The traceback of each file that does not import."""

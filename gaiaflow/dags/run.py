@@ -8,7 +8,6 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from gaiaflow.dags import name as dagid
@@ -16,6 +15,7 @@ from gaiaflow.dags.api import FINISHED, AirflowApi, NotFoundError
 from gaiaflow.dags.brokenfile import explained, naming
 from gaiaflow.dags.conf import refuse_unknown, refused
 from gaiaflow.dags.declared import declared
+from gaiaflow.dags.reading import changed, may_come, read_at
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
 from gaiaflow.infra.host import loopback, privatefile
 from gaiaflow.project import Project
@@ -70,7 +70,7 @@ def await_dag(
             told = True
         if not dag:
             _refuse_undeclared(api, project, name)
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or not (dag or may_come(api, project)):
             raise _not_read(api, project, dag, name)
         time.sleep(POLL)
     if dag.get("is_paused"):
@@ -98,22 +98,12 @@ def _dag(api: AirflowApi, name: str) -> dict[str, Any]:
 def _is_current(dag: Mapping[str, Any], project: Project) -> bool:
     if not dag or dag.get("is_stale") or dag.get("has_import_errors"):
         return False
-    return _read_at(dag) >= max(stackmode.kept_began(project), _changed_at(dag, project))
-
-
-def _read_at(dag: Mapping[str, Any]) -> float:
-    """When Airflow opened the file for what it knows now; 0 where it does not say."""
-    if not dag.get("last_parsed_time"):
-        return 0
-    written = datetime.fromisoformat(str(dag["last_parsed_time"]).replace("Z", "+00:00"))
-    return written.timestamp() - float(dag.get("last_parse_duration") or 0)
+    return read_at(dag) >= max(stackmode.kept_began(project), _changed_at(dag, project))
 
 
 def _changed_at(dag: Mapping[str, Any], project: Project) -> float:
     """When the file was changed; a time ahead of the clock says nothing."""
-    file = project.dags / str(dag.get("relative_fileloc") or "")
-    changed = file.stat().st_mtime if file.is_file() else 0
-    return changed if changed <= time.time() else 0
+    return changed(project.dags / str(dag.get("relative_fileloc") or ""))
 
 
 def _not_read(api: AirflowApi, project: Project, dag: Mapping[str, Any], name: str) -> GaiaflowError:

@@ -14,7 +14,7 @@ from gaiaflow.lifecycle.dag import (
     run as dag,
     watch as dagwatch,
 )
-from gaiaflow.lifecycle.dev import dependency, export, image, stack as dev, timing
+from gaiaflow.lifecycle.dev import dependency, export, image, opening, stack as dev, timing
 from gaiaflow.lifecycle.terminal import program
 
 
@@ -24,7 +24,7 @@ def namespace() -> Collection:
     root = Collection()
     stack = Collection.from_module(dev, name="dev")
     own = (image.dockerize, image.list_images, image.remove_image)
-    for task in (*own, export.export, dependency.update_deps, timing.show_timings):
+    for task in (*own, export.export, dependency.update_deps, timing.show_timings, opening.open_service):
         stack.add_task(task)
     root.add_collection(stack)
     root.add_collection(Collection.from_module(prodlocal, name="prodlocal"))

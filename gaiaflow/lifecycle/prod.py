@@ -72,7 +72,7 @@ def check(
 ) -> None:
     """Check that the project may go to production; nothing is changed."""
     from gaiaflow.lifecycle.dag.inspector import inspector
-    from gaiaflow.production import check as prodcheck
+    from gaiaflow.production import check as prodcheck, verdict
 
     project = Project.find()
     versions = dict(_version(word) for word in provider)
@@ -87,7 +87,7 @@ def check(
     else:
         emit_table(["check", "state", "why", "hint"], [[c.name, c.state, c.why, c.hint] for c in checks])
     if code:
-        wrong = [one.name for one in checks if one.state != prodcheck.OK]
+        wrong = [one.name for one in checks if one.state != verdict.OK]
         raise Exit(f"error: not ready for production: {', '.join(wrong)}", code=code)
 
 
@@ -161,9 +161,11 @@ def _show(found: Plan) -> None:
 )
 def manifests(c: Context, namespace: str = "", account: str = "", output: str = "", json: bool = False) -> None:
     """Print what the owner of production's cluster applies: namespace, account, least role, policy, quota."""
-    from gaiaflow.production import manifests as prodmanifests
+    from gaiaflow.production import additions, environment, manifests as prodmanifests
 
     project = Project.find()
+    for one in (additions.check(project, {}), environment.check(project)):
+        say(f"{one.name}: {one.why}")
     things = prodmanifests.manifests(project, namespace, account)
     if output and not c.config.run.dry:
         for file in prodmanifests.write(things, Path(output)):

@@ -88,7 +88,7 @@ def stop(c: Context, profile: str = "", context: str = "") -> None:
     if target.context:
         say(f"the context `{target.context}` is yours and keeps running")
     elif target.minikube.state().word in {"stopped", "absent"}:
-        say("nothing ran")
+        say("nothing is running")
     else:
         with Phases(1).phase(f"stop the cluster {target.name}"):
             target.minikube.stop()

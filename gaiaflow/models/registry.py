@@ -21,6 +21,7 @@ from gaiaflow.project import slug
 
 _SECONDS = 30
 _PROXIED = "mlflow-artifacts"
+_DEFAULT_EXPERIMENT = "0"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
 # Never send loopback requests through a proxy.
 _opener = loopback.opener()
@@ -114,6 +115,12 @@ class ModelRegistry:
             there = ", ".join(f"{name}@{a}" for a in model.aliases) or f"no alias; the newest is {name}"
             raise UsageError(f"model `{name}` has no alias `{alias}`{near}", f"there is {there}")
         return self._version(model, int(version or 0) or model.aliases.get(alias) or model.newest)
+
+    def last_experiment(self) -> str:
+        """The id of the experiment that was changed last; the default one where there is no other."""
+        found = self._ask("experiments/search", max_results=2, order_by="last_update_time DESC")
+        ids = [str(row["experiment_id"]) for row in found.get("experiments", [])]
+        return next((each for each in ids if each != _DEFAULT_EXPERIMENT), _DEFAULT_EXPERIMENT)
 
     def _version(self, model: Model, number: int) -> Version:
         asked = {"name": model.name, "version": number}

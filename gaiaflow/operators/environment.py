@@ -37,9 +37,10 @@ def working_folder() -> str | None:
 
 
 def project_variables() -> dict[str, str]:
-    """``.env`` of the project."""
+    """``.env`` of the project, without what is for Airflow: its connections are not for functions."""
     folder = project_folder()
-    return dict(read_variables(folder / ".env")) if folder else {}
+    found = read_variables(folder / ".env") if folder else {}
+    return {name: value for name, value in found.items() if not name.startswith(_HIDDEN)}
 
 
 def local_secrets(names: list[str]) -> dict[str, str]:

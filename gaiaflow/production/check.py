@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from gaiaflow.dags.brokenfile import error_of
@@ -14,10 +14,10 @@ from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.images import push
 from gaiaflow.infra.images.registry import Reference, Registry
 from gaiaflow.modes import Mode
-from gaiaflow.production import receipt
+from gaiaflow.production import additions, environment, receipt
+from gaiaflow.production.verdict import FAILED, MISSING, OK, Check, verdict
 from gaiaflow.project import Project
 
-OK, FAILED, MISSING = "ok", "failed", "missing"
 # Stands for the image where none was pushed, so that DAG files can be read all the same.
 NOT_PUSHED = "image.invalid/not-pushed"
 # The minors of Airflow that the matrix runs on, and from where on the provider has what our operator calls.
@@ -25,23 +25,6 @@ OLDEST, NEWEST = (3, 1), (3, 3)
 OLDEST_PROVIDERS = {"cncf-kubernetes": (10, 11)}
 # The image that is pushed, not one built anew in the cluster.
 _MATRIX = "inv prodlocal.dockerize --existing && python -m gaiaflow.testing.matrix --modes dev,prod_local"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the answer.
-
-    Attributes:
-        state: ok, failed, or missing where something that the check needs is not there.
-    """
-
-    name: str
-    state: str
-    why: str
-    hint: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -121,6 +104,8 @@ def run(project: Project, inspector: Inspector, aim: Aim, force: bool = False) -
     yield check_secrets(facts, aim)
     yield check_addresses(facts)
     yield check_versions(facts, aim)
+    yield additions.check(project, aim.providers)
+    yield environment.check(project)
     yield check_receipt(project, known, force)
 
 
@@ -132,7 +117,7 @@ def check_dags(facts: Facts) -> Check:
     if not facts.dags and not wrong:
         return Check("dags", FAILED, "there is no DAG", "inv dag.list")
     hint = "production has no code but the DAG files: import the package inside functions"
-    return _verdict("dags", wrong, f"{len(facts.dags)} import and can be stored", hint)
+    return verdict("dags", wrong, f"{len(facts.dags)} import and can be stored", hint)
 
 
 def check_modes(facts: Facts) -> Check:
@@ -142,7 +127,7 @@ def check_modes(facts: Facts) -> Check:
         if task["mode"] not in {None, Mode.PROD.value}
     ]
     hint = "leave `mode` out of the DAG files: production's Airflow has GAIAFLOW_MODE=prod"
-    return _verdict("modes", wrong, "no task is bound to a place of this machine", hint)
+    return verdict("modes", wrong, "no task is bound to a place of this machine", hint)
 
 
 def check_images(facts: Facts) -> Check:
@@ -153,7 +138,7 @@ def check_images(facts: Facts) -> Check:
         loose = [image for image in task["images"] if not Reference.parse(image).pinned]
         wrong += [f"{where} uses `{image}`, which may be another image tomorrow" for image in loose]
     hint = "inv prod.push, and use the name that it tells, with a digest"
-    return _verdict("images", wrong, f"{len(facts.images)} by digest or content tag", hint)
+    return verdict("images", wrong, f"{len(facts.images)} by digest or content tag", hint)
 
 
 def check_registry(facts: Facts, known: dict[str, set[str]]) -> Check:
@@ -177,7 +162,7 @@ def check_registry(facts: Facts, known: dict[str, set[str]]) -> Check:
                 known[name] = registry.identities(reference)
     except GaiaflowError as error:
         return _unanswered("registry", error)
-    return _verdict("registry", wrong, f"{len(known)} of {len(facts.images)} images are there", "inv prod.push")
+    return verdict("registry", wrong, f"{len(known)} of {len(facts.images)} images are there", "inv prod.push")
 
 
 def check_secrets(facts: Facts, aim: Aim) -> Check:
@@ -199,7 +184,7 @@ def check_secrets(facts: Facts, aim: Aim) -> Check:
     wrong = [f"`{name}` of {users[name]} is not in `{aim.namespace}`" for name in absent]
     place = f"kubectl --context {aim.context} --namespace {aim.namespace}"
     hint = f"{place} create secret generic NAME --from-env-file FILE"
-    return _verdict("secrets", wrong, f"{len(users)} in `{aim.namespace}` of `{aim.context}`", hint)
+    return verdict("secrets", wrong, f"{len(users)} in `{aim.namespace}` of `{aim.context}`", hint)
 
 
 def check_addresses(facts: Facts) -> Check:
@@ -211,7 +196,7 @@ def check_addresses(facts: Facts) -> Check:
     hint = (
         "take it from a secret or from the image; or allowed_addresses in [tool.gaiaflow.prod] if it is right"
     )
-    return _verdict("addresses", wrong, "no pod gets one of this machine", hint)
+    return verdict("addresses", wrong, "no pod gets one of this machine", hint)
 
 
 def check_versions(facts: Facts, aim: Aim) -> Check:
@@ -224,7 +209,7 @@ def check_versions(facts: Facts, aim: Aim) -> Check:
     if used and not aim.providers:
         return Check("versions", MISSING, "the providers of production's Airflow are not named", hint)
     wrong = [*_airflow_fits(aim.airflow_version), *_providers_fit(used, aim.providers)]
-    return _verdict("versions", wrong, f"Airflow {aim.airflow_version} and {len(used)} providers fit", hint)
+    return verdict("versions", wrong, f"Airflow {aim.airflow_version} and {len(used)} providers fit", hint)
 
 
 def _airflow_fits(version: str) -> Iterator[str]:
@@ -254,10 +239,6 @@ def check_receipt(project: Project, known: Mapping[str, set[str]], force: bool) 
     if wrong:
         return Check("receipt", OK, f"forced, although {'; '.join(wrong)}")
     return Check("receipt", OK, f"the matrix passed with this at {passed.at if passed else ''}")
-
-
-def _verdict(name: str, wrong: list[str], good: str, hint: str) -> Check:
-    return Check(name, FAILED, "; ".join(wrong), hint) if wrong else Check(name, OK, good)
 
 
 def _unanswered(name: str, error: GaiaflowError) -> Check:

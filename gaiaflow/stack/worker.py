@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from gaiaflow.endpoints import Endpoints, Vantage
+from gaiaflow.errors import UsageError
 from gaiaflow.infra.cluster import gateway, image as nodeimage
 from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.cluster.manifests import ACCOUNT
 from gaiaflow.infra.cluster.secretstore import ClusterStore
 from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.environments import interpreter
+from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import privatefile
 from gaiaflow.infra.host.envfile import text_of
 from gaiaflow.infra.host.progress import Tell, silent
@@ -25,7 +28,7 @@ from gaiaflow.modes import VARIABLE
 from gaiaflow.project import Project
 from gaiaflow.projects import dagfile
 from gaiaflow.stack.composed import image as stackimage
-from gaiaflow.stack.services import executor, state
+from gaiaflow.stack.services import additions, executor, state
 from gaiaflow.stack.services.executor import SECRET
 
 KIND = "worker"
@@ -53,6 +56,7 @@ def bring(target: Target, tell: Tell = silent) -> str:
     project = target.project
     if missing := [name for name in stackimage.missing(project, ["airflow"]) if name == "airflow"]:
         stackimage.build(project, missing, tell=tell)
+    _check_python(project)
     airflow = stackimage.names(project)["airflow"]
     own = image.build(project, tell=tell)
     with tempfile.TemporaryDirectory(prefix="gaiaflow-worker-") as name:
@@ -66,6 +70,17 @@ def bring(target: Target, tell: Tell = silent) -> str:
         )
     nodeimage.load(target, made)
     return made
+
+
+def _check_python(project: Project) -> None:
+    """A worker pod has one Python for Airflow and for what uv made; conda's packages bring their own."""
+    own = image.python_image(project)
+    if not source(project).is_conda and own != project.setting(image.PYTHON_IMAGE, image.DEFAULT_PYTHON_IMAGE):
+        asked = interpreter.wanted(project)
+        raise UsageError(
+            f"worker pods run functions on Airflow's Python, and the project asks for `{asked}`",
+            "take `--executor local`, or ask for that Python in environment.yml",
+        )
 
 
 _TASK_ENVIRONMENT = "/opt/gaiaflow/worker"
@@ -86,11 +101,13 @@ def write_template(target: Target, image: str, endpoints: Endpoints) -> Path:
 
 
 def secret_values(target: Target) -> dict[str, str]:
-    """What the worker's secret holds: addresses and keys of S3, as variables and as the operators' file."""
+    """What the worker's secret holds: what the project adds to its Airflow, and addresses and keys of S3, as
+    variables and as the operators' file."""
     from dotenv import dotenv_values
 
     found = {k: v for k, v in dotenv_values(target.task_environment, interpolate=False).items() if v}
-    return {**found, "task.env": text_of(found)}
+    added = additions.variables(target.project, Path("/opt/project"))
+    return {**added, **found, "task.env": text_of(found)}
 
 
 def _pod(target: Target, image: str, endpoints: Endpoints) -> dict[str, object]:
@@ -150,7 +167,7 @@ def _environment(target: Target, endpoints: Endpoints) -> dict[str, str]:
         **{f"AIRFLOW__{name.upper()}": value for name, value in airflow.items()},
         "AIRFLOW_HOME": "/tmp/airflow",  # noqa: S108 - of the pod alone
         "GAIAFLOW_WORKER": "1",
-        VARIABLE: str(state.read(project).get("mode") or ""),
+        VARIABLE: state.read(project).mode,
         "GAIAFLOW_IMAGE": image_name(project),
         "GAIAFLOW_PROJECT": "/opt/project",
         "GAIAFLOW_PROJECT_NAME": project.name,

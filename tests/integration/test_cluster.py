@@ -502,7 +502,7 @@ def test_stop_and_start_again(own_profile: Bed) -> None:
     assert stopped.returncode == 0, stopped.stderr
     assert gateway.current(bed.target) is None
     assert json.loads(bed.inv("prodlocal.status", "--json").stdout)["state"] == "stopped"
-    assert "nothing ran" in bed.inv("prodlocal.stop").stderr
+    assert "nothing is running" in bed.inv("prodlocal.stop").stderr
     for words in (("config",), ("images",), ("dockerize", "--existing", "--image", IMAGE)):
         failed = bed.inv(f"prodlocal.{words[0]}", *words[1:])
         assert failed.returncode == 3

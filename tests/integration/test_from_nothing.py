@@ -17,7 +17,7 @@ import pytest
 from gaiaflow.endpoints import PORTS
 from gaiaflow.infra.host import environment
 from gaiaflow.project import Project
-from tests import conda_channel, earlier_template
+from tests import conda_channel, earlier_template, idle_engine
 
 ROOT = Path(__file__).parents[2]
 # The machine: what make's lines call, and nothing that brings an environment.
@@ -31,14 +31,14 @@ pytestmark = [
 
 
 class Machine:
-    """A shell in a home of its own.
+    """A shell in a home of its own, beside a Docker engine that answers and can pull nothing.
 
     Attributes:
         home: where projects are made.
         tools: where gaiaflow is installed; it is not on PATH.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, engine: str) -> None:
         self.home, self.tools = folder / "home", folder / "tools"
         programs = folder / "bin"
         for made in (self.home, programs):
@@ -54,6 +54,7 @@ class Machine:
                 for what in ("NAME", "EMAIL")
             },
             **_free_ports(),
+            "DOCKER_HOST": engine,
             "HOME": str(self.home),
             "PATH": str(programs),
         }
@@ -88,7 +89,12 @@ def _free_ports() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    machine = Machine(tmp_path_factory.mktemp("machine"))
+    with idle_engine.engine() as (address, _):
+        yield from prepared(Machine(tmp_path_factory.mktemp("machine"), address))
+
+
+def prepared(machine: Machine) -> Iterator[Machine]:
+    """The machine with gaiaflow in an environment; nothing runs there in the end."""
     machine.run(f"python3 -m venv {machine.tools}", machine.home)
     machine.run(f"{machine.tools}/bin/python -m pip install --quiet {ROOT}", machine.home)
     assert not [
@@ -122,6 +128,7 @@ def test_new_test_dev_run_update(machine: Machine) -> None:
     assert "Session dags was successful" in told
     told = machine.run("make dev", shop)
     assert "making .venv" not in told
+    assert "backend embedded: the default" in told
     told = machine.run(".venv/bin/inv dag.run shop", shop)
     assert succeeded(told) == {"preprocess", "modelling.train", "modelling.evaluate"}
     assert "up to date" in machine.run(".venv/bin/inv project.update", shop)

@@ -19,7 +19,7 @@ from parity import specials
 from parity.calls import FAILURES, PARAMS, VALUES, tasks
 
 from gaiaflow.infra.cluster.api import METADATA, Cluster as ClusterApi
-from gaiaflow.production import check as prodcheck, manifests as prodmanifests
+from gaiaflow.production import check as prodcheck, manifests as prodmanifests, verdict
 from gaiaflow.production.check import Aim, Facts
 from gaiaflow.project import Project
 
@@ -292,11 +292,11 @@ def test_the_check_for_production_asks_for_secrets_by_name_only(cluster: Cluster
     tasks = [{"task": "t", "secrets": [SECRET]}]
     aim = Aim("image", NAMESPACE, context=cluster.profile)
     there = Facts([{"dag": "d", "tasks": tasks}], {})
-    assert prodcheck.check_secrets(there, aim).state == prodcheck.OK
+    assert prodcheck.check_secrets(there, aim).state == verdict.OK
     tasks[0]["secrets"] = [SECRET, "nowhere"]
     found = prodcheck.check_secrets(there, aim)
     assert (found.state, found.why) == (
-        prodcheck.FAILED,
+        verdict.FAILED,
         f"`nowhere` of `t` of DAG `d` is not in `{NAMESPACE}`",
     )
     api = ClusterApi.connect(None, cluster.profile)

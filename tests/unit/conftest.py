@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from gaiaflow.lifecycle.terminal.called import called
 from gaiaflow.project import Project
 
 # A busy machine is no failure.
 settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unit")
+
+
+@pytest.fixture(autouse=True)
+def uncalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No program was called yet; what one test calls is not what the next one is told to call."""
+    monkeypatch.setattr(called, "name", "")
 
 
 @pytest.fixture

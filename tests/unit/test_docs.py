@@ -15,7 +15,7 @@ from gaiaflow import tasks
 from gaiaflow.endpoints import PORTS, Vantage
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.modes import Mode
-from gaiaflow.settings import Prod, Settings
+from gaiaflow.settings import Airflow, Prod, Settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -193,14 +193,22 @@ def test_every_variable_of_a_page_exists(page: str) -> None:
 def test_every_mode_and_setting_is_named() -> None:
     assert not [m for m in Mode if f"`{m}`" not in README]
     page = filled()["docs/reference/settings.md"]
-    first, second = page.split("## [tool.gaiaflow.prod]")
-    assert set(re.findall(r"^\| `(\w+)`", first, re.MULTILINE)) == set(Settings.model_fields) - {"prod"}
-    assert set(re.findall(r"^\| `(\w+)`", second, re.MULTILINE)) == set(Prod.model_fields)
+    parts = re.split(r"^## \[tool\.gaiaflow\.\w+\]$", page, flags=re.MULTILINE)
+    named = [set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) for part in parts]
+    assert named == [
+        set(Settings.model_fields) - {"airflow", "prod"},
+        set(Airflow.model_fields),
+        set(Prod.model_fields),
+    ]
 
 
 @pytest.mark.parametrize("page", WRITTEN)
 def test_every_setting_of_a_page_exists(page: str) -> None:
-    for model, head in ((Settings, "tool.gaiaflow"), (Prod, "tool.gaiaflow.prod")):
+    for model, head in (
+        (Settings, "tool.gaiaflow"),
+        (Airflow, "tool.gaiaflow.airflow"),
+        (Prod, "tool.gaiaflow.prod"),
+    ):
         for block in re.findall(
             rf"^\[{re.escape(head)}\]\n(.*?)(?:```|^\[)", WRITTEN[page], re.DOTALL | re.MULTILINE
         ):

@@ -36,6 +36,13 @@ TYPED = [
         "unknown option `--mode` of `dag.run`: the running Airflow decides the mode",
         "inv dev.restart --service airflow --mode MODE, or inv dag.test NAME --mode MODE",
     ),
+    ("dag.run co2", "no file in {root}/dags makes a DAG `co2`", "there is demo_flow"),
+    (
+        "dag.run demo_flwo",
+        "no file in {root}/dags makes a DAG `demo_flwo` (did you mean `demo_flow`?)",
+        "there is demo_flow",
+    ),
+    ("dev.open all", "`all` has no page to open", "one of s3, mlflow, airflow, jupyter"),
     ("dev.stop -v", "unknown option `-v` of `dev.stop`", "inv --help dev.stop"),
     (
         "dag.run flow --conf {",
@@ -135,10 +142,10 @@ def inv(words: list[str]) -> int:
 
 
 @pytest.mark.parametrize(("typed", "message", "hint"), TYPED, ids=[case[0] for case in TYPED])
-@pytest.mark.usefixtures("folder")
 def test_a_wrong_call_is_told_once_and_leaves_two(
-    capsys: pytest.CaptureFixture[str], typed: str, message: str, hint: str
+    capsys: pytest.CaptureFixture[str], folder: Path, typed: str, message: str, hint: str
 ) -> None:
+    message = message.replace("{root}", str(folder))
     assert inv(typed.split()) == 2
     shown = capsys.readouterr()
     if "--json" in typed:
@@ -146,6 +153,22 @@ def test_a_wrong_call_is_told_once_and_leaves_two(
         assert (json.loads(shown.out), shown.err) == ({"schema": 1, "error": error}, "")
     else:
         assert (shown.out, shown.err) == ("", f"error: {message}\nhint: {hint}\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "message", "hint"),
+    [
+        ("dev.restart", "nothing is running", "inv dev.start, or inv dev.restart --start"),
+        ("dev.open jupyter", "`jupyter` is not running", "inv dev.start --service jupyter"),
+        ("dag.run demo_flow", "Airflow does not run", "inv dev.start"),
+    ],
+)
+def test_what_needs_the_stack_says_so_and_leaves_three(
+    capsys: pytest.CaptureFixture[str], folder: Path, typed: str, message: str, hint: str
+) -> None:
+    assert inv(typed.split()) == 3
+    assert capsys.readouterr() == ("", f"error: {message}\nhint: {hint}\n")
+    assert not (folder / ".gaiaflow" / "envs").exists()
 
 
 def test_outside_of_a_project(

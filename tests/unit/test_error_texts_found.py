@@ -162,7 +162,7 @@ def test_a_taken_port_names_its_owner_and_both_ways_out(project: Project) -> Non
 
 def test_a_stack_that_would_leave_its_data(project: Project) -> None:
     (project.home / "data" / "mlflow").mkdir(parents=True)
-    state.write(project, {"backend": "embedded"})
+    state.write(project, state.Remembered("embedded"))
     told = Case(
         lambda p: backends.check_stays(p, backends.BACKENDS["docker"](p)),
         2,

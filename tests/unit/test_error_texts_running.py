@@ -36,7 +36,7 @@ PLACE = "http://127.0.0.1:9"  # the port of `discard`: nobody listens
 
 def began(project: Project, backend: str) -> Project:
     privatefile.folder(project.home)
-    state.write(project, {"backend": backend, "ports": {name: port.port for name, port in PORTS.items()}})
+    state.write(project, state.Remembered(backend, {name: port.port for name, port in PORTS.items()}))
     return project
 
 
@@ -61,7 +61,7 @@ CASES = [
         "inv dev.stop --service mlflow",
     ),
     Case(
-        lambda p: Compose(began(p, "docker"))._ports(moved(), ports.Claims()),
+        lambda p: Compose(began(p, "docker"))._settle(moved(), ports.Claims()),
         2,
         "`mlflow` runs already, on port 5000",
         "inv dev.stop --service mlflow",

@@ -63,7 +63,7 @@ CASES = [
         "",
     ),
     Case(
-        lambda p: Compose(p)._extras(StartOptions([], extras=("dev-docker",))),
+        lambda p: Compose(p)._extras(StartOptions([], extras=("dev-docker",)), False),
         2,
         "`--with dev-docker` is not known (did you mean `dev_docker`?)",
         "inv dev.start --with dev_docker",

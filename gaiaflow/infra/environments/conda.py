@@ -21,7 +21,6 @@ from gaiaflow.infra.environments.pins import package_name
 from gaiaflow.infra.environments.source import PIXI_LOCK, Source
 from gaiaflow.infra.host import living, privatefile, process
 from gaiaflow.project import Project
-from gaiaflow.runner import ACTIVATION
 
 SOLVES = "solves"
 SECONDS = "GAIAFLOW_CHANNEL_SECONDS"  # how long the channels have to answer
@@ -170,14 +169,23 @@ def build(tools: Tools, found: Source, folder: Path) -> list[str]:
         raise
 
 
+def request(lock: lockfile.Kept, platform_name: str, file: str, prefix: str, pins: str) -> dict[str, Any]:
+    """What asks the solver to install a lock.
+
+    Args:
+        file: the lock, as the solver sees it.
+        pins: where the solver writes what pip is to add.
+    """
+    return {"do": "install", "lock": file, "subdir": platform_name, "prefix": prefix, "requirements": pins,
+            "pins": lock.pip, "seconds": _INSTALL_SECONDS}  # fmt: skip
+
+
 def _built(tools: Tools, found: Source, folder: Path) -> list[str]:
     lock = solved(tools, found)
-    told = tools.ask(
-        do="install", lock=str(lock.file), subdir=subdir(), prefix=str(folder), seconds=_INSTALL_SECONDS
-    )
-    privatefile.write_json(folder / ACTIVATION, told["variables"])
+    pins = folder / "pins.txt"
+    tools.ask(**request(lock, subdir(), str(lock.file), str(folder), str(pins)))
     before = _frozen(tools.project, folder)
-    _add_pip(tools.project, found, folder, [*told["pip"], *lock.pip], before)
+    _add_pip(tools.project, found, folder, pins.read_text(encoding="utf-8").splitlines(), before)
     added = _added(tools.project, folder, before)
     if added and found.kind != PIXI_LOCK and not lock.pip:
         lockfile.write(lock.file, lock.file.read_text(encoding="utf-8"), lock.made_of, added)

@@ -5,13 +5,13 @@
 Both are JSON files. A request is one of
 
     {"do": "solve", "channels": [...], "specs": [...], "subdirs": ["linux-64"], "lock": FILE, "seconds": 300}
-    {"do": "install", "lock": FILE, "subdir": "linux-64", "prefix": FOLDER, "seconds": 1800}
+    {"do": "install", "lock": FILE, "subdir": "linux-64", "prefix": FOLDER, "seconds": 1800,
+     "requirements": FILE, "pins": ["six==1.17.0"]}
 
-``solve`` writes a lock in rattler's format, which is pixi's too; ``install`` makes the prefix of such a lock
-(its environment ``default``) and tells what pip is to add. The outcome is ``{"error": TEXT}`` or
-
-    {"packages": {SUBDIR: NUMBER}}
-    {"packages": NUMBER, "pip": ["six==1.17.0 --hash=sha256:..."], "variables": {"PROJ_DATA": "..."}}
+``solve`` writes a lock in rattler's format, which is pixi's too. ``install`` makes the prefix of such a lock
+(its environment ``default``) and writes the variables of its activation into it. Into ``requirements`` go the
+lock's PyPI packages and the pins, one a line, for pip. The outcome is ``{"packages": NUMBER}`` or
+``{"error": TEXT}``; after an error, which stderr has too, the exit code is 1.
 
 Mirrors, private channels, proxies and tokens are what rattler's configuration files and login say.
 """
@@ -45,6 +45,7 @@ from rattler import (
 DEFAULT = "default"
 # What an image or a machine of that kind surely has; used for a subdir that is not this machine's.
 BASELINE = ["__unix=0=0", "__linux=4.18=0", "__glibc=2.28=0"]
+ACTIVATION = "gaiaflow-activation.json"  # where the runner reads it
 PROBE = "env -0"
 
 
@@ -54,7 +55,7 @@ async def solve(request: dict[str, Any]) -> dict[str, Any]:
     lock.set_channels(DEFAULT, [LockChannel(channel) for channel in request["channels"]])
     config = Config.load_from_default_locations("rattler")
     gateway = Gateway.from_config(config, client=Client.from_config(config, timeout=60))
-    counts = {}
+    count = 0
     for name in request["subdirs"]:
         records = await solve_specs(
             request["channels"],
@@ -66,9 +67,9 @@ async def solve(request: dict[str, Any]) -> dict[str, Any]:
         )
         for record in sorted(records, key=lambda record: record.url):
             lock.add_conda_package(DEFAULT, LockPlatform(name), record)
-        counts[name] = len(records)
+        count = len(records)
     lock.to_path(Path(request["lock"]))
-    return {"packages": counts}
+    return {"packages": count}
 
 
 def machine(subdir: str) -> list[Any]:
@@ -95,11 +96,11 @@ async def install(request: dict[str, Any]) -> dict[str, Any]:
     await install_records(
         records, request["prefix"], show_progress=False, config=config, execute_link_scripts=True
     )
-    return {
-        "packages": len(records),
-        "pip": pip_lines(found, platform),
-        "variables": activation(Path(request["prefix"])),
-    }
+    prefix = Path(request["prefix"])
+    (prefix / ACTIVATION).write_text(json.dumps(activation(prefix), indent=1), encoding="utf-8")
+    lines = [*pip_lines(found, platform), *request["pins"]]
+    Path(request["requirements"]).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return {"packages": len(records)}
 
 
 def pip_lines(environment: Environment, platform: LockPlatform) -> list[str]:
@@ -150,7 +151,10 @@ async def answer(request: dict[str, Any]) -> dict[str, Any]:
 def main(request: str, outcome: str) -> None:
     found = asyncio.run(answer(json.loads(Path(request).read_text(encoding="utf-8"))))
     Path(outcome).write_text(json.dumps(found), encoding="utf-8")
-    os._exit(0)  # a request of rattler's that hangs would keep the process
+    if "error" in found:
+        sys.stderr.write(f"{found['error']}\n")
+        sys.stderr.flush()
+    os._exit("error" in found)  # a request of rattler's that hangs would keep the process
 
 
 if __name__ == "__main__":

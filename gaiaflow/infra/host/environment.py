@@ -12,7 +12,7 @@ from pathlib import Path
 
 import gaiaflow
 from gaiaflow.errors import UsageError
-from gaiaflow.infra.environments import conda, interpreter, kernel, uv
+from gaiaflow.infra.environments import conda, interpreter, kernel, providers, uv
 from gaiaflow.infra.environments.description import PACKAGES, describe
 from gaiaflow.infra.environments.pins import merge_pins
 from gaiaflow.infra.environments.source import source
@@ -98,6 +98,8 @@ def _stamp(project: Project, name: str) -> str:
         parts += [inputs(project), _lock("jupyter") if shares_jupyter(project) else ""]
     else:
         parts.append(_lock(name))
+    if name == "airflow" and (added := providers.requirements(project)):
+        parts.append(added)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -119,6 +121,8 @@ def _build(project: Project, name: str, folder: Path, stamp: str) -> None:
         _install_project(project, beside)
     else:
         _install(project, beside, LOCKS / f"{name}.txt")
+    if name == "airflow":
+        providers.install(project, beside, _lock(name))
     _remove(folder)
     beside.rename(folder)
     privatefile.write(folder / "stamp", stamp)

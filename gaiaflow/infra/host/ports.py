@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from gaiaflow.endpoints import LOOPBACK, PORTS, Service
+from gaiaflow.endpoints import LOOPBACK, MODEL, PORTS, Service
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.host.process import name_of
 from gaiaflow.project import Project
@@ -117,6 +117,8 @@ def _checked(name: str, port: int, used: Iterable[int], offset: int, take: Calla
 
 def _next_free(port: int, used: Iterable[int], offset: int, take: Callable[[int], bool]) -> int:
     for candidate in range(port, 65536 - offset):
+        if candidate == MODEL.port != port:  # `model.serve` looks for it there
+            continue
         if candidate not in used and take(candidate) and take(candidate + offset):
             return candidate
     raise GaiaflowError(f"no free port above {port}", "free some, or give a lower one")

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from gaiaflow.errors import UsageError
 from gaiaflow.infra.environments import interpreter, uv
 from gaiaflow.infra.environments.source import PYPROJECT, REQUIREMENTS, UV, Source, source
 from gaiaflow.project import Project
 
 
 def requirements(project: Project) -> str:
-    """The project's dependencies as a requirements file; empty when it names none.
+    """The project's dependencies as a requirements file; empty when it names none, or conda brings them.
 
     Raises:
-        UsageError: conda brings them.
         GaiaflowError: uv cannot read uv.lock.
     """
     found = source(project)
-    if found.is_conda:
-        raise UsageError(
-            f"images and containers are not made of `{found.name}`",
-            'name pins for pip as lock = "requirements.lock" in [tool.gaiaflow], or take --backend embedded',
-        )
     if found.kind == PYPROJECT:
         return "".join(f"{item}\n" for item in project.pyproject["project"]["dependencies"])
     if found.kind == UV:

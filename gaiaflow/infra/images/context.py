@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import gaiaflow
+from gaiaflow.infra.environments import recipe
+from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host.requirement import requirements
 from gaiaflow.infra.images import selection
 from gaiaflow.project import Project
@@ -29,6 +31,8 @@ NOT_CODE = (
     ".dockerignore",
     "tasks.py",
 )
+# Of a conda environment in an image; /opt/venv leads there, and a worker's image has it at the same place.
+CONDA_PREFIX = "/opt/env/project"
 
 
 @contextmanager
@@ -81,7 +85,10 @@ def open_to_all(folder: Path) -> None:
 
 def _add_own(project: Project, folder: Path) -> None:
     folder.mkdir()
-    (folder / "requirements.txt").write_text(requirements(project), encoding="utf-8")
+    if source(project).is_conda:
+        recipe.write(project, folder, "/mnt/gaiaflow", CONDA_PREFIX)
+    else:
+        (folder / "requirements.txt").write_text(requirements(project), encoding="utf-8")
     shutil.copyfile(Path(gaiaflow.__file__).with_name("runner.py"), folder / "runner.py")
     (folder / "runner.py").chmod(0o644)
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from gaiaflow.commit import tree_commit
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
+from gaiaflow.infra.environments import interpreter
+from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import living as orphan, process
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 PYTHON_IMAGE = "GAIAFLOW_PYTHON_IMAGE"
 DEFAULT_PYTHON_IMAGE = "python:3.11.14-slim-bookworm"
+ENVIRONMENT = "GAIAFLOW_ENVIRONMENT"  # which stage of the Dockerfile makes the environment
 KIND_LABEL = "gaiaflow.kind"
 CONTENT_LABEL = "gaiaflow.content"
 RUNNER = "/opt/gaiaflow/runner.py"
@@ -37,6 +40,7 @@ _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY"
 _NO_ATTESTATIONS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 # Of BuildKit's plain progress: "#8 [airflow 2/5] RUN …"; what it does for itself is called internal.
 _STEP = re.compile(r"#\d+ (\[(?!internal).+)")
+_MINORS = (12, 13, 14, 10, 9, 8)  # in the order of preference, where 3.11 does not fit
 _NAME = re.compile(r"[a-z0-9]+(?:[._/:-]+[a-z0-9]+)*(?::[\w][\w.-]{0,127})?")
 
 
@@ -71,6 +75,17 @@ def image_name(project: Project) -> str:
     return f"{project.name}/{package or 'package'}:{tag}"
 
 
+def python_image(project: Project) -> str:
+    """What the project's image is built on: as set, else the default or one of the Python it asks for."""
+    number = DEFAULT_PYTHON_IMAGE.partition(":")[2].partition("-")[0]
+    asked = interpreter.wanted(project)
+    if source(project).is_conda or interpreter.fits(number, asked):
+        return project.setting(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE)
+    fitting = (f"3.{minor}" for minor in _MINORS if interpreter.fits(f"3.{minor}.99", asked))
+    exact = asked if re.fullmatch(r"3\.\d+\.\d+", asked) else next(fitting, "3")
+    return project.setting(PYTHON_IMAGE, f"python:{exact}-slim-bookworm")
+
+
 def build(
     project: Project,
     tag: str | None = None,
@@ -95,7 +110,8 @@ def build(
     """
     own = _own_dockerfile(project, dockerfile)
     name = _checked_name(tag or image_name(project))
-    arguments = {PYTHON_IMAGE: project.setting(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE), **(build_args or {})}
+    kind = "conda" if source(project).is_conda else "uv"
+    arguments = {PYTHON_IMAGE: python_image(project), ENVIRONMENT: kind, **(build_args or {})}
     with (
         contextlib.closing(connect(engine=engine)) as client,
         staged(project, own) as folder,
@@ -109,9 +125,24 @@ def build(
                   **({"org.opencontainers.image.revision": commit} if commit else {})}  # fmt: skip
         facts = {**arguments, COMMIT: commit, CONTENT: beside}
         run_build(
-            f"image `{name}`", folder, file, [name, beside], labels, facts, no_cache, tell=tell, engine=engine
+            f"image `{name}`",
+            folder,
+            file,
+            [name, beside],
+            labels,
+            facts,
+            no_cache,
+            _credentials(),
+            tell,
+            engine,
         )
         return _image(client, name, beside)
+
+
+def _credentials() -> list[str]:
+    """rattler's tokens for private channels, for one step of the build; they get into no layer."""
+    file = os.environ.get("RATTLER_AUTH_FILE", "")
+    return ["--secret", f"id=rattler,src={file}"] if Path(file).is_file() else []
 
 
 def build_on(

@@ -75,12 +75,14 @@ def run(
 ) -> None:
     """Run a DAG on the running stack and follow it."""
     from gaiaflow.dags import run as dagrun
+    from gaiaflow.dags.reading import refuse_undeclared
 
     project = Project.find()
     params = read_conf(conf)
     if c.config.run.dry:
         say(f"would trigger DAG `{name}` on the running stack")
         return
+    refuse_undeclared(project, name)
     api = dagrun.connect(project)
     dagrun.await_dag(api, project, name, tell=say)
     run_id = dagrun.trigger(api, project, name, params)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from invoke.context import Context
 
-from gaiaflow.endpoints import MODEL, PORTS, service_names, service_of, with_needs
-from gaiaflow.errors import UsageError
-from gaiaflow.lifecycle.dev import moving
+from gaiaflow.endpoints import MODEL, PORTS, service_names, with_needs
+from gaiaflow.errors import MissingError, UsageError
+from gaiaflow.lifecycle.dev import ending, moving
 from gaiaflow.lifecycle.dev.timing import timed
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
@@ -38,6 +38,7 @@ _START_HELP = {
 }
 
 
+NOTHING = "nothing is running"
 _RESTART_FLAGS = ("mode", "wait", "jupyter-port", "docker-build", "cache", "force-new")
 
 
@@ -96,7 +97,7 @@ def stop(c: Context, service: list[str], delete_volume: bool = False, yes: bool 
     if delete_volume and service and service_names(service) != service_names([]):
         raise UsageError("`--delete-volume` takes the data of all services", "inv dev.stop --delete-volume")
     if chosen is None:
-        say("nothing runs")
+        say(NOTHING)
         return
     held = chosen.volumes() if delete_volume else []
     agreed = bool(held) and _named(c, held, yes)
@@ -113,6 +114,7 @@ def stop(c: Context, service: list[str], delete_volume: bool = False, yes: bool 
     help={
         "service": _SERVICE,
         **{name: _START_HELP[name] for name in _RESTART_FLAGS},
+        "start": "start the stack where nothing of it is running",
     },
 )
 def restart(
@@ -124,17 +126,23 @@ def restart(
     docker_build: bool = False,
     cache: bool = False,
     force_new: bool = False,
+    start: bool = False,
 ) -> None:
     """Stop and start the stack, or some of its services, on the same ports."""
     project = Project.find()
     chosen = backends.of(project)
-    ports = {**chosen.endpoints().ports, **({"jupyter": jupyter_port} if jupyter_port else {})}
     names = service_names(service)
     if mode and "airflow" not in names:
         hint = f"inv dev.restart --service airflow --mode {mode}"
         raise UsageError("`--mode` says nothing to services other than `airflow`", hint)
-    extras = chosen.extras()
     mode = stackmode.again(project, mode)
+    if not start and all(row.state == "stopped" for row in chosen.status()):
+        if c.config.run.dry:
+            say(f"{NOTHING}; would start nothing")
+            return
+        raise MissingError(NOTHING, "inv dev.start, or inv dev.restart --start")
+    ports = {**chosen.endpoints().ports, **({"jupyter": jupyter_port} if jupyter_port else {})}
+    extras = chosen.extras()
     _stop(c, chosen, names)
     needed = with_needs(names)
     options = StartOptions(needed, ports, False, wait, extras, docker_build, cache, force_new, mode)
@@ -248,11 +256,20 @@ def _start(c: Context, backend: Backend, options: StartOptions, command: str) ->
     cold = backend.is_cold(options)
     with timed(project, command, backend.name, cold, [phases]):
         backend.start(options, phases.phase)
-    shown = set(options.services)
-    rows = [[r.service, r.url, r.user, str(r.place) if r.secret else ""] for r in backend.credentials()]
-    rows.append([MODEL.name, backend.endpoints().url(MODEL.name), "", ""])
-    emit_table(["service", "address", "user", "password in"], [r for r in rows if service_of(r[0]) in shown])
-    say("passwords: inv dev.credentials")
+    if "airflow" in options.services:
+        _apply_pools(project)
+    ending.show(project, backend, options.services, sum(each.seconds for each in phases.seen))
+
+
+def _apply_pools(project: Project) -> None:
+    wanted = project.settings.airflow.pools
+    if wanted:
+        from gaiaflow.dags import pools
+        from gaiaflow.dags.api import AirflowApi
+
+        access = backends.airflow_access(project)
+        changed = pools.apply(AirflowApi(access.url, access.user, access.secret), wanted)
+        say(f"pools: {', '.join(changed)}" if changed else "pools: as they were")
 
 
 def _stop(c: Context, backend: Backend, names: list[str]) -> None:
@@ -260,7 +277,7 @@ def _stop(c: Context, backend: Backend, names: list[str]) -> None:
         say(f"would stop {', '.join(names)}")
         return
     ran = backend.stop(names)
-    say(f"stopped {', '.join(ran)}" if ran else "nothing ran")
+    say(f"stopped {', '.join(ran)}" if ran else NOTHING)
 
 
 def _named(c: Context, held: list[Holding], yes: bool) -> bool:

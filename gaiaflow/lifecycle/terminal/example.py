@@ -16,6 +16,7 @@ EXAMPLES = {
     "dev.export": "--format env",
     "dev.images": "",
     "dev.logs": "--service mlflow --lines 100 --follow",
+    "dev.open": "jupyter",
     "dev.remove-image": "--image demo/demo:0.1.0",
     "dev.restart": "--service airflow --mode dev_docker",
     "dev.start": "--service mlflow --service jupyter --auto-ports",

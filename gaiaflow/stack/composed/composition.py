@@ -19,7 +19,7 @@ from gaiaflow.project import Project
 from gaiaflow.stack.composed import image as stackimage
 from gaiaflow.stack.composed.direct import direct_names
 from gaiaflow.stack.composed.handover import hand_over, owner, write_env_file
-from gaiaflow.stack.services import airflow, executor, keys, mlflow, model, s3, store
+from gaiaflow.stack.services import additions, airflow, executor, keys, mlflow, model, s3, store
 from gaiaflow.stack.services.keys import USER
 from gaiaflow.stack.services.program import unsteered
 
@@ -220,7 +220,7 @@ class Composition:
         return {
             **airflow.settings(self.project, _AIRFLOW_HOME, made),
             **{f"AIRFLOW__{name.upper()}": value for name, value in options.items()},
-            **{airflow.variable(name): value for name, value in pods.items()},
+            **{additions.variable(name): value for name, value in pods.items()},
             **self._contract(),
             **self.task_environment(),
         }

@@ -10,7 +10,9 @@ import hashlib
 import secrets
 from contextlib import closing
 
+from gaiaflow.infra.environments import interpreter, recipe
 from gaiaflow.infra.environments.pins import merge_pins
+from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import living as orphan, privatefile, process
 from gaiaflow.infra.host.environment import LOCKS
 from gaiaflow.infra.host.requirement import inputs, requirements
@@ -22,16 +24,29 @@ from gaiaflow.stack.composed.handover import hand_over
 TIMEOUT = 1800
 RECORD = "environment.json"
 _PROJECT = """
-uv venv --quiet --python python3 "/opt/env/$0"
+export UV_PYTHON_INSTALL_DIR=/opt/env/python
+uv venv --quiet --python "$2" "/opt/env/$0"
 if [ -s /opt/requirements/project.txt ]; then
   uv pip install --quiet --python "/opt/env/$0" $1 -r /opt/requirements/project.txt
 fi
 uv pip freeze --python "/opt/env/$0"
 """
+_CONDA = """
+export RATTLER_CACHE_DIR=/opt/env/cache/rattler
+uv venv --quiet --python python3 /tmp/rattler
+uv pip install --quiet --python /tmp/rattler --require-hashes -r /opt/requirements/conda.txt
+/tmp/rattler/bin/python -I /opt/requirements/solver.py /opt/requirements/install.json /tmp/outcome.json
+if [ -s /tmp/gaiaflow-pins.txt ]; then
+  uv pip install --quiet --python "/opt/env/$0/bin/python" --break-system-packages \
+    $(cat /opt/requirements/pip.flags) -r /tmp/gaiaflow-pins.txt
+fi
+uv pip list --quiet --format freeze --python "/opt/env/$0/bin/python"
+"""
 # The one that was in use stays until the next time: something may still run in it.
 _JUPYTER = """
 cd /opt/requirements
-uv pip install --quiet --python "/opt/env/$0" -c constraints.txt -r jupyter.in
+uv pip install --quiet --python "/opt/env/$0/bin/python" --break-system-packages \
+  -c constraints.txt -r jupyter.in
 cp /opt/requirements/code.pth "$(echo "/opt/env/$0"/lib/python3.*/site-packages)/gaiaflow-project.pth"
 before=$(readlink /opt/env/current || true)
 ln -sfn "$0" /opt/env/next
@@ -56,13 +71,17 @@ def ensure(composition: Composition) -> bool:
     if is_current(composition):
         return False
     name = f"{_stamp(composition)}-{secrets.token_hex(2)}"
-    text = requirements(composition.project)
-    folder = composition.folder("requirements")
+    project, folder = composition.project, composition.folder("requirements")
+    text = requirements(project)
     privatefile.write(folder / "project.txt", text)
+    if source(project).is_conda:
+        recipe.write(project, folder, "/opt/requirements", f"/opt/env/{name}")
     privatefile.write(folder / "jupyter.in", (LOCKS / "jupyter.in").read_text(encoding="utf-8"))
-    privatefile.write(folder / "code.pth", "".join(f"{path}\n" for path in composition.project.code_paths))
+    privatefile.write(folder / "code.pth", "".join(f"{path}\n" for path in project.code_paths))
     hand_over(folder)
-    frozen = _run(composition, _PROJECT, name, "--require-hashes" if "--hash=" in text else "--no-config")
+    checked = "--require-hashes" if "--hash=" in text else "--no-config"
+    script = _CONDA if source(project).is_conda else _PROJECT
+    frozen = _run(composition, script, name, checked, interpreter.wanted(project) or "python3")
     privatefile.write(folder / "constraints.txt", merge_pins(frozen, _jupyter_lock()))
     hand_over(folder)
     _run(composition, _JUPYTER, name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gaiaflow
+from gaiaflow.infra.environments import providers
 from gaiaflow.infra.host.environment import LOCKS
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
@@ -53,7 +54,7 @@ IN_AIRFLOW = (
 def names(project: Project) -> dict[str, str]:
     """Each target's image name, by what would go into it now."""
     base = project.setting(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE)
-    with _context() as folder:
+    with _context(project) as folder:
         content = digest(folder, base)
     return {target: f"{project.id}/{target}:{content}" for target in TARGETS}
 
@@ -78,7 +79,7 @@ def build(project: Project, targets: list[str], cache: bool = True, tell: Tell =
     """
     wanted = names(project)
     arguments = {PYTHON_IMAGE: project.setting(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE)}
-    with _context() as folder:
+    with _context(project) as folder:
         for target in targets:
             labels = {PROJECT_LABEL: project.id, KIND_LABEL: KIND}
             extra = ["--target", target]
@@ -110,7 +111,7 @@ def _exists(client: DockerClient, name: str) -> bool:
 
 
 @contextlib.contextmanager
-def _context() -> Iterator[Path]:
+def _context(project: Project) -> Iterator[Path]:
     """Dockerfile, scripts, locks, and what Airflow's processes import."""
     compose, package = shipped("compose"), Path(gaiaflow.__file__).parent
     with tempfile.TemporaryDirectory(prefix="gaiaflow-stack-") as name:
@@ -121,6 +122,10 @@ def _context() -> Iterator[Path]:
         (folder / "locks").mkdir()
         for lock in [*LOCKS.glob("*.txt"), compose / "postgres.txt"]:
             shutil.copyfile(lock, folder / "locks" / lock.name)
+        if added := providers.requirements(project):
+            bound = providers.constraints((LOCKS / "airflow.txt").read_text(encoding="utf-8"))
+            (folder / "locks" / "added.txt").write_text(added, encoding="utf-8")
+            (folder / "locks" / "added-constraints.txt").write_text(bound, encoding="utf-8")
         copy_tree(package, folder / "gaiaflow", ["*", *(f"!{name}" for name in IN_AIRFLOW), "**/__pycache__"])
         open_to_all(folder)
         yield folder

@@ -55,6 +55,7 @@ _NAMES = {
     "jupyter": ("jupyter",),
     "model": ("model",),
 }
+_STEPS = {"airflow": "migrate Airflow's database, then start airflow"}
 # Quick ones first: Airflow's migration then runs while they come up.
 _LAUNCH_ORDER = ("s3", "mlflow", "jupyter", "model", "airflow")
 
@@ -79,7 +80,7 @@ class Embedded:
             return start_with_ports(self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
-        with phase("ports and keys"):
+        with phase("choose ports and keys"):
             stack = self._settle(options, claims)
         for name in environments_of(self.project, options.services):
             with phase(environment.title(self.project, name)):
@@ -90,7 +91,7 @@ class Embedded:
                 pids = self._launch_all(stack, options.services, phase)
                 deadline = time.monotonic() + options.wait
                 for service in options.services:
-                    with phase(f"{service} answers") as tell:
+                    with phase(f"wait until {service} answers") as tell:
                         self._await(stack, service, pids, deadline, tell)
         except StillStartingError:
             raise
@@ -108,18 +109,17 @@ class Embedded:
         began = stackmode.began(self.project, "airflow" in up)
         runs_on = executor.settle(self.project, options.executor, "airflow" in up)
         settled, inner = self._ports(options, up, claims)
-        kept = {"backend": self.name, "ports": settled, "inner": inner, "mode": mode, "began": began}
-        state.write(self.project, {**kept, "executor": runs_on})
+        remembered = state.Remembered(self.name, settled, inner, mode=mode, executor=runs_on, began=began)
+        state.write(self.project, remembered)
         return Stack(self.project, settled, inner, keys.load(self.project), mode, runs_on)
 
     def _ports(
         self, options: StartOptions, up: set[str], claims: ports.Claims
     ) -> tuple[dict[str, int], list[int]]:
         kept = state.read(self.project)
-        old: dict[str, int] = kept.get("ports", {})
         reach = {"s3-console": s3.CONSOLE_GRPC}
-        settled = choose_ports(self.project, options, old, up, claims.take, reach)
-        inner: list[int] = kept.get("inner", [])
+        settled = choose_ports(self.project, options, kept.ports, up, claims.take, reach)
+        inner = kept.inner
         if "s3" not in up and not (len(inner) == s3.INNER_PORTS and all(map(ports.is_free, inner))):
             inner = ports.inner(self.project.id, s3.INNER_PORTS)
         return settled, inner
@@ -127,10 +127,11 @@ class Embedded:
     def _launch_all(self, stack: Stack, services: list[str], phase: Phase) -> dict[str, int]:
         """Start the processes that do not run; the pids of all of them."""
         up = self._running_services()
-        with phase("processes"):
+        with phase("start the processes") as tell:
             self.supervisor.ensure([name for names in _NAMES.values() for name in names])
             self._begun = [s for s in _LAUNCH_ORDER if s in services and s not in up]
             for service in self._begun:
+                tell(_STEPS.get(service, f"start {service}"))
                 self._launch(stack, service)
         return {name: found.pid for name, found in self.supervisor.states().items()}
 
@@ -199,7 +200,7 @@ class Embedded:
 
     def _remove_sockets(self) -> None:
         kept = state.read(self.project)
-        for path in s3.sockets(kept["inner"], kept["ports"]["s3-console"]) if "inner" in kept else ():
+        for path in s3.sockets(kept.inner, kept.ports["s3-console"]) if kept.inner else ():
             with suppress(PermissionError):  # another user's store had that number since
                 path.unlink(missing_ok=True)
 

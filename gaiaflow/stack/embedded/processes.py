@@ -8,7 +8,8 @@ from gaiaflow.infra.host import privatefile, process
 from gaiaflow.modes import VARIABLE
 from gaiaflow.stack.embedded import sqlitefile
 from gaiaflow.stack.services import executor, hostnetwork
-from gaiaflow.stack.services.airflow import airflow_environment, database_url, variable
+from gaiaflow.stack.services.additions import variable
+from gaiaflow.stack.services.airflow import airflow_environment, database_url
 from gaiaflow.stack.services.keys import USER
 from gaiaflow.stack.services.program import MARK, Program, Stack
 

@@ -13,7 +13,8 @@ from gaiaflow.infra.host.environment import python_of
 from gaiaflow.infra.images.image import image_name
 from gaiaflow.modes import VARIABLE
 from gaiaflow.project import Project
-from gaiaflow.stack.services import keys as keyring, store
+from gaiaflow.stack.services import additions, keys as keyring, store
+from gaiaflow.stack.services.additions import variable
 from gaiaflow.stack.services.keys import USER, Keys
 from gaiaflow.stack.services.program import unsteered
 
@@ -89,18 +90,13 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
         "usage_data_collection.enabled": "False",
         "dag_factory.enable_telemetry": "False",
     }
-    return {"AIRFLOW_HOME": str(home), **{variable(name): value for name, value in options.items()}}
+    own = {variable(name): value for name, value in options.items()}
+    return {"AIRFLOW_HOME": str(home), **own, **additions.variables(project)}
 
 
 def database_url(home: Path, patience: int) -> str:
     """The address of Airflow's SQLite file; a lock is waited for so many seconds."""
     return f"sqlite:///{home / 'airflow.db'}?timeout={patience}"
-
-
-def variable(option: str) -> str:
-    """The variable that sets ``section.option`` of Airflow's configuration."""
-    section, _, name = option.partition(".")
-    return f"AIRFLOW__{section}__{name}".upper()
 
 
 def airflow_environment(

@@ -143,7 +143,7 @@ def test_a_repair_is_offered_once(place: Place) -> None:
     assert [fix.what for fix in examine(place, None, rows).fixes] == ["mend it"]
 
 
-# The verb
+# The command
 
 
 def inv(folder: Path, *argv: str, **variables: str) -> subprocess.CompletedProcess[str]:

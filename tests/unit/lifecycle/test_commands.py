@@ -35,6 +35,7 @@ COMMANDS: dict[str, list[str]] = {
     "dev.export": ["--format", "compose"],
     "dev.images": [],
     "dev.logs": [],
+    "dev.open": [],
     "dev.remove-image": [],
     "dev.restart": [],
     "dev.start": ["--backend", "docker", "--with", "dev_docker"],

@@ -131,7 +131,7 @@ def test_a_cluster_that_is_stopped(shell: Shell, words: tuple[str, ...]) -> None
 
 def test_stop_of_what_is_stopped_does_nothing(shell: Shell) -> None:
     shell.minikube()
-    assert "nothing ran" in shell.inv("prodlocal.stop").stderr
+    assert "nothing is running" in shell.inv("prodlocal.stop").stderr
     assert shell.asked == []
 
 

@@ -13,8 +13,9 @@ import yaml
 from gaiaflow.errors import MissingError, UsageError
 from gaiaflow.inspection.local_address import local_addresses, local_values
 from gaiaflow.production import check as prodcheck, manifests as prodmanifests, receipt
-from gaiaflow.production.check import FAILED, MISSING, NOT_PUSHED, OK, Aim, Check, Facts
+from gaiaflow.production.check import NOT_PUSHED, Aim, Facts
 from gaiaflow.production.receipt import Receipt
+from gaiaflow.production.verdict import FAILED, MISSING, OK, Check
 from gaiaflow.project import Project
 from gaiaflow.runner import CALL
 from gaiaflow.testing import passed

@@ -93,7 +93,11 @@ def test_every_target_of_the_makefile_does_its_set_up_with_python_alone(
     steps = yaml.safe_load((tmp_path / ".github/workflows/ci.yml").read_text())["jobs"]["checks"]["steps"]
     assert [step["run"] for step in steps if "run" in step] == ["make setup", "make lint", "make test"]
     assert [step["uses"].partition("@")[0] for step in steps if "uses" in step] == ["actions/checkout"]
-    for target, called in {"dev": "inv dev.start", "test": "nox -s tests dags", "lint": "nox -s lint"}.items():
+    for target, called in {
+        "dev": "gaiaflow dev.start",
+        "test": "nox -s tests dags",
+        "lint": "nox -s lint",
+    }.items():
         told = subprocess.run(["make", "-n", target], cwd=tmp_path, capture_output=True, text=True, check=True)
         lines = told.stdout.splitlines()
         assert lines[-1] == f".venv/bin/{called}"
@@ -111,7 +115,7 @@ def test_the_environment_is_made_once_and_again_after_a_change(tmp_path: Path) -
     ready.parent.mkdir()
     ready.touch()
     told = subprocess.run(["make", "-n", "dev"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert told.stdout == ".venv/bin/inv dev.start\n"
+    assert told.stdout == ".venv/bin/gaiaflow dev.start\n"
     os.utime(tmp_path / "pyproject.toml", (time.time() + 60,) * 2)
     told = subprocess.run(["make", "-n", "dev"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "-m venv .venv" in told.stdout

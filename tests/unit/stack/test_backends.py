@@ -8,46 +8,31 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from gaiaflow.errors import UsageError
+from gaiaflow.infra.images.engine import engine_answers
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
 from gaiaflow.stack.services import state
+from tests import idle_engine
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """An engine that answers and has nothing; the paths that it was asked for."""
-    asked: list[str] = []
+    """What an engine that answers is asked for."""
+    with idle_engine.engine() as (address, asked):
+        monkeypatch.setenv("DOCKER_HOST", address)
+        yield asked
 
-    class Engine(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            known = {"/version": {"ApiVersion": "1.44", "MinAPIVersion": "1.24"}, "/volumes": {"Volumes": []}}
-            answer = next((body for name, body in known.items() if name in self.path), [])
-            body = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Engine)
-    Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")
-    yield asked
-    server.shutdown()
-    server.server_close()
+def test_the_engine_of_these_tests_answers(engine: list[str]) -> None:
+    assert engine_answers()
+    assert engine
 
 
 def configured(project: Project, table: str) -> Project:
@@ -58,7 +43,7 @@ def configured(project: Project, table: str) -> Project:
 def ran(project: Project, name: str) -> None:
     """The project ran on a backend before, and has data there."""
     (project.home / backends._TRACES[name] / "mlflow").mkdir(parents=True, exist_ok=True)
-    state.write(project, {"backend": name})
+    state.write(project, state.Remembered(name))
 
 
 def test_an_engine_that_answers_changes_nothing(project: Project, engine: list[str]) -> None:

@@ -91,16 +91,6 @@ def test_a_named_file_that_is_missing(tree: Path) -> None:
     assert caught.value.hint == "name a file such as environment.yml, pixi.lock, uv.lock or requirements.lock"
 
 
-def test_images_are_not_made_of_condas_files(tree: Path) -> None:
-    (tree / "environment.yml").write_text("dependencies: [numpy]\n")
-    with pytest.raises(UsageError) as caught:
-        requirements(Project.find(tree))
-    assert caught.value.message == "images and containers are not made of `environment.yml`"
-    assert caught.value.hint == (
-        'name pins for pip as lock = "requirements.lock" in [tool.gaiaflow], or take --backend embedded'
-    )
-
-
 def test_no_file_at_all(project: Project) -> None:
     (project.root / "pyproject.toml").write_text("[tool.gaiaflow]\n")
     bare = Project.find(project.root)

@@ -57,6 +57,19 @@ def test_auto_moves_to_the_next_free_port(taken: int) -> None:
     assert ports.settle({"mlflow": taken}, auto=True)["mlflow"] > taken
 
 
+@pytest.mark.parametrize(
+    ("wanted", "settled"),
+    [
+        ({"mlflow": 5000}, {"mlflow": 5002}),
+        ({"mlflow": 5001}, {"mlflow": 5001}),
+        ({"model": 5001}, {"model": 5001}),
+        ({"s3": 5000, "mlflow": 5000}, {"s3": 5002, "mlflow": 5003}),
+    ],
+)
+def test_auto_leaves_the_port_of_models_to_them(wanted: dict[str, int], settled: dict[str, int]) -> None:
+    assert ports.settle(wanted, auto=True, take=lambda port: port != 5000) == settled
+
+
 def test_auto_gives_no_port_twice(taken: int) -> None:
     settled = ports.settle({"s3": taken, "mlflow": taken, "airflow": taken}, auto=True)
     assert len(set(settled.values())) == 3

@@ -10,12 +10,13 @@ import pytest
 from gaiaflow.infra.host.environment import LOCKS
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images.context import digest
+from gaiaflow.project import Project
 from gaiaflow.stack.composed import image as stackimage
 from tests.unit.test_layers import GRAPH
 
 
-def test_context_has_locks_scripts_and_what_airflow_imports() -> None:
-    with stackimage._context() as folder:
+def test_context_has_locks_scripts_and_what_airflow_imports(project: Project) -> None:
+    with stackimage._context(project) as folder:
         found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {"Dockerfile", "locks/airflow.txt", "locks/postgres.txt", "scripts/health.py"} <= found
     assert {"scripts/certificates.py", "gaiaflow/runner.py", "gaiaflow/operators/docker.py"} <= found
@@ -39,15 +40,15 @@ def test_the_image_holds_what_airflow_imports_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("module", ["gaiaflow.tasks", "gaiaflow.runner", "gaiaflow.core.create_task"])
-def test_what_is_copied_imports_without_the_rest(module: str) -> None:
-    with stackimage._context() as folder:
+def test_what_is_copied_imports_without_the_rest(module: str, project: Project) -> None:
+    with stackimage._context(project) as folder:
         code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {module} as m; print(m.__file__)"
         done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.startswith(str(folder)), done.stderr
 
 
-def test_same_sources_give_the_same_content() -> None:
-    with stackimage._context() as first, stackimage._context() as second:
+def test_same_sources_give_the_same_content(project: Project) -> None:
+    with stackimage._context(project) as first, stackimage._context(project) as second:
         assert digest(first, "python") == digest(second, "python") != digest(first, "other")
 
 
