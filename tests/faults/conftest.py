@@ -11,11 +11,11 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "integration")]
 
-from evidence import Evidence  # noqa: E402
+from evidence import Evidence, Suite  # noqa: E402
 from no_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: E402, F401 - hooks
 from small_project import SmallProject  # noqa: E402
 
-_evidence = Evidence("faults")
+_suite = Suite("faults")
 
 
 FULL = bool(os.environ.get("GAIAFLOW_FULL_FAULTS"))
@@ -29,14 +29,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.nodeid.startswith("tests/faults/"):
+        _suite.judge(report)
+
+
 def pytest_sessionfinish() -> None:
-    if _evidence.rows:
-        _evidence.keep()
+    if _suite.passed or _suite.failed:
+        _suite.keep()
 
 
-@pytest.fixture(scope="session")
-def evidence() -> Evidence:
-    return _evidence
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Evidence:
+    """Takes what this test has to show; it counts when the test passes."""
+    return Evidence(_suite, request.node.nodeid)
 
 
 @pytest.fixture(scope="session")

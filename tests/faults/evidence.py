@@ -10,45 +10,78 @@ import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "artefacts" / "proof"
 # Which document carries the table of which suite.
 DOCUMENTS = {"faults": ROOT / "docs" / "proof.md", "security": ROOT / "docs" / "threat-model.md"}
-COLUMNS = ("part", "tried", "held")
-
-
-@dataclass
-class Evidence:
-    """The rows of one suite; a test adds its row when all that it asserts has held."""
-
-    suite: str
-    rows: list[dict[str, str]] = field(default_factory=list)
-
-    def add(self, part: str, tried: str, held: str) -> None:
-        self.rows.append(asdict(Row(part, tried, held)))
-
-    def keep(self) -> None:
-        """Rows of earlier runs stay until the same thing is tried again."""
-        file = KEPT / f"{self.suite}.json"
-        before = json.loads(file.read_text()) if file.exists() else []
-        rows = {(row["part"], row["tried"]): row for row in [*before, *self.rows]}
-        KEPT.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(sorted(rows.values(), key=lambda row: row["part"]), indent=1) + "\n")
+COLUMNS = ("part", "tried", "held", "test")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table."""
+    """One line of a table.
+
+    Attributes:
+        test: the test that carries it, as pytest names it.
+    """
 
     part: str
     tried: str
     held: str
+    test: str
+
+
+@dataclass
+class Suite:
+    """The rows of one suite, and how its tests ended in this run."""
+
+    name: str
+    rows: list[Row] = field(default_factory=list)
+    passed: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+
+    def judge(self, report: pytest.TestReport) -> None:
+        """Take in how one phase of a test ended; a failing teardown is a failure too."""
+        if report.failed:
+            self.failed.add(report.nodeid)
+        elif report.passed and report.when == "call":
+            self.passed.add(report.nodeid)
+
+    def keep(self) -> None:
+        """Replace the rows of every test that ran; rows of tests that did not run stay."""
+        file = KEPT / f"{self.name}.json"
+        rows = self._merged(json.loads(file.read_text()) if file.exists() else [])
+        KEPT.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(sorted(rows, key=lambda row: row["part"]), indent=1) + "\n")
+
+    def _merged(self, before: list[dict[str, str]]) -> list[dict[str, str]]:
+        stay = [row for row in before if "test" in row and row["test"] not in self.passed | self.failed]
+        return stay + [asdict(row) for row in self.rows if row.test in self.passed - self.failed]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one test notes; it is kept when the whole test has passed."""
+
+    suite: Suite
+    test: str
+
+    def add(self, part: str, tried: str, held: str) -> None:
+        self.suite.rows.append(Row(part, tried, held, self.test))
 
 
 def table(rows: list[dict[str, str]]) -> str:
-    """The rows as Markdown."""
+    """The rows as Markdown; the test as code."""
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    lines += ["| " + " | ".join(row[name].replace("|", "\\|") for name in COLUMNS) + " |" for row in rows]
+    shown: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in rows:
+        known = shown.setdefault((row["part"], row["tried"], row["held"]), {**row, "test": ""})
+        known["test"] += f"{', ' if known['test'] else ''}`{row['test']}`"
+    lines += [
+        "| " + " | ".join(row[name].replace("|", "\\|") for name in COLUMNS) + " |" for row in shown.values()
+    ]
     return "\n".join(lines)
 
 

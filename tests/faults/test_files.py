@@ -16,6 +16,17 @@ from evidence import Evidence
 from small_project import SmallProject
 
 pytestmark = pytest.mark.stack
+# Who runs, as the parts of the stack note it; and what a broken disk or a hand can make of it.
+RECORDS = {
+    "run/supervisor.json": (("dev.status",), ("dev.stop",)),
+    "cluster/cluster.json": (("prodlocal.status",), ("secret.list", "--mode", "prod_local")),
+    "cluster/gateway.json": (("prodlocal.status",), ("prodlocal.stop",)),
+    "cluster/model-co2.json": (("prodlocal.status",), ("prodlocal.stop",)),
+}
+SENSELESS = (
+    *("", "[]", "{}", '{"pid": "x"}', "\0" * 50),
+    json.dumps({"pid": os.getpid(), "started": "1", "socket": 5, "port": "x", "profile": 3, "context": []}),
+)
 START = ("dev.start", "--backend", "embedded", "--auto-ports", "--service", "mlflow")
 
 
@@ -171,16 +182,22 @@ def test_a_migration_that_was_cut_off_is_begun_again(small: SmallProject, eviden
     )
 
 
-def test_the_run_files_hold_no_surprise(small: SmallProject) -> None:
-    """A record of the supervisor that makes no sense is no crash and ends no process."""
-    for content in (
-        "",
-        "[]",
-        "{}",
-        json.dumps({"pid": os.getpid(), "started": "1", "socket": 5}),
-        '{"pid": "x"}',
-    ):
-        (small.home / "run").mkdir(exist_ok=True, mode=0o700)
-        (small.home / "run" / "supervisor.json").write_text(content)
-        small.inv("dev.status")
-        small.inv("dev.stop")
+@pytest.mark.parametrize("record", RECORDS)
+def test_a_record_that_makes_no_sense_is_no_crash(small: SmallProject, record: str, evidence: Evidence) -> None:
+    """It ends no process either, this one least of all: its number is in one of them."""
+    file = small.home / record
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for content in SENSELESS:
+        for command in RECORDS[record]:
+            file.write_text(content)
+            done = small.call(*command)
+            assert done.returncode in {0, 1, 2, 3}, done.stderr
+            assert "Traceback" not in done.stderr
+            assert "this is a bug" not in done.stderr
+    file.unlink(missing_ok=True)
+    evidence.add(
+        "fault",
+        f"`{record}` empty, cut or of another shape",
+        f"{' and '.join(f'`{command[0]}`' for command in RECORDS[record])} say one error or none; no process "
+        "is ended",
+    )

@@ -12,20 +12,26 @@ import pytest
 _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(Path(__file__).parent), str(_TESTS / "faults"), str(_TESTS / "integration")]
 
-from evidence import Evidence  # noqa: E402
+from evidence import Evidence, Suite  # noqa: E402
 from small_project import SmallProject  # noqa: E402
 
-_evidence = Evidence("security")
+_suite = Suite("security")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.nodeid.startswith("tests/security/"):
+        _suite.judge(report)
 
 
 def pytest_sessionfinish() -> None:
-    if _evidence.rows:
-        _evidence.keep()
+    if _suite.passed or _suite.failed:
+        _suite.keep()
 
 
-@pytest.fixture(scope="session")
-def evidence() -> Evidence:
-    return _evidence
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Evidence:
+    """Takes what this test has to show; it counts when the test passes."""
+    return Evidence(_suite, request.node.nodeid)
 
 
 @pytest.fixture(scope="session")

@@ -83,13 +83,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module", autouse=True)
-def noted(evidence: Evidence) -> None:
-    evidence.add(
-        "input",
-        "hypothesis: call, FromTask, `.env`, `[tool.gaiaflow]`, secret files, image names, ids, `--conf`",
-        "a GaiaflowError or a result; what went in came out as it was; nothing ran",
-    )
+# What the row of each test says was tried.
+TRIED = {
+    "the call and its result": ("test_any_call", "test_arguments", "test_the_runner"),
+    "FromTask": ("test_from_task", "test_a_key_is_picked"),
+    "`.env` and files of secrets": ("test_any_dotenv", "test_any_secret_file", "test_a_secret_comes_back"),
+    "`[tool.gaiaflow]` and pyproject.toml": ("test_any_table", "test_any_pyproject"),
+    "names of secrets, images, DAGs, containers, pods": (
+        *("test_a_name_of_a_secret", "test_a_slug", "test_an_image_name", "test_an_id_of_a_dag"),
+        *("test_a_container_has", "test_a_pod_has", "test_kubernetes_expands"),
+    ),
+    "`--conf`": ("test_conf",),
+    "files that are rendered": ("test_an_env_file", "test_the_stores_configuration"),
+}
+
+
+@pytest.fixture(autouse=True)
+def noted(request: pytest.FixtureRequest, evidence: Evidence) -> None:
+    """It counts only when the test has passed."""
+    name = request.node.originalname
+    (what,) = [what for what, starts in TRIED.items() if name.startswith(starts)]
+    held = "a GaiaflowError or a result; what went in came out as it was; nothing ran"
+    evidence.add("input", f"hypothesis: {what}", held)
 
 
 # The call

@@ -50,6 +50,8 @@ good.put_object(Bucket="mlflow", Key="door", Body=b"inside")
 for key in ("../../../../../../../../tmp/gaiaflow-escaped", "a/../../../../../../tmp/gaiaflow-escaped", "..",
             "../.system/filer.conf"):
     told["climb " + key] = code(good.put_object, Bucket="mlflow", Key=key, Body=b"canary")
+told["inside"] = good.get_object(Bucket="mlflow", Key="door")["Body"].read().decode()
+told["buckets"] = sorted(bucket["Name"] for bucket in good.list_buckets()["Buckets"])
 print(json.dumps(told))
 """
 
@@ -94,6 +96,9 @@ def test_wrong_keys_and_climbing_keys(stack: SmallProject, evidence: Evidence) -
     told = json.loads(done.stdout)
     assert told.pop("own") == "done"
     assert {told.pop(name) for name in ("wrong secret", "unknown key", "wrong secret, put")} == {"403"}
+    climbs = {name: told.pop(name) for name in list(told) if name.startswith("climb ")}
+    assert len(climbs) == 4
+    print(climbs, told)
     assert not Path(CANARY).exists()
     evidence.add(
         "doors",

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import socket
 import ssl
 import subprocess
+import uuid
 from pathlib import Path
 
 import pytest
 from evidence import Evidence
-from requests_out import status
+from requests_out import answer, status
 from small_project import SmallProject
 
 from gaiaflow.endpoints import LOOPBACK
 from gaiaflow.stack import backends
+from gaiaflow.stack.services.keys import Keys, load
 
 pytestmark = pytest.mark.stack
 
 AIRFLOW_LOG_PORTS = {8793, 8794}
 FOREIGN = "evil.example"
+# What a task says when it starts; only the token is missing.
+RUNNING = json.dumps(
+    {"state": "running", "hostname": "h", "unixname": "u", "pid": 1, "start_date": "2026-01-01T00:00:00Z"}
+).encode()
 
 
 def _listening(pids: set[int]) -> dict[int, str]:
@@ -48,7 +56,7 @@ def test_embedded_listens_on_loopback_only(embedded: SmallProject, evidence: Evi
     assert not AIRFLOW_LOG_PORTS & set(found)
     evidence.add(
         "doors",
-        "every listening socket of the embedded stack",
+        "every listening TCP socket of the embedded stack",
         f"{len(found)} sockets, all on 127.0.0.1; Airflow's log servers (8793, 8794; no host option) are off",
     )
 
@@ -95,8 +103,9 @@ def test_the_log_ports_are_closed_inside_the_network_too(composed: SmallProject)
 def test_what_answers_asks_who_you_are(stack: SmallProject, evidence: Evidence) -> None:
     urls = _urls(stack)
     assert status(f"{urls['airflow']}/api/v2/dags") == 401
-    assert status(f"{urls['airflow']}/execution/health", {"Host": FOREIGN}) in (200, 401, 403, 404)
-    assert status(f"{urls['airflow']}/execution/task-instances/0/run", method="PATCH") in (401, 403, 422)
+    run = f"{urls['airflow']}/execution/task-instances/{uuid.uuid4()}/run"
+    for more in ({}, {"Authorization": "Bearer x"}):
+        assert status(run, {"Content-Type": "application/json", **more}, "PATCH", RUNNING) in (401, 403)
     assert status(f"{urls['jupyter']}/api/contents") == 403
     assert status(f"{urls['jupyter']}/api/contents?token=wrong") == 403
     assert status(f"{urls['jupyter']}/api/kernels", method="POST") == 403
@@ -109,10 +118,27 @@ def test_what_answers_asks_who_you_are(stack: SmallProject, evidence: Evidence) 
     )
 
 
-def test_the_airflow_token_of_another_project_is_refused(stack: SmallProject) -> None:
-    body = json.dumps({"username": "admin", "password": "admin"}).encode()
-    url = f"{_urls(stack)['airflow']}/auth/token"
-    assert status(url, {"Content-Type": "application/json"}, "POST", body) == 401
+def test_the_airflow_token_of_another_project_is_refused(stack: SmallProject, evidence: Evidence) -> None:
+    url, keys = _urls(stack)["airflow"], load(stack.project)
+    json_body = {"Content-Type": "application/json"}
+    wrong = json.dumps({"username": "admin", "password": "admin"}).encode()
+    assert status(f"{url}/auth/token", json_body, "POST", wrong) == 401
+    right = json.dumps({"username": "admin", "password": keys.airflow_password}).encode()
+    token = str(json.loads(answer(f"{url}/auth/token", json_body, "POST", right)[1])["access_token"])
+    dags = f"{url}/api/v2/dags"
+    assert status(dags, {"Authorization": f"Bearer {token}"}) == 200
+    own, other = _signed(token, keys.airflow_jwt), _signed(token, Keys().airflow_jwt)
+    assert status(dags, {"Authorization": f"Bearer {own}"}) == 200  # so that the key alone makes the difference
+    assert status(dags, {"Authorization": f"Bearer {other}"}) in (401, 403)
+    evidence.add("doors", f"Airflow with a token that another project's key signed, {_name(stack)}", "refused")
+
+
+def _signed(token: str, key: str) -> str:
+    """The same header and claims, signed by a key."""
+    said, _, _ = token.rpartition(".")
+    header = json.loads(base64.urlsafe_b64decode(said.partition(".")[0] + "=="))
+    digest = hmac.digest(key.encode(), said.encode(), header["alg"].replace("HS", "sha"))
+    return f"{said}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
 def test_the_inner_ports_of_s3_want_a_certificate(embedded: SmallProject, evidence: Evidence) -> None:
@@ -133,10 +159,10 @@ def _speaks_plainly(port: int) -> bool:
     with socket.create_connection((LOOPBACK, port), timeout=10) as plain:
         try:
             plain.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
-            answer = plain.recv(64)
+            frame = plain.recv(64)
         except OSError:
             return False
-    return len(answer) >= 9 and answer[3] == 4 and answer[0] == 0  # a SETTINGS frame
+    return len(frame) >= 9 and frame[3] == 4 and frame[0] == 0  # a SETTINGS frame
 
 
 def _lets_in_without_certificate(port: int) -> bool:
