@@ -49,14 +49,17 @@ def needs_packages(project: Project) -> bool:
 
 
 def environment(
-    project: Project, home: Path | None = None, airflow_python: str = sys.executable
+    project: Project, home: Path | None = None, airflow_python: str = sys.executable, with_stack: bool = True
 ) -> dict[str, str]:
     """The whole environment of a process that tests the project's DAGs.
 
     MLflow is the running stack's, else a file in the test home, so that no service is needed.
+
+    Args:
+        with_stack: functions may use the running stack; without it they do not see its MLflow and S3.
     """
     place = home or test_home(project)
-    stack = running_stack(project)
+    stack = running_stack(project) if with_stack else None
     variables = airflow_environment(project, place, stack.endpoints() if stack else None)
     if stack is not None and stack.name == "docker":
         variables |= host_contract(project)
@@ -66,7 +69,7 @@ def environment(
         variables["MLFLOW_TRACKING_URI"] = f"sqlite:///{place / 'mlflow.db'}"
         # By no other variable does MLflow keep artifacts out of ./mlruns, which is the project's tree.
         variables["_MLFLOW_SERVER_ARTIFACT_ROOT"] = str(place / "mlartifacts")
-    absent = [n for n, value in variables.items() if n.startswith(_ADDRESSES) and not Path(value).is_file()]
-    for name in absent:
+    promised = {name: Path(value) for name, value in variables.items() if name.startswith(_ADDRESSES)}
+    for name in [name for name, file in promised.items() if not (with_stack and file.is_file())]:
         del variables[name]
     return {**variables, PYTHON: project_python(project, airflow_python)}

@@ -36,11 +36,13 @@ def run(
     mode: str | None = None,
     conf: Mapping[str, Any] | None = None,
     retries: int = 0,
+    with_stack: bool = False,
 ) -> dict[str, Any]:
     """The run as RunResult.as_dict gives it; progress goes to stderr.
 
     Args:
         python: the interpreter of the airflow environment.
+        with_stack: functions may use the running stack; else they write to no MLflow and S3 of it.
 
     Raises:
         GaiaflowError: the DAG could not be run at all; a run that failed is returned.
@@ -53,7 +55,8 @@ def run(
         argv = [str(python), "-m", "gaiaflow.testing.inprocess", "--project", str(project.root), "--dag", dag]
         argv += ["--outcome", str(outcome), "--log", str(log), "--retries", str(retries)]
         argv += ["--conf", json.dumps(dict(conf or {}))] + (["--mode", mode] if mode else [])
-        code = _wait(argv, environment(project, airflow_python=str(python)))
+        argv += ["--stack"] if with_stack else []
+        code = _wait(argv, environment(project, airflow_python=str(python), with_stack=with_stack))
         if not outcome.is_file():
             raise GaiaflowError(f"the run of `{dag}` ended with {code} and left no result", f"less {log}")
         found: dict[str, Any] = read_outcome(outcome)

@@ -22,4 +22,4 @@ class Place:
     @property
     def backend(self) -> str:
         """The backend that the stack was last started on; empty when it never was."""
-        return str(state.read(self.project).get("backend", ""))
+        return state.read(self.project).backend

@@ -9,6 +9,7 @@ from gaiaflow.lifecycle.dag import (
     check as dagcheck,
     explain as dagexplain,
     graph as daggraph,
+    logs as daglogs,
     replay as dagreplay,
     run as dag,
     watch as dagwatch,
@@ -34,6 +35,7 @@ def namespace() -> Collection:
         dagexplain.explain,
         daggraph.graph,
         dagreplay.replay,
+        daglogs.logs,
         dagwatch.watch,
     ):
         dags.add_task(task)

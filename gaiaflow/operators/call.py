@@ -93,7 +93,7 @@ class Arguments(ResolveMixin):  # type: ignore[misc]
 class CallMixin:
     """An operator that runs one function by the runner's protocol; mixed in before a provider's operator."""
 
-    call_fields: ClassVar[tuple[str, ...]] = ("func_args", "func_kwargs")
+    call_fields: ClassVar[tuple[str, ...]] = ("func_path", "func_args", "func_kwargs")
     func_path: str
     func_args: Any
     func_kwargs: Any

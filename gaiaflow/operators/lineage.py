@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow.sdk.configuration import conf
+
 from gaiaflow import runner
 from gaiaflow.commit import tree_commit
 from gaiaflow.operators.environment import project_folder
@@ -43,7 +45,19 @@ def tag_variable(context: Mapping[str, Any], mode: str, image: str = "", **more:
         **{name: value for name, value in more.items() if value},
     }
     tags = {f"gaiaflow.{name}": str(value) for name, value in facts.items() if value != ""}
+    tags |= _shown_in_mlflow(ti)
     return {runner.TAGS: json.dumps(tags)}
+
+
+def _shown_in_mlflow(ti: Any) -> dict[str, str]:
+    """The name and the description of runs that the function names and describes in no other way."""
+    index = "" if ti.map_index is None or ti.map_index < 0 else f"[{ti.map_index}]"
+    begun = getattr(ti, "start_date", None)
+    parts = [ti.dag_id, f"{ti.task_id}{index}", f"{begun:%Y-%m-%d %H:%M:%S}" if begun else ""]
+    known = conf.get("api", "base_url", fallback="") and getattr(ti, "log_url", "")
+    note = f"[The task in Airflow]({known})" if known else ""
+    shown = {"mlflow.runName": " · ".join(filter(None, parts)), "mlflow.note.content": note}
+    return {name: text for name, text in shown.items() if text}
 
 
 def commit_now() -> str:

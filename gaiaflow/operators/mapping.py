@@ -8,6 +8,7 @@ from typing import Any
 from gaiaflow.errors import UsageError
 from gaiaflow.fromtask import FromTask
 from gaiaflow.operators.call import AXES, check_reference
+from gaiaflow.operators.doc import doc_of
 from gaiaflow.spec import TaskSpec
 
 # Told of each task with the spec that it was made from; `inv dag.explain` listens.
@@ -34,6 +35,7 @@ def _make(operator: Any, spec: TaskSpec, own: Mapping[str, Any]) -> Any:
         "func_args": spec.func_args,
         "func_kwargs": spec.func_kwargs,
         "dag": spec.dag,
+        **_shown(spec),
         **own,
         **spec.operator_kwargs,
     }
@@ -41,6 +43,12 @@ def _make(operator: Any, spec: TaskSpec, own: Mapping[str, Any]) -> Any:
         return operator(**common)
     axes = {axis: _values(spec, values) for axis, values in zip(AXES, spec.map_over.values(), strict=False)}
     return operator.partial(**common, axes=tuple(spec.map_over)).expand(**axes)
+
+
+def _shown(spec: TaskSpec) -> dict[str, str]:
+    """What the UI says of the task, unless its author says something."""
+    said = {"doc", "doc_md", "doc_json", "doc_yaml", "doc_rst"} & set(spec.operator_kwargs)
+    return {} if said else {"doc_md": doc_of(spec.func_path)}
 
 
 def _values(spec: TaskSpec, values: Any) -> Any:

@@ -121,8 +121,8 @@ def _volumes(project: Project, name: str) -> list[Holding]:
 
 def current(project: Project) -> Backend | None:
     """The backend that the stack was last started on; None when it never was."""
-    name = state.read(project).get("backend")
-    if name is None and state.is_lost(project):
+    name = state.read(project).backend
+    if not name and state.is_lost(project):
         name = "docker" if _was_used(project, "docker") and not _supervised(project) else "embedded"
     return BACKENDS[name](project) if name in BACKENDS else None
 

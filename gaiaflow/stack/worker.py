@@ -167,7 +167,7 @@ def _environment(target: Target, endpoints: Endpoints) -> dict[str, str]:
         **{f"AIRFLOW__{name.upper()}": value for name, value in airflow.items()},
         "AIRFLOW_HOME": "/tmp/airflow",  # noqa: S108 - of the pod alone
         "GAIAFLOW_WORKER": "1",
-        VARIABLE: str(state.read(project).get("mode") or ""),
+        VARIABLE: state.read(project).mode,
         "GAIAFLOW_IMAGE": image_name(project),
         "GAIAFLOW_PROJECT": "/opt/project",
         "GAIAFLOW_PROJECT_NAME": project.name,

@@ -30,6 +30,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--mode")
     parser.add_argument("--conf", default="{}", type=json.loads)
     parser.add_argument("--retries", default=0, type=int)
+    parser.add_argument("--stack", action="store_true", help="use the running stack's MLflow and S3")
     parser.add_argument("--outcome", required=True, type=Path)
     parser.add_argument("--log", required=True, type=Path)
     return parser.parse_args(argv)
@@ -108,7 +109,15 @@ def outcome(args: argparse.Namespace) -> dict[str, object]:
 
     try:
         project = Project.find(args.project)
-        run = run_dag(args.dag, args.mode, args.conf, project=project, retries=args.retries, progress=_progress)
+        run = run_dag(
+            args.dag,
+            args.mode,
+            args.conf,
+            project=project,
+            retries=args.retries,
+            progress=_progress,
+            with_stack=args.stack,
+        )
     except GaiaflowError as error:
         return {"error": {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}}
     return run.as_dict()

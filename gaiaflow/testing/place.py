@@ -25,19 +25,21 @@ _settled: dict[str, tuple[str, str | None]] = {}
 def enter(
     project: Project,
     home: Path | None = None,
+    with_stack: bool = True,
     setenv: Callable[[str, str], Any] = os.environ.__setitem__,
     delenv: Callable[[str], Any] = os.environ.__delitem__,
 ) -> None:
     """Point this process at the project, and make the database when it is not there yet.
 
     Args:
+        with_stack: functions may use the running stack's MLflow and S3.
         setenv, delenv: change the environment; a test that takes its changes back gives its own.
 
     Raises:
         GaiaflowError: Airflow was imported before, with another home.
     """
     _take_back()
-    variables = environment(project, home)
+    variables = environment(project, home, with_stack=with_stack)
     _refuse_other_home(variables["AIRFLOW_HOME"])
     for name in [name for name in os.environ if name.startswith(_OURS) and not name.startswith(_KEPT)]:
         delenv(name)

@@ -42,6 +42,7 @@ def run_dag(
     retries: int = 0,
     progress: Progress = quiet,
     home: Path | None = None,
+    with_stack: bool = True,
 ) -> RunResult:
     """Run a DAG of a project from its first task to its last.
 
@@ -52,13 +53,14 @@ def run_dag(
         project: by default that of the current folder.
         retries: how often a failed task is tried again, at once. A test shows a failure at the first try.
         home: AIRFLOW_HOME; by default ``.gaiaflow/test``.
+        with_stack: functions may use the running stack's MLflow and S3, where there is one.
 
     Raises:
         UsageError: there is no such DAG, or a value of conf does not fit its params.
         GaiaflowError: a DAG file does not import.
     """
     project = project or Project.find()
-    place.enter(project, home)
+    place.enter(project, home, with_stack)
     with in_mode(mode):
         dag = load_dag(project, name)
         check_conf(dag, conf)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
+from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +26,7 @@ TASK = {
     "gaiaflow.task": "group.t",
     "gaiaflow.run": "manual__1",
     "gaiaflow.try": "2",
+    "mlflow.runName": "My DAG · group.t",
 }
 
 
@@ -113,6 +116,15 @@ def test_the_user_s_run_context_goes_along_in_every_mode(monkeypatch: pytest.Mon
         assert found["MLFLOW_RUN_CONTEXT"] == own["MLFLOW_RUN_CONTEXT"]
 
 
+def test_a_run_is_named_after_its_task_and_links_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://127.0.0.1:8080")
+    started = ti(2)
+    started.start_date, started.log_url = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc), "http://x/task"
+    found = tags(tag_variable({"ti": started}, "dev"))
+    assert found["mlflow.runName"] == "My DAG · group.t[2] · 2026-01-02 03:04:05"
+    assert found["mlflow.note.content"] == "[The task in Airflow](http://x/task)"
+
+
 def test_a_mapped_task_names_its_index_and_no_task_instance_no_tags() -> None:
     assert tags(tag_variable({"ti": ti(0)}, "dev"))["gaiaflow.map_index"] == "0"
     assert tag_variable({}, "dev") == {}
@@ -141,6 +153,7 @@ def test_a_function_of_dev_finds_the_tags_and_the_commit_of_its_tree(project: An
     run = run_dag("tagged", "dev", project=Project.find(folder), home=airflow_home)
     found = run.tasks["plain"].value
     assert found.pop("gaiaflow.run")
+    assert re.fullmatch(r"tagged · plain · \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", found.pop("mlflow.runName"))
     assert found == {"gaiaflow.dag": "tagged", "gaiaflow.task": "plain", "gaiaflow.try": "1",
                      "gaiaflow.mode": "mine", "gaiaflow.commit": commit, "team": "x"}  # fmt: skip
     assert run.tasks["mapped"].value[0]["gaiaflow.map_index"] == "0"

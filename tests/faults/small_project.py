@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ class SmallProject:
 
     @property
     def state(self) -> dict[str, Any]:
-        return state.read(self.project)
+        return asdict(state.read(self.project))
 
     def environment(self, **more: str) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(ROOT), **self.extra, **more}

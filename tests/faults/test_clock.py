@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 
 import pytest
 from evidence import Evidence
@@ -23,7 +24,7 @@ AHEAD = 7200
 def test_a_run_after_the_clock_was_put_back(small: SmallProject, evidence: Evidence) -> None:
     small.start()
     future = time.time() + AHEAD
-    state.write(small.project, {**small.state, "began": future})
+    state.write(small.project, replace(state.read(small.project), began=future))
     os.utime(small.root / "dags" / "kept.py", (future, future))
     small.inv("dag.run", "kept", "--wait", "120")
     small.inv("dev.status")

@@ -52,7 +52,7 @@ def test_run_model_and_objects_can_be_read_back(boxed: Running, run: dict[str, A
 
 
 def test_in_one_process_too(boxed: Running) -> None:
-    run = json.loads(boxed.inv("dag.test", "co2_forecast", "--mode", "dev_docker", "--json"))
+    run = json.loads(boxed.inv("dag.test", "co2_forecast", "--mode", "dev_docker", "--stack", "--json"))
     assert run["state"] == "success"
     assert value(run, "modelling.evaluate") == SCORES
     assert_tagged(boxed, run, "dev_docker")

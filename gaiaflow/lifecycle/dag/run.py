@@ -13,7 +13,7 @@ from gaiaflow.errors import UsageError
 from gaiaflow.lifecycle.dag.follow import end, follow as follow_run, say_where
 from gaiaflow.lifecycle.dag.inspector import airflow_python
 from gaiaflow.lifecycle.terminal import emit_json, lifecycle_task, say
-from gaiaflow.modes import resolve_mode
+from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
 
 _CONF = "params of this run as JSON, e.g. '{\"horizon_months\": 12}'"
@@ -28,12 +28,22 @@ LONGEST_WAIT = 3600
         "mode": "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev",
         "conf": _CONF,
         "retries": "try a failed task again this often; by default a failure shows at once",
+        "stack": "let functions use the running stack's MLflow and S3; by default a throw-away MLflow",
         "json": _JSON,
     },
 )
-def test(c: Context, name: str, mode: str = "", conf: str = "", retries: int = 0, json: bool = False) -> None:
+def test(
+    c: Context,
+    name: str,
+    mode: str = "",
+    conf: str = "",
+    retries: int = 0,
+    stack: bool = False,
+    json: bool = False,
+) -> None:
     """Run a DAG in one process, without services."""
     from gaiaflow.dags import test as dagtest
+    from gaiaflow.dags.home import running_stack
 
     project = Project.find()
     params = read_conf(conf)
@@ -42,8 +52,10 @@ def test(c: Context, name: str, mode: str = "", conf: str = "", retries: int = 0
         say(f"would run DAG `{name}` of {project.dags} in one process, {checked or 'in the mode that holds'}")
         return
     python = airflow_python(project, dagtest.environments(project))
+    if not stack and checked not in (None, Mode.DEV.value) and running_stack(project):
+        say("functions find no MLflow and no S3 in their containers; `--stack` lets them use the running ones")
     begun = time.monotonic()
-    found = dagtest.run(project, python, name, checked, params, retries)
+    found = dagtest.run(project, python, name, checked, params, retries, stack)
     end(found, json, time.monotonic() - begun)
 
 

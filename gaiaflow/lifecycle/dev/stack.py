@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from invoke.context import Context
 
 from gaiaflow.endpoints import MODEL, PORTS, service_names, with_needs
@@ -11,7 +13,7 @@ from gaiaflow.lifecycle.dev.timing import timed
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
-from gaiaflow.stack.services import mode as stackmode
+from gaiaflow.stack.services import mode as stackmode, noise
 from gaiaflow.stack.services.backend import Backend, Credential, Holding, StartOptions
 
 _SERVICE = (
@@ -170,17 +172,25 @@ def status(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke pas
     help={
         "service": _SERVICE,
         "lines": "how many from the end",
+        "all": "with requests that went well, ticks and banners",
         "follow": "go on until Ctrl-C",
         "json": "print JSON",
     },
 )
-def logs(c: Context, service: list[str], lines: int = 50, follow: bool = False, json: bool = False) -> None:  # noqa: ARG001
+def logs(
+    c: Context,  # noqa: ARG001 - Invoke passes it
+    service: list[str],
+    lines: int = 50,
+    all: bool = False,  # noqa: A002 - the name of the option
+    follow: bool = False,
+    json: bool = False,
+) -> None:
     """Show the last lines of the services' logs."""
     if follow and json:
         raise UsageError("`--follow` and `--json` do not go together", "inv dev.logs --json")
     chosen = _current()
     names = service_names(service, every=True)
-    found = chosen.logs(names, lines, follow) if chosen else iter(())
+    found = _lines(chosen, names, lines, all, follow) if chosen else iter(())
     if json:
         emit_json({"lines": list(found)})
         return
@@ -189,6 +199,16 @@ def logs(c: Context, service: list[str], lines: int = 50, follow: bool = False, 
             print(line, flush=True)  # noqa: T201 - data on stdout
     except KeyboardInterrupt:
         return
+
+
+def _lines(chosen: Backend, names: list[str], lines: int, whole: bool, follow: bool) -> Iterator[str]:
+    """The lines that were asked for; without the noise, unless all are wanted."""
+    if whole:
+        yield from chosen.logs(names, lines, follow)
+        return
+    yield from noise.last_of_each(noise.telling(chosen.logs(names, lines * noise.RAW_FOR_ONE, False)), lines)
+    if follow:
+        yield from noise.telling(chosen.logs(names, 0, True))
 
 
 @lifecycle_task(reads=True, help={"json": "print JSON"})

@@ -5,6 +5,7 @@ EXAMPLES = {
     "dag.explain": "co2_forecast --mode prod_local",
     "dag.graph": "co2_forecast --output co2.svg",
     "dag.list": "--mode prod",
+    "dag.logs": "co2_forecast modelling.train --attempt 1",
     "dag.replay": "co2_forecast modelling.train latest --pdb",
     "dag.run": "co2_forecast --conf '{\"horizon_months\": 12}'",
     "dag.test": "co2_forecast --mode dev_docker",

@@ -130,7 +130,7 @@ def _is_up(project: Project) -> bool:
     from gaiaflow.infra.host import ports
     from gaiaflow.stack.services import state
 
-    kept = state.read(project).get("ports", {})
+    kept = state.read(project).ports
     return "airflow" in kept and not ports.is_free(kept["airflow"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gaiaflow.endpoints import SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
@@ -73,47 +73,42 @@ class Compose:
     def _settle(self, options: StartOptions, claims: ports.Claims) -> Composition:
         """Decide on the ports, refuse before anything has started, and write what the containers read."""
         orphan.end(self.project.id)
-        running = "airflow" in self._running_services()
+        up = self._running_services()
+        running = "airflow" in up
         mode = stackmode.settle(self.project, options.mode, running)
         began = stackmode.began(self.project, running)
         runs_on = executor.settle(self.project, options.executor, running)
-        composition = Composition(
-            self.project, self._ports(options, claims), self._extras(options), mode, runs_on
-        )
+        chosen = choose_ports(self.project, options, self._kept().ports, up, claims.take)
+        composition = Composition(self.project, chosen, self._extras(options, running), mode, runs_on)
         composition.write()
-        self._remember(composition, self._kept().get("made", ""), began)
+        self._remember(composition, self._kept().made, began)
         return composition
 
-    def _ports(self, options: StartOptions, claims: ports.Claims) -> dict[str, int]:
-        up = self._running_services()
-        old: dict[str, int] = self._kept().get("ports", {})
-        return choose_ports(self.project, options, old, up, claims.take)
-
-    def _extras(self, options: StartOptions) -> tuple[str, ...]:
+    def _extras(self, options: StartOptions, airflow_runs: bool) -> tuple[str, ...]:
         for name in set(options.extras) - {DEV_DOCKER}:
             near = near_miss(name, [DEV_DOCKER])
             raise UsageError(f"`--with {name}` is not known{near}", f"inv dev.start --with {DEV_DOCKER}")
-        kept = self.extras() if "airflow" in self._running_services() else ()
+        kept = self.extras() if airflow_runs else ()
         extras = tuple(sorted({*options.extras, *kept}))
         if DEV_DOCKER in extras:
             refuse_remote_engine()
         return extras
 
     def _remember(self, composition: Composition, made: str, began: float) -> None:
-        kept = {
-            "backend": self.name,
-            "ports": composition.ports,
-            "extras": composition.extras,
-            "mode": composition.mode,
-            "executor": composition.executor,
-            "began": began,
-            "made": made,
-        }
-        state.write(self.project, kept)
+        remembered = state.Remembered(
+            self.name,
+            composition.ports,
+            extras=list(composition.extras),
+            mode=composition.mode,
+            executor=composition.executor,
+            made=made,
+            began=began,
+        )
+        state.write(self.project, remembered)
 
-    def _kept(self) -> dict[str, Any]:
+    def _kept(self) -> state.Remembered:
         kept = state.read(self.project)
-        return kept if kept.get("backend") == self.name else {}
+        return kept if kept.backend == self.name else state.NOTHING
 
     def _build(self, composition: Composition, options: StartOptions, tell: Tell) -> None:
         needed = stackimage.needed(options.services)
@@ -129,7 +124,7 @@ class Compose:
         parts = self._parts(composition, options.services)
         begun = set(parts) - running
         made = composition.fingerprint()
-        if not begun - ONCE and not options.force_new and self._kept().get("made") == made:
+        if not begun - ONCE and not options.force_new and self._kept().made == made:
             return set()
         flags = ["--force-recreate"] if options.force_new else []
         try:
@@ -255,7 +250,7 @@ class Compose:
         return containers.logs(self.project, list(dict.fromkeys(parts)), lines, follow)
 
     def extras(self) -> tuple[str, ...]:
-        return tuple(self._kept().get("extras", []))
+        return tuple(self._kept().extras)
 
     def endpoints(self) -> Endpoints:
         return access.endpoints(self.project)

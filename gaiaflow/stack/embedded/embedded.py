@@ -109,18 +109,17 @@ class Embedded:
         began = stackmode.began(self.project, "airflow" in up)
         runs_on = executor.settle(self.project, options.executor, "airflow" in up)
         settled, inner = self._ports(options, up, claims)
-        kept = {"backend": self.name, "ports": settled, "inner": inner, "mode": mode, "began": began}
-        state.write(self.project, {**kept, "executor": runs_on})
+        remembered = state.Remembered(self.name, settled, inner, mode=mode, executor=runs_on, began=began)
+        state.write(self.project, remembered)
         return Stack(self.project, settled, inner, keys.load(self.project), mode, runs_on)
 
     def _ports(
         self, options: StartOptions, up: set[str], claims: ports.Claims
     ) -> tuple[dict[str, int], list[int]]:
         kept = state.read(self.project)
-        old: dict[str, int] = kept.get("ports", {})
         reach = {"s3-console": s3.CONSOLE_GRPC}
-        settled = choose_ports(self.project, options, old, up, claims.take, reach)
-        inner: list[int] = kept.get("inner", [])
+        settled = choose_ports(self.project, options, kept.ports, up, claims.take, reach)
+        inner = kept.inner
         if "s3" not in up and not (len(inner) == s3.INNER_PORTS and all(map(ports.is_free, inner))):
             inner = ports.inner(self.project.id, s3.INNER_PORTS)
         return settled, inner
@@ -201,7 +200,7 @@ class Embedded:
 
     def _remove_sockets(self) -> None:
         kept = state.read(self.project)
-        for path in s3.sockets(kept["inner"], kept["ports"]["s3-console"]) if "inner" in kept else ():
+        for path in s3.sockets(kept.inner, kept.ports["s3-console"]) if kept.inner else ():
             with suppress(PermissionError):  # another user's store had that number since
                 path.unlink(missing_ok=True)
 

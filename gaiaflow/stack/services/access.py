@@ -12,8 +12,7 @@ from gaiaflow.stack.services.backend import Backend, Credential
 
 def endpoints(project: Project) -> Endpoints:
     """The addresses of the stack, running or as it last ran; before its first start those it would take."""
-    kept: dict[str, int] = state.read(project).get("ports", {})
-    return Endpoints(kept or ports.wanted(project, {}), store=store.outside(project))
+    return Endpoints(state.read(project).ports or ports.wanted(project, {}), store=store.outside(project))
 
 
 def credentials(project: Project) -> list[Credential]:

@@ -28,7 +28,7 @@ def checked(name: str) -> str:
 
 def kept(project: Project) -> str:
     """The executor that Airflow was last started with."""
-    return str(state.read(project).get("executor") or LOCAL)
+    return state.read(project).executor or LOCAL
 
 
 def settle(project: Project, wanted: str, airflow_runs: bool) -> str:

@@ -12,7 +12,7 @@ from gaiaflow.stack.services import state
 
 def kept(project: Project) -> str:
     """The mode that Airflow was last started in."""
-    return str(state.read(project).get("mode") or Mode.DEV.value)
+    return state.read(project).mode or Mode.DEV.value
 
 
 def asked(project: Project, mode: str) -> str:
@@ -65,5 +65,5 @@ def began(project: Project, airflow_runs: bool) -> float:
 
 def kept_began(project: Project) -> float:
     """When Airflow was last started; 0 where nobody knows, and where a clock that was ahead said it."""
-    began = float(state.read(project).get("began", 0))
+    began = state.read(project).began
     return began if began <= time.time() else 0

@@ -91,7 +91,7 @@ def location(project: Project, mount: Path) -> dict[str, str]:
 
 def port(project: Project, wanted: int = 0) -> int:
     """Where the model is to answer: as asked, as it does already, as the variable or the table says."""
-    kept: dict[str, int] = state.read(project).get("ports", {})
+    kept = state.read(project).ports
     return wanted or kept.get(MODEL.name) or ports.from_variable(project, MODEL)
 
 

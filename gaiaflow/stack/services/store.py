@@ -89,4 +89,4 @@ def credentials(project: Project, url: str, console: str, place: Path) -> list[C
 
 
 def _chosen(project: Project) -> str:
-    return provider(project) if state.read(project).get("backend") == "docker" else PROVIDERS[0]
+    return provider(project) if state.read(project).backend == "docker" else PROVIDERS[0]

@@ -24,6 +24,7 @@ COMMANDS: dict[str, list[str]] = {
     "dag.explain": ["flow"],
     "dag.graph": ["flow"],
     "dag.list": [],
+    "dag.logs": ["flow"],
     "dag.replay": ["flow", "load", "manual__1"],
     "dag.run": ["flow"],
     "dag.test": ["flow"],

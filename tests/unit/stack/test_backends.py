@@ -43,7 +43,7 @@ def configured(project: Project, table: str) -> Project:
 def ran(project: Project, name: str) -> None:
     """The project ran on a backend before, and has data there."""
     (project.home / backends._TRACES[name] / "mlflow").mkdir(parents=True, exist_ok=True)
-    state.write(project, {"backend": name})
+    state.write(project, state.Remembered(name))
 
 
 def test_an_engine_that_answers_changes_nothing(project: Project, engine: list[str]) -> None:

@@ -204,7 +204,7 @@ def test_no_container_that_runs_tasks_has_the_password_of_the_database(
 def test_unknown_extra_is_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "of", lambda _: [])
     with pytest.raises(UsageError, match="dev_dokcer"):
-        Compose(project)._extras(StartOptions([], extras=("dev_dokcer",)))
+        Compose(project)._extras(StartOptions([], extras=("dev_dokcer",)), False)
 
 
 def test_root_is_replaced_by_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,10 +286,10 @@ def test_dev_docker_needs_the_engine_of_this_machine(
     monkeypatch.setenv("DOCKER_HOST", address)
     options = StartOptions([], extras=("dev_docker",))
     if not refused:
-        assert Compose(project)._extras(options) == ("dev_docker",)
+        assert Compose(project)._extras(options, False) == ("dev_docker",)
         return
     with pytest.raises(UsageError) as caught:
-        Compose(project)._extras(options)
+        Compose(project)._extras(options, False)
     assert caught.value.message == (
         f"the Docker engine at `{address}` is another machine's: mode dev_docker needs the one here"
     )

@@ -17,7 +17,7 @@ def test_a_foreign_socket_does_not_end_the_stop(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "pyproject.toml").write_text("[tool.gaiaflow]\n")
     project = Project.find(tmp_path)
     privatefile.folder(project.home)
-    state.write(project, {"backend": "embedded", "ports": dict.fromkeys(PORTS, 9), "inner": [1] * 7})
+    state.write(project, state.Remembered("embedded", dict.fromkeys(PORTS, 9), [1] * 7))
     foreign, own = tmp_path / "foreign.sock", tmp_path / "own.sock"
     own.touch()
     unlink = Path.unlink

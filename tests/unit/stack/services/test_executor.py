@@ -33,7 +33,7 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
 
 def started(project: Project, name: str) -> None:
     privatefile.folder(project.home)
-    state.write(project, {"executor": name, "mode": "prod_local"})
+    state.write(project, state.Remembered(executor=name, mode="prod_local"))
 
 
 def template(target: Target) -> dict:

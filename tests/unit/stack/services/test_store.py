@@ -40,7 +40,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def ran(project: Project, backend: str, **settings: str) -> None:
     """Leave what a stack on that backend leaves."""
     (project.root / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    state.write(project, {"backend": backend, "ports": PLACE})
+    state.write(project, state.Remembered(backend, PLACE))
 
 
 def shown(project: Project) -> dict[str, tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""The whole texts of errors: what a person types wrong behind a command, as `inv` prints it."""
+"""The whole texts of the errors of the commands, as `inv` prints them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,64 @@ import os
 from pathlib import Path
 
 import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
 from invoke.program import Program
 
+from gaiaflow.lifecycle import model as commands, prod
+from gaiaflow.lifecycle.dag import check as checking, graph as drawing, replay as replaying
 from gaiaflow.lifecycle.namespace import namespace
+from gaiaflow.models.registry import Version
+from gaiaflow.project import Project
+from tests.error_case import Case, hold, text_of
+
+VERSION = Version("co2", 3, "run", "mlflow-artifacts:/0/models/m-1/artifacts")
+
+
+CASES = [
+    Case(lambda _: checking._number("much"), 2, "`--budget` is 'much', not a number", "--budget 3.0"),
+    Case(
+        lambda _: drawing._checked("graph.png"),
+        2,
+        "`--output` is `graph.png`, not an SVG",
+        "--output graph.svg",
+    ),
+    Case(lambda _: drawing._checked("none/graph.svg"), 2, "no folder `none` for `--output`", "mkdir -p none"),
+    Case(
+        lambda _: replaying._index("first"),
+        2,
+        "`--map-index` is `first`, not a number from 0 up",
+        "--map-index 0",
+    ),
+    Case(
+        lambda _: replaying._check_terminal(True, True),
+        2,
+        "`--json` and `--pdb` both want the terminal",
+        "leave one of them out",
+    ),
+    Case(
+        lambda _: prod._version("cncf-kubernetes"),
+        2,
+        "`--provider` is `cncf-kubernetes`, not NAME=VERSION",
+        "--provider cncf-kubernetes=10.12.0",
+    ),
+    Case(lambda p: commands._stopped(p, VERSION), 3, "the stack was never started", "inv dev.start"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=text_of)
+def test_an_error_says_this_and_no_more(case: Case, project: Project) -> None:
+    hold(case, project)
+
+
+def test_a_count_of_replicas_that_cannot_be() -> None:
+    with pytest.raises(Exit) as caught:
+        commands.deploy(Context(), "co2", replicas=0)
+    assert (caught.value.message, caught.value.code) == (
+        "error: `--replicas 0` is not between 1 and 50\nhint: inv model.undeploy MODEL",
+        2,
+    )
+
 
 TYPED = [
     ("dag.run", "`dag.run` needs a DAG name; there is demo_flow", "inv dag.run demo_flow"),

@@ -1,21 +1,37 @@
-"""The whole texts of errors: ports, programs, and what a machine has."""
+"""The whole texts of the errors of this machine: ports, programs, files."""
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
-from pathlib import Path
 
 import pytest
 
 from gaiaflow.endpoints import PORTS
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.cluster import preflight
-from gaiaflow.infra.cluster.preflight import Machine, Wanted
-from gaiaflow.infra.host import ports, process, shipped
+from gaiaflow.infra.host import environment, ports, process, shipped
 from gaiaflow.project import Project
-from tests.error_case import Case, hold, text_of
+from tests.error_case import Case, fail_with, hold, text_of
+
+
+def taken(_: Project) -> object:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        return ports.settle({"mlflow": other.getsockname()[1]}, auto=False)
+
+
+def crowded(_: Project) -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ports, "is_free", lambda _: False)
+        return ports.inner("demo", 3)
+
+
+def taken_at_start(_: Project) -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ports, "owner", lambda _: "somebody")
+        return fail_with(ports.lost("mlflow", 9))
+
 
 CASES = [
     Case(
@@ -41,43 +57,6 @@ CASES = [
         1,
         "no free port above 65536",
         "free some, or give a lower one",
-    ),
-    Case(
-        lambda _: preflight.check(Wanted(cpus=64), Machine(4, 8000)),
-        1,
-        "64 cpus are more than this machine's 4",
-        "--cpus 4",
-    ),
-    Case(
-        lambda _: preflight.check(Wanted(memory=9000), Machine(4, 8000)),
-        1,
-        "9000 MiB are more than this machine's 8000 MiB",
-        "--memory 4000",
-    ),
-    Case(
-        lambda _: preflight.check(Wanted(driver="kvm2"), Machine(4, 8000)),
-        3,
-        "the driver `kvm2` needs `virsh`: not on PATH",
-        "install it, or choose another --driver",
-    ),
-    Case(lambda _: Wanted.parse("1", "", "", ""), 2, "--cpus `1`: a whole number from 2 up", "--cpus 2"),
-    Case(
-        lambda _: Wanted.parse("", "little", "", ""),
-        2,
-        "--memory `little`: a number with g or mb behind it",
-        "--memory 4g",
-    ),
-    Case(
-        lambda _: Wanted.parse("", "100", "", ""),
-        2,
-        "--memory `100`: minikube needs 1800 MiB or more",
-        "--memory 2g",
-    ),
-    Case(
-        lambda _: Wanted.parse("", "", "", "one"),
-        2,
-        "`one` is no version of Kubernetes",
-        "--kubernetes-version v1.33.1, or stable",
     ),
     Case(lambda _: process.run(["no-such-tool"], hint="get it"), 3, "`no-such-tool` is not on PATH", "get it"),
     Case(
@@ -110,16 +89,31 @@ CASES = [
         "gaiaflow's own folder `nothing` is not there: the installation is incomplete",
         "pip install --force-reinstall gaiaflow",
     ),
+    Case(
+        lambda p: environment.ensure_environment(p, "airflwo"),
+        2,
+        "unknown environment `airflwo`",
+        "one of airflow, services, project, jupyter, conda",
+    ),
+    Case(
+        crowded,
+        1,
+        f"no 3 free ports between {ports.INNER_FIRST} and {ports.INNER_LAST}",
+        "end what holds them",
+    ),
+    Case(
+        taken_at_start,
+        2,
+        "port 9 of `mlflow` was taken at this moment by somebody",
+        "inv dev.start --mlflow-port 10, or inv dev.start --auto-ports",
+    ),
 ]
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    for variable in [name for name in os.environ if name.startswith("GAIAFLOW_")]:
-        monkeypatch.delenv(variable)
+def project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("GAIAFLOW_MLFLOW_PORT", "many")
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
-    return Project.find(tmp_path)
+    return project
 
 
 @pytest.mark.parametrize("case", CASES, ids=text_of)
@@ -127,11 +121,18 @@ def test_an_error_says_this_and_no_more(case: Case, project: Project) -> None:
     hold(case, project)
 
 
-def taken(_: Project) -> object:
+def test_a_taken_port_names_its_owner_and_both_ways_out(project: Project) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        return ports.settle({"mlflow": other.getsockname()[1]}, auto=False)
+        port = other.getsockname()[1]
+        told = Case(
+            lambda _: ports.settle({"mlflow": port}, auto=False),
+            2,
+            f"port {port} of `mlflow` is taken by {ports.owner(port)}",
+            f"inv dev.start --mlflow-port {port + 1}, or inv dev.start --auto-ports",
+        )
+        hold(told, project)
 
 
 def test_a_port_names_its_owner(project: Project) -> None:

@@ -1,31 +1,48 @@
-"""The whole texts of errors: the doctor's pod and container, and a cluster that is not reached."""
+"""The whole texts of the errors of the doctor's pod, container and bundle."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from docker.errors import ImageNotFound
 
-from gaiaflow.doctor import cluster as doctor_cluster, container, pod
+from gaiaflow.doctor import bundle, cluster as doctor_cluster, container, pod
 from gaiaflow.doctor.place import Place
+from gaiaflow.endpoints import PORTS
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.cluster import image as nodeimage
 from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.cluster.target import Target
-from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
+from gaiaflow.stack.services import hostnetwork, keys
+from gaiaflow.stack.services.program import Stack
 from tests.error_case import Case, fail_with, hold, text_of
 
-KUBECONFIG = """\
-contexts: [{name: here, context: {cluster: here, user: me}}]
-clusters: [{name: here, cluster: {server: "http://127.0.0.1:9"}}]
-users: [{name: me, user: {}}]
-current-context: here
-"""
+
+def _no_image(_: str) -> None:
+    raise ImageNotFound("no")
+
+
+EMPTY: Any = SimpleNamespace(
+    containers=SimpleNamespace(list=lambda **_: []), images=SimpleNamespace(get=_no_image)
+)
+
+
+def started(project: Project) -> Place:
+    """What the start of an embedded stack leaves, which answers by now."""
+    ports = {name: port.port for name, port in PORTS.items()}
+    hostnetwork.write(Stack(project, ports, [], keys.load(project)))
+    return Place(project)
+
+
+def there(project: Project) -> object:
+    (project.root / "doctor.zip").touch()
+    return bundle.refuse(project.root / "doctor.zip")
 
 
 class Pods:
@@ -52,10 +69,6 @@ def words(**state: Any) -> Callable[[Project], object]:
 
 def target(project: Project) -> Target:
     return Target.choose(project, "gaiaflow-demo", "")
-
-
-def kubeconfig(project: Project) -> Path:
-    return privatefile.write(privatefile.folder(project.home) / "kube", KUBECONFIG)
 
 
 def without_access(project: Project) -> object:
@@ -88,6 +101,20 @@ def refused() -> Exception:
 
 CASES = [
     Case(
+        lambda p: container._in_network(Place(p), EMPTY),
+        3,
+        "no MLflow runs in a container: nothing was asked",
+        "inv dev.start",
+    ),
+    Case(lambda p: container._beside(Place(p), EMPTY), 3, "no MLflow runs: nothing was asked", "inv dev.start"),
+    Case(
+        lambda p: container._beside(started(p), EMPTY),
+        3,
+        "the project has no image to ask from",
+        "inv dev.dockerize",
+    ),
+    Case(there, 2, "`{root}/doctor.zip` is there already", "give --bundle another name"),
+    Case(
         words(waiting={"reason": "ErrImagePull"}),
         1,
         "the pod does not start: ErrImagePull",
@@ -108,25 +135,16 @@ CASES = [
     Case(without_access, 3, "Airflow has no access to the cluster yet: no kubeconfig", "inv prodlocal.start"),
     Case(lambda p: asked(p, refused()), 1, "no container could ask: APIError", "docker info"),
     Case(lambda p: asked(p, None), 1, "no container could ask: JSONDecodeError", "docker info"),
-    Case(
-        lambda p: Cluster.connect(kubeconfig(p), "there"),
-        3,
-        "no kube context `there`: Invalid kube-config file. Expected object with name there in "
-        "{root}/.gaiaflow/kube/contexts list",
-        "kubectl config get-contexts",
-    ),
-    Case(
-        lambda p: Cluster.connect(kubeconfig(p), "here").find("Pod", "ns", "one"),
-        3,
-        "the cluster `here` does not answer: NewConnectionError",
-        "inv prodlocal.start",
-    ),
 ]
 
 
-@pytest.fixture(autouse=True)
-def _no_image(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
+    monkeypatch.setattr(container.health, "answers", lambda *_: True)
     monkeypatch.setattr(nodeimage, "find", lambda *_: None)
+    return project
 
 
 @pytest.mark.parametrize("case", CASES, ids=text_of)

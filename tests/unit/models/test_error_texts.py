@@ -1,4 +1,4 @@
-"""The whole texts of errors: registered models, served here and in the cluster."""
+"""The whole texts of the errors of registered models, served and deployed."""
 
 from __future__ import annotations
 
@@ -6,25 +6,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from invoke.context import Context
-from invoke.exceptions import Exit
 
 from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.cluster.target import Target
-from gaiaflow.infra.host import ports, privatefile
-from gaiaflow.lifecycle import model as commands
+from gaiaflow.infra.host import ports
 from gaiaflow.models import deployment, forward as modelforward, registry as modelregistry, url as modelurl
 from gaiaflow.models.deployment import Deployed
 from gaiaflow.models.registry import ModelRegistry, Version
 from gaiaflow.project import Project
-from gaiaflow.stack import backends
-from gaiaflow.stack.services import model
 from tests.error_case import Case, hold, text_of
 
 VERSION = Version("co2", 3, "run", "mlflow-artifacts:/0/models/m-1/artifacts")
+
+
+class Empty(ModelRegistry):
+    """A server that has the model and none of its files."""
+
+    def _get(self, path: str) -> bytes:
+        return b"{}"
+
+
+class Cut(ModelRegistry):
+    """A server that names a file and then is gone."""
+
+    def _get(self, path: str) -> bytes:
+        return b'{"files": [{"path": "MLmodel", "is_dir": false}]}'
+
+
 WANTED = Deployed("co2", 3, "run", "p/model-co2:content-1", 1)
-CRASHED = {"state": {"waiting": {"reason": "CrashLoopBackOff"}},
-           "lastState": {"terminated": {"message": "ValueError: broken\n"}}}  # fmt: skip
 
 
 class Fake:
@@ -46,40 +55,22 @@ class Fake:
         return self.pods if kind == "Pod" else []
 
 
+NO_PODS: Any = Fake(None)
+
+
 def waited(cluster: Any) -> None:
     deployment.wait(cluster, WANTED, "n", 0)
 
 
-def lost(project: Project) -> Path:
-    """The files of a model that was chosen and then removed by hand."""
-    kept = {"name": "co2", "number": 3, "run_id": "run", "place": VERSION.place}
-    privatefile.write_json(model.folder(project) / "served.json", kept)
-    return model.files(project)
-
-
-class Empty(ModelRegistry):
-    """A server that has the model and none of its files."""
-
-    def _get(self, path: str) -> bytes:
-        return b"{}"
-
-
-class Cut(ModelRegistry):
-    """A server that names a file and then is gone."""
-
-    def _get(self, path: str) -> bytes:
-        return b'{"files": [{"path": "MLmodel", "is_dir": false}]}'
-
+CRASHED = {"state": {"waiting": {"reason": "CrashLoopBackOff"}},
+           "lastState": {"terminated": {"message": "ValueError: broken\n"}}}  # fmt: skip
 
 STARTING: dict[str, Any] = {"metadata": {"generation": 1}}
-NO_PODS: Any = Fake(None)
+
+PLACE = "http://127.0.0.1:9"  # the port of `discard`: nobody listens
+
+
 CASES = [
-    Case(
-        backends.model_registry,
-        3,
-        "no registry of models: MLflow does not run",
-        "inv dev.start --service mlflow",
-    ),
     Case(
         lambda _: modelregistry.split("models:/co2/1"),
         2,
@@ -99,9 +90,6 @@ CASES = [
         "<urlopen error [Errno 111] Connection refused>",
         "inv dev.status",
     ),
-    Case(model.files, 3, "no model is served", "inv model.serve MODEL, one of inv model.list"),
-    Case(lost, 3, "the files of model `co2/3` are gone", "inv model.serve co2/3"),
-    Case(lambda p: commands._stopped(p, VERSION), 3, "the stack was never started", "inv dev.start"),
     Case(
         lambda p: deployment.require_namespace(NO_PODS, p, "n"),
         3,
@@ -127,22 +115,36 @@ CASES = [
         "model `co2` is not ready after 0 s: its server starts",
         "kubectl describe pods -n n -l app.kubernetes.io/name=model,app.kubernetes.io/instance=model-co2",
     ),
+    Case(
+        lambda _: modelregistry.split("a/b/c"),
+        2,
+        "`a/b/c` names no model",
+        "MODEL, MODEL@ALIAS or MODEL/VERSION, as in inv model.list",
+    ),
+    Case(
+        lambda _: ModelRegistry(PLACE).models(),
+        3,
+        f"MLflow does not answer at {PLACE}: <urlopen error [Errno 111] Connection refused>",
+        "inv dev.status",
+    ),
+    Case(
+        lambda p: ModelRegistry(PLACE).download(Version("m", 1, "", "s3://bucket/m"), p.root),
+        1,
+        "model `m/1` lies at `s3://bucket/m`, which MLflow does not hand out",
+        "log and register it through the stack's MLflow: inv dev.export --format env",
+    ),
+    Case(
+        lambda p: modelregistry._inside(p.root, "../x"),
+        1,
+        "the model has a file `../x` outside of its own folder",
+        "",
+    ),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=text_of)
-def test_the_whole_text(case: Case, tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
-    hold(case, Project.find(tmp_path))
-
-
-def test_a_count_of_replicas_that_cannot_be() -> None:
-    with pytest.raises(Exit) as caught:
-        commands.deploy(Context(), "co2", replicas=0)
-    assert (caught.value.message, caught.value.code) == (
-        "error: `--replicas 0` is not between 1 and 50\nhint: inv model.undeploy MODEL",
-        2,
-    )
+def test_an_error_says_this_and_no_more(case: Case, project: Project) -> None:
+    hold(case, project)
 
 
 def test_without_a_ready_pod_a_connection_says_so_in_the_log(

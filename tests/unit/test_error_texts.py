@@ -1,17 +1,21 @@
-"""The whole texts of errors: what the author of a DAG gets wrong."""
+"""The whole texts of the errors of what a DAG file imports, and of the project."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
 from gaiaflow import check, tasks
-from gaiaflow.operators import resources
+from gaiaflow.endpoints import service_names
+from gaiaflow.errors import GaiaflowError
 from gaiaflow.project import Project
 from gaiaflow.tasks import FromTask
 from tests.error_case import Case, hold, text_of
 
-QUANTITIES = '{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}, "gpu": 1}'
 FROM = FromTask("load", key="sereis")
+
+
 CASES = [
     Case(lambda _: FromTask(""), 2, "FromTask needs the id of a task, not ''", 'FromTask("preprocess")'),
     Case(
@@ -83,37 +87,10 @@ CASES = [
         "a list, or FromTask of one",
     ),
     Case(
-        lambda _: resources.parse({"limit": {}}),
+        lambda _: service_names(["mlfow"]),
         2,
-        "`resources` has the key `limit` (did you mean `limits`?)",
-        QUANTITIES,
-    ),
-    Case(
-        lambda _: resources.parse({"gpu": 0.5}), 2, "`resources` wants 0.5 gpu, not a whole number", QUANTITIES
-    ),
-    Case(
-        lambda _: resources.parse({"limits": "1Gi"}),
-        2,
-        "`resources['limits']` is a str, not a dict",
-        QUANTITIES,
-    ),
-    Case(
-        lambda _: resources.parse({"limits": {"memroy": "1Gi"}}),
-        2,
-        "`resources['limits']` has `memroy` (did you mean `memory`?)",
-        QUANTITIES,
-    ),
-    Case(
-        lambda _: resources.parse({"limits": {"cpu": "much"}}),
-        2,
-        "`resources['limits']['cpu']` is 'much', not a quantity",
-        "500m, 2, 512Mi, 1Gi",
-    ),
-    Case(
-        lambda _: resources.chosen({}, {"resource_profile": "hihg"}),
-        2,
-        "no resource profile `hihg` (did you mean `high`?)",
-        "the param `resource_profile` is one of low, medium, high, ultra",
+        "unknown service `mlfow` (did you mean `mlflow`?)",
+        "one of s3, mlflow, airflow, jupyter, model, minio, all",
     ),
 ]
 
@@ -121,3 +98,37 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=text_of)
 def test_an_error_says_this_and_no_more(case: Case, project: Project) -> None:
     hold(case, project)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("[tool.gaiaflow", "cannot read `{file}`: ", "mend the file; it is not valid TOML"),
+        (
+            '[tool.gaiaflow]\nsource = "src"\n',
+            "`source` in {file} names `src`: no such folder",
+            "give the folder that holds dags/, relative to pyproject.toml",
+        ),
+        (
+            '[tool.gaiaflow]\nimgae = "x"\n',
+            "`imgae` in [tool.gaiaflow] of {file}: extra inputs are not permitted (did you mean `image`?)",
+            "",
+        ),
+    ],
+)
+def test_a_project_that_cannot_be_read(tmp_path: Path, text: str, message: str, hint: str) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text(text)
+    with pytest.raises(GaiaflowError) as caught:
+        Project.find(tmp_path)
+    assert caught.value.message.startswith(message.replace("{file}", str(file)))
+    assert caught.value.exit_code == 2
+    assert not hint or caught.value.hint == hint
+
+
+def test_no_project(tmp_path: Path) -> None:
+    with pytest.raises(GaiaflowError) as caught:
+        Project.find(tmp_path)
+    assert caught.value.message == (
+        f"no project in `{tmp_path}` or above it: no pyproject.toml with [tool.gaiaflow]"
+    )

@@ -1,0 +1,43 @@
+"""What Airflow's UI shows of a task: the function, and its docstring where the code lies on this machine."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+from pathlib import Path
+
+CODE = "GAIAFLOW_CODE"
+
+
+def doc_of(func_path: str) -> str:
+    """Markdown with the name of a function and its docstring. The code is read and not run.
+
+    Args:
+        func_path: ``package.module:function``.
+    """
+    module, _, name = func_path.partition(":")
+    text = next(filter(None, (_docstring(file, name) for file in _files(module))), "")
+    return f"`{func_path}`" + (f"\n\n{text}" if text else "")
+
+
+def _files(module: str) -> list[Path]:
+    folders = [Path(folder) for folder in os.environ.get(CODE, "").split(os.pathsep) if folder]
+    path = Path(*module.split("."))
+    files = [folder / end for folder in folders for end in (path.with_suffix(".py"), path / "__init__.py")]
+    return [file for file in files if file.is_file()]
+
+
+def _docstring(file: Path, name: str) -> str:
+    try:
+        return _docstrings(str(file), file.stat().st_mtime_ns).get(name, "")
+    except (OSError, SyntaxError, ValueError):
+        return ""
+
+
+@functools.lru_cache(maxsize=64)
+def _docstrings(file: str, _changed: int) -> dict[str, str]:
+    """The docstrings of a file's functions; a DAG file has many tasks of one module."""
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    functions = [n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))]
+    return {function.name: ast.get_docstring(function) or "" for function in functions}
