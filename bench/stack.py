@@ -14,6 +14,8 @@ from pathlib import Path
 
 from measure import ROOT, TOOLS, Figure
 
+from gaiaflow.infra.host import living
+
 SETTLE_SECONDS = 20
 AIRFLOW_PORT, MLFLOW_PORT = 18080, 15000
 
@@ -43,7 +45,6 @@ def inv(project: Path, *argv: str) -> float:
 
 def embedded(project: Path) -> tuple[int, tuple[int, int], list[float]]:
     """Processes, KiB, seconds of three starts: from nothing, when it runs, after a stop."""
-    from gaiaflow.infra.host import process
     from gaiaflow.project import Project
     from gaiaflow.stack.services.program import MARK
 
@@ -51,7 +52,7 @@ def embedded(project: Path) -> tuple[int, tuple[int, int], list[float]]:
     try:
         second = inv(project, "dev.start", "--backend", "embedded")
         time.sleep(SETTLE_SECONDS)
-        pids = list(process.marked(MARK, f"{Project.find(project).id}/airflow"))
+        pids = list(living.marked(MARK, f"{Project.find(project).id}/airflow"))
         seen = len(pids), memory(pids)
         inv(project, "dev.stop")
         again = inv(project, "dev.start", "--backend", "embedded", "--service", "airflow", "--auto-ports")

@@ -26,5 +26,7 @@ def _apply(api: AirflowApi, name: str, slots: int) -> bool:
         return True
     if found["slots"] == slots:
         return False
-    api.request("PATCH", path, {"slots": slots}, update_mask="slots")
+    # Airflow wants the whole pool, although the mask names what changes.
+    whole = {"pool": name, "slots": slots, "include_deferred": found["include_deferred"]}
+    api.request("PATCH", path, whole, update_mask="slots")
     return True

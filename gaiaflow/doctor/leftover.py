@@ -10,7 +10,7 @@ from pathlib import Path
 from gaiaflow.doctor.check import Check, Fix, ok, warning
 from gaiaflow.doctor.place import Place
 from gaiaflow.endpoints import EVERY
-from gaiaflow.infra.host import privatefile, process
+from gaiaflow.infra.host import living, privatefile
 from gaiaflow.stack.services.program import MARK
 
 # Files that name a process and when it began.
@@ -40,13 +40,13 @@ def read(place: Place) -> Facts:
     stale = tuple(home / name for name in _RECORDS if _is_stale(home / name))
     supervised = (home / _RECORDS[0]).exists() and home / _RECORDS[0] not in stale
     marks = () if supervised else EVERY
-    orphans = {pid for name in marks for pid in process.marked(MARK, f"{place.project.id}/{name}")}
+    orphans = {pid for name in marks for pid in living.marked(MARK, f"{place.project.id}/{name}")}
     return Facts(stale, len(orphans), tuple(_opened(home)))
 
 
 def _is_stale(record: Path) -> bool:
     kept = privatefile.read_json(record)
-    return bool(kept) and process.recorded(kept) is None
+    return bool(kept) and living.recorded(kept) is None
 
 
 def _opened(home: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gaiaflow.infra.host import process
+from gaiaflow.infra.host import living
 from gaiaflow.infra.host.environment import ensure_environment
 from gaiaflow.infra.host.ports import is_free
 from gaiaflow.project import Project
@@ -167,7 +167,7 @@ class SmallProject:
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             pid = int(folder.name)
-            if pid != os.getpid() and process.started(pid) and self._is_ours(folder):
+            if pid != os.getpid() and living.started(pid) and self._is_ours(folder):
                 found[pid] = (folder / "cmdline").read_text(errors="replace").replace("\0", " ")[:200]
         return found
 

@@ -13,7 +13,7 @@ import pytest
 from evidence import Evidence
 from small_project import SmallProject
 
-from gaiaflow.infra.host import process
+from gaiaflow.infra.host import living
 
 pytestmark = pytest.mark.stack
 
@@ -61,7 +61,7 @@ def test_a_service_that_was_killed_is_seen_and_comes_back(small: SmallProject) -
     os.kill(before["mlflow"], signal.SIGKILL)
     small.start()
     after = _programs(small)
-    assert process.started(after["mlflow"])
+    assert living.started(after["mlflow"])
     small.clients("list")
     assert after["s3"] == before["s3"]
 

@@ -63,6 +63,41 @@ def test_a_real_airflow_has_it(tmp_path: Path) -> None:
     assert json.loads(out.read_text()) == ["u", "p4ss", "blue", 7, True]
 
 
+POOLS = """
+import json, sys
+from airflow.api_fastapi.app import create_app
+from fastapi.testclient import TestClient
+from gaiaflow.dags import pools
+from gaiaflow.dags.api import NotFoundError
+
+class Api:
+    def __init__(self, client):
+        self.client = client
+        self.token = client.get("/auth/token").json()["access_token"]
+    def request(self, method, path, body=None, **query):
+        headers = {"Authorization": f"Bearer {self.token}"}
+        found = self.client.request(method, f"/api/v2/{path}", json=body, params=query, headers=headers)
+        if found.status_code == 404:
+            raise NotFoundError(path)
+        assert found.status_code < 300, found.text
+        return found.json()
+
+with TestClient(create_app(apps="all")) as client:
+    api = Api(client)
+    told = [pools.apply(api, {"downloads": slots, "a b": 1}) for slots in (2, 2, 3)]
+    json.dump([told, api.request("GET", "pools/downloads")["slots"]], open(sys.argv[1], "w"))
+"""
+
+
+def test_airflows_own_api_takes_pools(airflow: tuple[str, dict[str, str]], tmp_path: Path) -> None:
+    python, variables = airflow
+    env = {**variables, "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"}
+    out = tmp_path / "out.json"
+    done = subprocess.run([python, "-c", POOLS, out], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(out.read_text()) == [[["downloads", "a b"], [], ["downloads"]], 3]
+
+
 @pytest.mark.stack
 def test_a_start_makes_its_pools_and_its_functions_see_no_connection(tmp_path: Path) -> None:
     text = '[project]\nname = "demo"\n[tool.gaiaflow.airflow]\npools = {downloads = 2}\n'

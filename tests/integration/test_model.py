@@ -10,7 +10,7 @@ import pytest
 from example_model import NAME, answers, predict
 from example_stack import Running
 
-from gaiaflow.infra.host import process
+from gaiaflow.infra.host import living
 from gaiaflow.stack.services.program import MARK
 
 pytestmark = pytest.mark.stack
@@ -71,7 +71,7 @@ def test_it_is_a_service_of_the_stack(registered: Running) -> None:
     registered.inv("model.stop")
     assert not answers(url)
     assert "model" not in registered.states()
-    assert f"{registered.project.id}/model" not in process.marks(MARK).values()
+    assert f"{registered.project.id}/model" not in living.marks(MARK).values()
     assert not Path(registered.root, ".gaiaflow", "model").exists()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.cluster.forward import LISTENING
-from gaiaflow.infra.host import privatefile, process, wait
+from gaiaflow.infra.host import living, privatefile, process, wait
 
 _END_SECONDS = 10
 
@@ -34,7 +34,7 @@ class Forwarder:
         """The record while its process lives; empty otherwise."""
         kept = privatefile.read_json(self.record)
         whole = all(type(kept.get(name)) is kind for name, kind in self.facts.items())
-        return kept if whole and process.recorded(kept) is not None else {}
+        return kept if whole and living.recorded(kept) is not None else {}
 
     def start(
         self, argv: Sequence[str], env: Mapping[str, str], facts: Mapping[str, Any], seconds: float
@@ -50,7 +50,7 @@ class Forwarder:
         """
         child = process.detach(list(argv), env=dict(env), log=self.log)
         self._await(child, seconds)
-        named = {"pid": child.pid, "started": process.started(child.pid) or ""}
+        named = {"pid": child.pid, "started": living.started(child.pid) or ""}
         made = {**facts, **named}
         privatefile.write_json(self.record, made)
         return made
@@ -69,7 +69,7 @@ class Forwarder:
         """End it and wait for its end; False when there was none."""
         kept = self.known()
         if kept:
-            process.signal(kept["pid"], signal.SIGTERM)
-            wait.until(lambda: process.started(kept["pid"]) != kept["started"], _END_SECONDS)
+            living.signal(kept["pid"], signal.SIGTERM)
+            wait.until(lambda: living.started(kept["pid"]) != kept["started"], _END_SECONDS)
         self.record.unlink(missing_ok=True)
         return bool(kept)

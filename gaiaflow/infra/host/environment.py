@@ -108,7 +108,7 @@ def _lock(name: str) -> str:
 
 
 def _build(project: Project, name: str, folder: Path, stamp: str) -> None:
-    living.end(project.id)  # one of them may still write there
+    living.end_left(project.id)  # one of them may still write there
     if name == "project" and source(project).is_conda:
         tools = conda.Tools(project, ensure_environment(project, "conda"))
         _switch(folder, _conda(tools, folder, stamp))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gaiaflow.endpoints import LOOPBACK, MODEL, PORTS, Service
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra.host.process import name_of
+from gaiaflow.infra.host.living import name_of
 from gaiaflow.project import Project
 
 # Below the range that the kernel gives to outgoing connections, above the well-known defaults.

@@ -6,7 +6,7 @@ import codecs
 import io
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,6 @@ from gaiaflow.errors import GaiaflowError, MissingError
 TAIL = 20
 # For what has no limit of its own.
 LONGEST = 6 * 3600
-_PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
 
 
 @dataclass(frozen=True)
@@ -197,72 +196,3 @@ def detach(argv: Sequence[str], *, env: Mapping[str, str], log: Path) -> Popen[b
             stderr=STDOUT,
             start_new_session=True,
         )
-
-
-def started(pid: int) -> str | None:
-    """When a process began, as a word that another process of the same pid will not have; None without it."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return None if Path("/proc/self").exists() else _started_by_ps(pid)
-    return None if fields[0] == "Z" else fields[19]
-
-
-def _started_by_ps(pid: int) -> str | None:
-    # The local time and language of a command may differ from those of the one that wrote it down.
-    output = run(["ps", "-o", "lstart=", "-p", str(pid)], env={**os.environ, **_PLAIN}, check=False)
-    return output.stdout.strip() or None
-
-
-def recorded(record: Mapping[str, Any]) -> int | None:
-    """The pid of a record, while the process lives that it was written for; None for anything else."""
-    pid, begun = record.get("pid"), record.get("started")
-    return pid if type(pid) is int and pid > 0 and begun and started(pid) == begun else None
-
-
-def name_of(pid: int) -> str:
-    """The program's name, for a message; its arguments may hold secrets and stay out."""
-    return run(["ps", "-o", "comm=", "-p", str(pid)], check=False).stdout.strip() or "?"
-
-
-def signal(pid: int, number: int) -> None:
-    """Send a signal; a process that is gone by now is fine. Never to a group, which 0 and less would mean."""
-    if pid > 0:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
-def marked(variable: str, value: str) -> list[int]:
-    """The living processes of this user whose environment carries the mark, wherever they moved to.
-
-    The mark is inherited, so it finds what left its process group. Empty where there is no /proc.
-    """
-    return [pid for pid, found in marks(variable).items() if found == value]
-
-
-def marks(variable: str) -> dict[int, str]:
-    """The variable's value in the living processes of this user that started with it, by pid."""
-    needle = f"{variable}=".encode()
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        pid = int(folder.name)
-        try:
-            environment = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        value = next((entry for entry in environment if entry.startswith(needle)), None)
-        if value is not None and pid != os.getpid() and started(pid):
-            found[pid] = os.fsdecode(value[len(needle) :])
-    return found
-
-
-def end(find: Callable[[], Iterable[int]]) -> None:
-    """End the processes that `find` names: ask, wait 2 s, then kill, also what they made meanwhile."""
-    for number, patience in ((SIGTERM, 2.0), (SIGKILL, 1.0)):
-        deadline = time.monotonic() + patience
-        left = list(find())
-        for pid in left:
-            signal(pid, number)
-        while left and time.monotonic() < deadline:
-            time.sleep(0.1)
-            left = [pid for pid in left if started(pid)]

@@ -15,7 +15,7 @@ from gaiaflow.commit import tree_commit
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.infra.environments import interpreter
 from gaiaflow.infra.environments.source import source
-from gaiaflow.infra.host import living as orphan, process
+from gaiaflow.infra.host import living, process
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import identity
@@ -198,7 +198,7 @@ def run_build(
     command += [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
     command += [part for key in _PROXIES if key in os.environ for part in ("--build-arg", key)]
     command += [*options, *(["--no-cache"] if no_cache else []), str(context)]
-    own = {"DOCKER_BUILDKIT": "1", **orphan.mark(labels.get(PROJECT_LABEL, ""))}
+    own = {"DOCKER_BUILDKIT": "1", **living.mark(labels.get(PROJECT_LABEL, ""))}
     env = {**_NO_ATTESTATIONS, **os.environ, **(engine or {}), **own}
 
     def show(line: str) -> None:

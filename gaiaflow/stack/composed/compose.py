@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gaiaflow.endpoints import SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
-from gaiaflow.infra.host import living as orphan, ports, process
+from gaiaflow.infra.host import living, ports, process
 from gaiaflow.infra.host.progress import Phase, Tell
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import belongings, containers, dependency, image as stackimage
@@ -72,7 +72,7 @@ class Compose:
 
     def _settle(self, options: StartOptions, claims: ports.Claims) -> Composition:
         """Decide on the ports, refuse before anything has started, and write what the containers read."""
-        orphan.end(self.project.id)
+        living.end_left(self.project.id)
         up = self._running_services()
         running = "airflow" in up
         mode = stackmode.settle(self.project, options.mode, running)
@@ -200,7 +200,7 @@ class Compose:
             return self._stop(services)
 
     def _stop(self, services: list[str]) -> list[str]:
-        orphan.end(self.project.id)
+        living.end_left(self.project.id)
         ran = [service for service in services if service in self._running_services()]
         going = {part for service in services for part in (*PARTS[service], "docker-proxy")}
         left = {s for s in self._running_services() if s not in services}
@@ -219,7 +219,7 @@ class Compose:
 
     def _compose(self, composition: Composition, *arguments: str, tell: Tell | None = None) -> process.Output:
         hint = "docker compose version" if arguments[0] == "up" else ""
-        env = {**composition.variables(), **orphan.mark(self.project.id)}
+        env = {**composition.variables(), **living.mark(self.project.id)}
         command = composition.command(*arguments)
         return process.run(command, env=env, timeout=UP_SECONDS, hint=hint, tell=tell)
 

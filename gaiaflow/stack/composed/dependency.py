@@ -13,7 +13,7 @@ from contextlib import closing
 from gaiaflow.infra.environments import interpreter, recipe
 from gaiaflow.infra.environments.pins import merge_pins
 from gaiaflow.infra.environments.source import source
-from gaiaflow.infra.host import living as orphan, privatefile, process
+from gaiaflow.infra.host import living, privatefile, process
 from gaiaflow.infra.host.environment import LOCKS
 from gaiaflow.infra.host.requirement import inputs, requirements
 from gaiaflow.infra.images.engine import connect
@@ -94,7 +94,7 @@ def _run(composition: Composition, script: str, *arguments: str) -> str:
         "run", "--rm", "--no-deps", "-T", "environment", "sh", "-ec", script, *arguments
     )
     hint = "see what uv says above, mend the project's dependencies, then: inv dev.update-deps"
-    env = {**composition.variables(), **orphan.mark(composition.project.id)}
+    env = {**composition.variables(), **living.mark(composition.project.id)}
     return process.run(command, env=env, timeout=TIMEOUT, hint=hint).stdout
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from gaiaflow.endpoints import EVERY, SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, StillStartingError
 from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.host import environment, living as orphan, ports, process
+from gaiaflow.infra.host import environment, living, ports, process
 from gaiaflow.infra.host.progress import Phase, Tell
 from gaiaflow.project import Project
 from gaiaflow.stack.embedded import processes
@@ -154,7 +154,7 @@ class Embedded:
 
     def _is_ours(self, service: str, port: int) -> bool:
         """Whether the answer came from this stack: a stranger may have taken the port at this moment."""
-        return ports.is_listened_on_by(process.marked(MARK, f"{self.project.id}/{service}"), port)
+        return ports.is_listened_on_by(living.marked(MARK, f"{self.project.id}/{service}"), port)
 
     def _raise_if_dead(self, stack: Stack, pids: dict[str, int]) -> None:
         """End the start when one of its processes ended: with its last lines, and with the rest stopped."""
@@ -207,10 +207,10 @@ class Embedded:
     def _sweep(self, services: list[str]) -> None:
         """End what left its process group: a task's child, a kernel, the orphans of a killed supervisor."""
         marks = {f"{self.project.id}/{service}" for service in services}
-        process.end(
+        living.end(
             lambda: [
-                *(pid for pid, mark in process.marks(MARK).items() if mark in marks),
-                *orphan.left(self.project.id),
+                *(pid for pid, mark in living.marks(MARK).items() if mark in marks),
+                *living.left(self.project.id),
             ]
         )
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra.host import privatefile, process, wait
+from gaiaflow.infra.host import living, privatefile, process, wait
 from gaiaflow.stack.embedded import launch, unixrpc
 from gaiaflow.stack.services.program import SOCKET_MAX, Program
 
@@ -98,10 +98,10 @@ class Supervisor:
     def _recorded_pid(self) -> int | None:
         """supervisord's pid; never that of a stranger who has its number by now."""
         record = privatefile.read_json(self._record)
-        return process.recorded(record) if isinstance(record.get("socket"), str) else None
+        return living.recorded(record) if isinstance(record.get("socket"), str) else None
 
     def _end_strays(self) -> None:
-        process.end(lambda: process.marked(MARK, str(self.run)))
+        living.end(lambda: living.marked(MARK, str(self.run)))
 
     def make_folders(self) -> None:
         """Make what a start writes to; a look at the stack makes nothing."""
@@ -127,7 +127,7 @@ class Supervisor:
             self._end_strays()  # nobody would know of it
             raise
         privatefile.write_json(
-            self._record, {"pid": pid, "started": process.started(pid), "socket": str(socket)}
+            self._record, {"pid": pid, "started": living.started(pid), "socket": str(socket)}
         )
 
     def _socket_path(self) -> Path:
@@ -212,7 +212,7 @@ class Supervisor:
 
     def _await_end(self, pid: int) -> None:
         if not wait.until(lambda: not self.running(), STOP_SECONDS + 2):
-            process.signal(pid, signal.SIGKILL)
+            living.signal(pid, signal.SIGKILL)
 
     def _call(self) -> Any:
         return _client(Path(privatefile.read_json(self._record)["socket"]))

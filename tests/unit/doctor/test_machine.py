@@ -13,7 +13,7 @@ import pytest
 from gaiaflow.doctor import clock, machine, port, proxy
 from gaiaflow.doctor.check import Check
 from gaiaflow.doctor.place import Place
-from gaiaflow.infra.host import process
+from gaiaflow.infra.host import living
 from gaiaflow.project import Project
 
 GOOD = machine.Facts(
@@ -250,7 +250,7 @@ def test_a_taken_port_is_named_with_who_holds_it(place: Place, monkeypatch: pyte
         monkeypatch.setenv("GAIAFLOW_MLFLOW_PORT", str(number))
         found = [entry for entry in port.read(place) if entry.service == "mlflow"]
     check = port.free(found)
-    name = process.name_of(os.getpid())
+    name = living.name_of(os.getpid())
     assert told(check) == (
         "failed",
         f"taken ports: {number} of `mlflow` by `{name}` (pid {os.getpid()})",

@@ -16,7 +16,7 @@ import pytest
 from gaiaflow.doctor import dotenv, key, leftover, python
 from gaiaflow.doctor.check import Check
 from gaiaflow.doctor.place import Place
-from gaiaflow.infra.host import privatefile, process
+from gaiaflow.infra.host import living, privatefile
 from gaiaflow.project import Project
 from gaiaflow.stack.services.program import MARK
 
@@ -235,8 +235,8 @@ def test_records_of_dead_processes_are_removed(place: Place) -> None:
 
 def test_a_living_process_is_no_leftover(place: Place) -> None:
     run = privatefile.folder(privatefile.folder(place.project.home) / "run")
-    living = {"pid": os.getpid(), "started": process.started(os.getpid())}
-    privatefile.write_json(run / "supervisor.json", living)
+    record = {"pid": os.getpid(), "started": living.started(os.getpid())}
+    privatefile.write_json(run / "supervisor.json", record)
     assert leftover.read(place).stale == ()
 
 

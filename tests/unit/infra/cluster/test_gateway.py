@@ -19,7 +19,7 @@ from gaiaflow.endpoints import GATEWAY_VARIABLE, Endpoints
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.cluster import account, gateway
 from gaiaflow.infra.cluster.target import Target
-from gaiaflow.infra.host import privatefile, process
+from gaiaflow.infra.host import living, privatefile
 from gaiaflow.infra.images import engine
 from gaiaflow.project import Project
 
@@ -86,7 +86,7 @@ def test_it_is_one_process_and_ends_when_closed(target: Target, service: int) ->
     assert gateway.open_ports(target, GATEWAY, [service]) == first
     assert gateway.current(target) == first
     assert gateway.close(target)
-    assert process.started(first.pid) != first.started
+    assert living.started(first.pid) != first.started
     assert not gateway.close(target)
     with pytest.raises(OSError, match=r"refused") as caught:
         exchange(service, 1)
@@ -97,7 +97,7 @@ def test_it_ends_with_the_project(target: Target, service: int) -> None:
     running = gateway.open_ports(target, GATEWAY, [service])
     shutil.rmtree(target.project.home)
     until = time.monotonic() + 30
-    while process.started(running.pid) == running.started:
+    while living.started(running.pid) == running.started:
         assert time.monotonic() < until
         time.sleep(0.1)
 
@@ -107,7 +107,7 @@ def test_other_ports_replace_it(target: Target, service: int) -> None:
     with socket.create_server((GATEWAY, 0)) as free:
         other = free.getsockname()[1]
     second = gateway.open_ports(target, GATEWAY, [service, other])
-    assert process.started(first.pid) != first.started
+    assert living.started(first.pid) != first.started
     assert second.ports == [service, other]
 
 
@@ -216,7 +216,7 @@ def test_a_record_that_makes_no_sense_is_no_forwarding(target: Target, kept: str
 
 
 def test_a_record_without_its_ports_is_no_forwarding(target: Target) -> None:
-    kept = {"pid": os.getpid(), "started": process.started(os.getpid())}
+    kept = {"pid": os.getpid(), "started": living.started(os.getpid())}
     privatefile.write_json(target.folder / "gateway.json", kept)
     assert gateway.current(target) is None
     assert gateway.close(target) is False

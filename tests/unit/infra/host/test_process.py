@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra.host import process
+from gaiaflow.infra.host import living, process
 
 LATIN = ["printf", "caf\\351 \\303\\251\\n"]
 
@@ -19,9 +19,9 @@ def is_gone(file: Path) -> bool:
     """Whether the process whose id the file holds has ended, or ends within 3 s."""
     pid = int(file.read_text())
     deadline = time.monotonic() + 3
-    while process.started(pid) and time.monotonic() < deadline:
+    while living.started(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return not process.started(pid)
+    return not living.started(pid)
 
 
 @pytest.mark.parametrize("tell", [None, lambda _: None])
@@ -61,7 +61,7 @@ def test_who_left_the_group_does_not_hold_the_time_out(tmp_path: Path) -> None:
     with pytest.raises(GaiaflowError, match="did not end within 2 s"):
         process.run(["sh", "-c", f'{sys.executable} -c "{code}" & sleep 1'], timeout=2, tell=lambda _: None)
     assert time.monotonic() - begun < 6
-    process.signal(int(file.read_text()), 9)
+    living.signal(int(file.read_text()), 9)
 
 
 def test_a_reader_that_stops_ends_the_program(tmp_path: Path) -> None:
@@ -87,5 +87,5 @@ def test_the_start_that_ps_tells_is_the_same_in_every_time_zone(monkeypatch: pyt
     for zone in ("UTC", "Asia/Tokyo", "EST5EDT"):
         monkeypatch.setenv("TZ", zone)
         monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
-        seen.add(process._started_by_ps(os.getpid()))
+        seen.add(living._started_by_ps(os.getpid()))
     assert len(seen) == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra.host import process
+from gaiaflow.infra.host import living
 from gaiaflow.stack.embedded import supervisor
 from gaiaflow.stack.embedded.supervisor import Supervisor
 from gaiaflow.stack.services.program import SOCKET_MAX, Program
@@ -61,10 +61,10 @@ def test_a_program_that_ends_is_seen(running: Supervisor, tmp_path: Path) -> Non
 def test_stop_takes_the_children_along(running: Supervisor, tmp_path: Path) -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
     running.start(program("one", code, tmp_path, GAIAFLOW_TEST=str(tmp_path)))
-    until(lambda: len(process.marked("GAIAFLOW_TEST", str(tmp_path))) == 2)
+    until(lambda: len(living.marked("GAIAFLOW_TEST", str(tmp_path))) == 2)
     running.stop(["one"])
     # The system may take a moment to end it.
-    until(lambda: process.marked("GAIAFLOW_TEST", str(tmp_path)) == [])
+    until(lambda: living.marked("GAIAFLOW_TEST", str(tmp_path)) == [])
 
 
 def test_stop_leaves_the_others(running: Supervisor, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_shutdown_ends_everything(tmp_path: Path) -> None:
     finally:
         found.shutdown()
     assert not found.running()
-    assert process.marked("GAIAFLOW_TEST", str(tmp_path)) == []
+    assert living.marked("GAIAFLOW_TEST", str(tmp_path)) == []
 
 
 def test_a_recycled_pid_is_not_taken_for_the_supervisor(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_recycled_pid_is_not_taken_for_the_supervisor(tmp_path: Path) -> None:
     )
     assert not found.running()
     found.shutdown()
-    assert process.started(os.getpid())
+    assert living.started(os.getpid())
 
 
 def test_a_deep_home_gets_its_socket_elsewhere(tmp_path: Path) -> None:
@@ -131,15 +131,15 @@ def test_one_that_answers_nobody_is_not_left_behind(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(found, "_await_pid", late)
     with pytest.raises(GaiaflowError):
         found.ensure(NAMES)
-    assert process.marked(supervisor.MARK, str(found.run)) == []
+    assert living.marked(supervisor.MARK, str(found.run)) == []
 
 
 def test_one_that_was_never_recorded_is_found(running: Supervisor) -> None:
     """Its start was cut off by SIGKILL between the two."""
-    assert len(process.marked(supervisor.MARK, str(running.run))) == 1
+    assert len(living.marked(supervisor.MARK, str(running.run))) == 1
     (running.run / "supervisor.json").unlink()
     running.shutdown()
-    assert process.marked(supervisor.MARK, str(running.run)) == []
+    assert living.marked(supervisor.MARK, str(running.run)) == []
 
 
 def test_the_length_of_a_socket_is_counted_in_bytes() -> None:

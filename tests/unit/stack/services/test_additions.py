@@ -115,11 +115,11 @@ class Api:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, object]] = []
 
-    def request(self, method: str, path: str, body: object = None, **_: object) -> dict[str, int]:
+    def request(self, method: str, path: str, body: object = None, **_: object) -> dict[str, object]:
         self.calls.append((method, path, body))
         if method == "GET" and path != "pools/there":
             raise NotFoundError(f"no {path}")
-        return {"slots": 3}
+        return {"slots": 3, "include_deferred": True}
 
 
 def test_pools_are_made_or_changed() -> None:
@@ -127,7 +127,7 @@ def test_pools_are_made_or_changed() -> None:
     assert pools.apply(api, {"there": 3}) == []  # type: ignore[arg-type]
     assert pools.apply(api, {"there": 5, "new one": 1}) == ["there", "new one"]  # type: ignore[arg-type]
     assert [call for call in api.calls if call[0] != "GET"] == [
-        ("PATCH", "pools/there", {"slots": 5}),
+        ("PATCH", "pools/there", {"pool": "there", "slots": 5, "include_deferred": True}),
         ("POST", "pools", {"name": "new one", "slots": 1, "include_deferred": False}),
     ]
 
