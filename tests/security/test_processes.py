@@ -49,6 +49,10 @@ BARE = {
 }
 # What bandit says of the package, and the answer; B404, B603 and B607 are answered by the tests of this file.
 ANSWERS = {
+    ("B101", "dags/brokenfile.py"): "for the type checker; the caller chose the line by that pattern",
+    ("B101", "infra/environments/conda.py"): "for the type checker; such a source always has that file",
+    ("B108", "infra/environments/recipe.py"): "a file of the image that is being built",
+    ("B108", "infra/environments/solver.py"): "HOME of a script where there is none",
     ("B104", "stack/composed/composition.py"): "in a container, published on loopback only",
     ("B104", "infra/cluster/account.py"): "compares with that address, binds nothing",
     ("B105", "dags/api.py"): "an empty token, before the first is fetched",

@@ -16,6 +16,8 @@ import pytest
 from tests.error_catalogue import HOLE, Error, catalogue, template
 
 ROOT = Path(__file__).parents[2]
+UNIT = ROOT / "tests" / "unit"
+SUITES = sorted(UNIT.rglob("test_error_texts.py"))
 UNTESTED = Path(__file__).with_name("errors_untested.txt")
 FOUND = catalogue()
 
@@ -57,6 +59,38 @@ def test_every_error_has_a_test_of_its_whole_text() -> None:
     known = UNTESTED.read_text(encoding="utf-8").splitlines()
     assert [line for line in untold() if line not in known] == [], "give each a test that holds its whole text"
     assert [line for line in known if line not in untold()] == [], f"tested by now: python {__file__}"
+
+
+def wing(module: str) -> Path:
+    """The folder of tests of a module: its wing, in `infra/` and `stack/` the folder inside of it."""
+    parts = Path(module).parent.parts
+    return Path(*parts[: 2 if parts[:1] in {("infra",), ("stack",)} else 1])
+
+
+def raised_by(message: str) -> set[Path]:
+    """The wings whose error this message is; of several patterns the one that says most."""
+    matches = [
+        (len(error.message.replace(HOLE, "")), wing(error.module))
+        for error in FOUND
+        if re.fullmatch(".*?".join(map(re.escape, error.message.split(HOLE))), message, re.DOTALL)
+    ]
+    most = max((length for length, _ in matches), default=0)
+    return {folder for length, folder in matches if length == most and most >= 8}
+
+
+@pytest.mark.parametrize("file", SUITES, ids=lambda file: str(file.parent.relative_to(UNIT)))
+def test_a_case_is_in_the_suite_of_the_wing_that_raises_it(file: Path) -> None:
+    calls = [
+        node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+    ]
+    cases = [call for call in calls if ast.unparse(call.func) == "Case"]
+    messages = [template(case.args[2]) for case in cases]
+    assert messages
+    folder = file.parent.relative_to(UNIT)
+    elsewhere = {
+        message: wings for message in messages if folder not in (wings := raised_by(message)) and wings
+    }
+    assert elsewhere == {}
 
 
 @pytest.mark.parametrize("error", FOUND, ids=name)

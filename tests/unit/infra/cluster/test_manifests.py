@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,21 @@ class Cluster:
 
 def of(kind: str) -> dict[str, Any]:
     return next(thing for thing in manifests.manifests(labels(PROJECT), "gaiaflow-p") if thing["kind"] == kind)
+
+
+def test_no_pod_reaches_a_metadata_service_of_a_cloud() -> None:
+    blocks = [ip_network(net) for to in of("NetworkPolicy")["spec"]["egress"] for entry in to.get("to", ())
+              for net in entry["ipBlock"]["except"]]  # fmt: skip
+    for address in ("169.254.169.254", "168.63.129.16", "fd00:ec2::254", "fe80::1"):
+        assert any(ip_address(address) in block for block in blocks), address
+
+
+def test_the_namespace_enforces_baseline_and_warns_of_the_rest() -> None:
+    marks = of("Namespace")["metadata"]["labels"]
+    levels = {
+        name.rpartition("/")[2]: level for name, level in marks.items() if name.startswith("pod-security")
+    }
+    assert levels == {"enforce": "baseline", "warn": "restricted"}
 
 
 def test_what_is_needed_comes_first() -> None:
