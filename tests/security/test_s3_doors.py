@@ -112,8 +112,7 @@ def _escaped(stack: SmallProject) -> list[str]:
     name = Path(CANARY).name
     if stack.state["backend"] == "embedded":
         return [str(path) for path in (Path(CANARY), *stack.root.rglob(name)) if path.exists()]
-    store = next(container for container in stack.containers() if container.rsplit("-", 2)[-2] == "s3")
-    argv = ["docker", "exec", store, "find", "/", "-xdev", "-name", name]
+    argv = ["docker", "exec", f"{stack.project.id}-s3-1", "find", "/", "-xdev", "-name", name]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert "executable file not found" not in done.stderr
     return done.stdout.splitlines()
