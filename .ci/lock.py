@@ -49,6 +49,7 @@ TABLE = (
     Lock(AIRFLOW, f"{LOCKS}/airflow.in"),
     Lock(f"{LOCKS}/services.txt", f"{LOCKS}/services.in"),
     Lock(f"{LOCKS}/jupyter.txt", f"{LOCKS}/jupyter.in"),
+    Lock(f"{LOCKS}/conda.txt", f"{LOCKS}/conda.in"),
     Lock("compose/postgres.txt", "compose/postgres.in"),
     Lock("tests/requirements.txt", "tests/requirements.in", within=(AIRFLOW, TOOLS), reasons=True),
     Lock(

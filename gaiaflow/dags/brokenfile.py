@@ -176,3 +176,9 @@ def naming(project: Project, dag: str) -> list[Path]:
     """The files of the folder of DAGs that mention the id of a DAG, as they lie in it."""
     files = [file for file in sorted(project.dags.rglob("*.py")) if file.is_file()]
     return [file.relative_to(project.dags) for file in files if dag in file.read_text("utf-8", "replace")]
+
+
+def mentioned(project: Project, dag: str) -> bool:
+    """Whether any file of the folder of DAGs, YAML too, mentions the id of a DAG."""
+    files = [file for end in ("*.py", "*.yml", "*.yaml") for file in project.dags.rglob(end) if file.is_file()]
+    return any(dag in file.read_text("utf-8", "replace") for file in files)

@@ -12,7 +12,7 @@ from typing import Any
 
 from gaiaflow.dags import name as dagid
 from gaiaflow.dags.api import FINISHED, AirflowApi, NotFoundError
-from gaiaflow.dags.brokenfile import explained, naming
+from gaiaflow.dags.brokenfile import explained, mentioned, naming
 from gaiaflow.dags.conf import refuse_unknown, refused
 from gaiaflow.dags.declared import declared
 from gaiaflow.dags.reading import changed, may_come, read_at
@@ -84,7 +84,8 @@ def _refuse_undeclared(api: AirflowApi, project: Project, name: str) -> None:
         UsageError: the near miss and the list are named.
     """
     read = declared(project)
-    if read.complete and name not in read.ids:
+    mistyped = near_miss(name, sorted(read.ids)) and not mentioned(project, name)
+    if name not in read.ids and (read.complete or mistyped):
         raise _unknown(api, project, name)
 
 

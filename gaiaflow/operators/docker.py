@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow.providers.docker.operators.docker import DockerOperator
 from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import DeviceRequest, Mount
+from requests.exceptions import RequestException
 
 from gaiaflow import runner
 from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
@@ -246,10 +247,14 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         container, self.container = self.container, None
         if container is None:
             return
-        with contextlib.suppress(NotFound):
+        try:
             with contextlib.suppress(APIError):
                 self.cli.stop(container["Id"], timeout=GRACE_SECONDS)
             self.cli.remove_container(container["Id"], v=True, force=True)
+        except NotFound:
+            return
+        except (APIError, RequestException) as error:  # it must not hide why the task ends
+            self.log.warning("the container `%s` could not be removed: %s", container["Id"][:12], error)
 
 
 def build(spec: TaskSpec) -> Any:

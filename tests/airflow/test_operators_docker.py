@@ -12,6 +12,8 @@ import pytest
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
+from docker.errors import APIError
+from requests.exceptions import ConnectionError as RequestsConnectionError
 
 from gaiaflow.errors import UsageError
 from gaiaflow.operators.container import ending
@@ -144,3 +146,24 @@ def test_the_result_is_the_first_file_of_an_archive() -> None:
 )
 def test_an_ending_reads_the_same_in_every_mode(code: int, out_of_memory: bool, text: str) -> None:
     assert ending(code, out_of_memory) == text
+
+
+@pytest.mark.parametrize("lost", [RequestsConnectionError("the engine went away"), APIError("busy")])
+def test_a_container_that_cannot_be_removed_hides_no_other_error(
+    monkeypatch: pytest.MonkeyPatch, lost: Exception
+) -> None:
+    asked = []
+
+    class Engine:
+        def stop(self, *_: Any, **__: Any) -> None:
+            asked.append("stop")
+
+        def remove_container(self, *_: Any, **__: Any) -> None:
+            asked.append("remove")
+            raise lost
+
+    task = make()
+    monkeypatch.setattr(type(task), "cli", Engine())
+    task.container = {"Id": "0123456789abcdef"}
+    task.on_kill()
+    assert asked == ["stop", "remove"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gaiaflow.dags.brokenfile import broken_file, cause_of, error_of, explained, naming
+from gaiaflow.dags.brokenfile import broken_file, cause_of, error_of, explained, mentioned, naming
 from gaiaflow.project import Project
 
 SYNTAX = """Traceback (most recent call last):
@@ -111,3 +111,8 @@ def test_the_files_that_mention_a_dag(project: Project) -> None:
     (project.dags / "more" / "one.py").write_text('with DAG("flow"): ...')
     (project.dags / "two.py").write_text('with DAG("other"): ...')
     assert naming(project, "flow") == [Path("more/one.py")]
+
+
+def test_a_dag_of_a_yaml_file_is_mentioned(project: Project) -> None:
+    (project.dags / "flows.yml").write_text("flow:\n  tasks: []\n")
+    assert (mentioned(project, "flow"), mentioned(project, "flwo")) == (True, False)

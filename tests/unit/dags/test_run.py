@@ -155,15 +155,19 @@ def test_a_run_is_triggered_with_its_conf_followed_and_collected(
         instance("many", "success", 1),
         instance("many", "success", 0),
         instance("none", "success"),
+        instance("plain", "success"),
     ]
-    answers[f"GET {RUN}/taskInstances"] = {"task_instances": instances, "total_entries": 4}
+    answers[f"GET {RUN}/taskInstances"] = {"task_instances": instances, "total_entries": 5}
     entries = f"GET {RUN}/taskInstances/many/xcomEntries/return_value?map_index="
     answers[entries + "0"], answers[entries + "1"] = {"value": '{"a": 1}'}, {"value": '"text"'}
+    plain = f"GET {RUN}/taskInstances/plain/xcomEntries/return_value?map_index=-1"
+    answers[plain] = {"value": "http://127.0.0.1:5000"}
     answers["GET dags/flow/tasks"] = {
         "tasks": [
             {"task_id": "fails", "downstream_task_ids": [], "is_mapped": False},
             {"task_id": "many", "downstream_task_ids": ["fails"], "is_mapped": True},
             {"task_id": "none", "downstream_task_ids": [], "is_mapped": False},
+            {"task_id": "plain", "downstream_task_ids": [], "is_mapped": False},
         ]
     }
     detail = {"exc_type": "TaskFailedError", "exc_value": "pk:f raised ValueError: x\nhint: y"}
@@ -176,10 +180,12 @@ def test_a_run_is_triggered_with_its_conf_followed_and_collected(
     assert ("PATCH", "/api/v2/dags/flow", {"is_paused": False}) in airflow[0].asked
     body = {"conf": {"scale": 2}, "logical_date": None, "dag_run_id": run}
     assert ("POST", "/api/v2/dags/flow/dagRuns", body) in airflow[0].asked
-    assert told == [("fails", "failed"), ("many[1]", "success"), ("many[0]", "success"), ("none", "success")]
-    assert list(result.tasks) == ["many", "none", "fails"] or list(result.tasks)[-1] == "fails"
+    assert told == [("fails", "failed"), ("many[1]", "success"), ("many[0]", "success"), ("none", "success"),
+                    ("plain", "success")]  # fmt: skip
+    assert list(result.tasks) == ["many", "none", "plain", "fails"] or list(result.tasks)[-1] == "fails"
     assert result.tasks["many"].value == [{"a": 1}, "text"]
     assert result.tasks["none"].value is None
+    assert result.tasks["plain"].value == "http://127.0.0.1:5000"
     assert result.tasks["fails"].error == "pk:f raised ValueError: x"
 
 
@@ -210,7 +216,8 @@ def test_a_dag_that_no_file_names_is_refused_at_once(
     airflow: tuple[Airflow, str], api: AirflowApi, project: Project
 ) -> None:
     (project.dags / "flow.py").write_text('from airflow.sdk import DAG\n\nwith DAG("flow"): ...\n')
-    airflow[0].answers["GET importErrors"] = {"import_errors": [], "total_entries": 0}
+    (project.dags / "broken.py").write_text("def (\n")
+    airflow[0].answers["GET importErrors"] = broken("broken.py")
     airflow[0].answers["GET dags"] = {"dags": [], "total_entries": 0}
     with pytest.raises(UsageError) as caught:
         dagrun.await_dag(api, project, "flwo", patience=600)

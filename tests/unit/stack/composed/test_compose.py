@@ -98,6 +98,19 @@ def test_volumes_are_declared_as_volumes_and_carry_the_label() -> None:
     assert all(volume["labels"]["gaiaflow.project"] for volume in declared.values())
 
 
+def test_only_what_runs_functions_may_write_into_the_project() -> None:
+    project = "${GAIAFLOW_PROJECT}:${GAIAFLOW_PROJECT}"
+    mounts = {
+        name: [str(volume).replace(":?", "") for volume in part.get("volumes", [])]
+        for name, part in services(*ALL).items()
+    }
+    assert {name for name, volumes in mounts.items() if project in volumes} == {"airflow-scheduler", "jupyter"}
+    read_only = {name for name, volumes in mounts.items() if f"{project}:ro" in volumes}
+    assert {"airflow-api-server", "airflow-dag-processor", "airflow-triggerer"} <= read_only
+    own = {name: {v.removesuffix(":ro") for v in volumes} for name, volumes in mounts.items()}
+    assert own["airflow-scheduler"] == own["airflow-triggerer"]
+
+
 def test_the_socket_reaches_the_proxy_alone() -> None:
     holders = [
         n for n, p in services(*ALL).items() if any("docker.sock" in str(v) for v in p.get("volumes", []))
