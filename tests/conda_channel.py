@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -69,6 +70,7 @@ def _python(folder: Path, python: str) -> None:
         prefix, source = Path(name), Path(base)
         (prefix / "bin").mkdir()
         shutil.copy2((source / "bin" / f"python{minor}").resolve(), prefix / "bin" / f"python{minor}")
+        _find_beside(prefix / "bin" / f"python{minor}", source / "lib")
         for link in ("python", "python3"):
             (prefix / "bin" / link).symlink_to(f"python{minor}")
         shutil.copytree(
@@ -80,6 +82,14 @@ def _python(folder: Path, python: str) -> None:
             shutil.copy2(library, prefix / "lib" / library.name, follow_symlinks=False)
         (prefix / "lib" / f"python{minor}" / "site-packages").mkdir(exist_ok=True)
         _pack(folder / SUBDIR, prefix, "python", version, [], SUBDIR)
+
+
+def _find_beside(program: Path, libraries: Path) -> None:
+    """Have a program look for its libraries in ../lib, as conda's do, instead of where it was built."""
+    old, new = os.fsencode(libraries), b"$ORIGIN/../lib"
+    text = program.read_bytes()
+    if len(old) >= len(new):
+        program.write_bytes(text.replace(old + b"\0", new.ljust(len(old), b"\0") + b"\0"))
 
 
 def _library(folder: Path, version: str) -> None:

@@ -123,6 +123,9 @@ def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False)
 
     target = Target.choose(Project.find(), profile, context)
     if not c.config.run.dry:
+        if bringup.is_nothing_left(target):
+            say(f"no minikube profile {target.profile}: nothing to remove")
+            return
         target.refuse_foreign_profile()
     what = f"the minikube profile {target.profile}" if target.profile else f"the namespace {target.namespace}"
     say(f"  {what} with all that runs in it")

@@ -183,6 +183,11 @@ def refresh_worker(target: Target, cluster: Cluster, phase: Phase) -> None:
             worker.refresh(target, cluster, backend.endpoints(), tell)
 
 
+def is_nothing_left(target: Target) -> bool:
+    """Whether there is no profile, nor a record of one that this project made."""
+    return bool(target.profile) and not target.is_made_here and target.minikube.state().word == "absent"
+
+
 def remove(target: Target, say: Callable[[str], None]) -> None:
     """Delete the profile; of a context of the user's only what `prodlocal.start` made in it."""
     if target.profile:

@@ -28,7 +28,7 @@ import gaiaflow
 from gaiaflow.endpoints import Endpoints
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.cluster import account, gateway, kubeconfig, manifests, network as clusternetwork
-from gaiaflow.infra.cluster.api import Cluster
+from gaiaflow.infra.cluster.api import Cluster, labels
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.project import Project
 
@@ -145,7 +145,7 @@ def run_pod(bed: Bed, code: str, image: str = "", **spec: Any) -> str:
 
 def versions(bed: Bed) -> dict[str, str]:
     cluster, found = bed.target.connect(), {}
-    for thing in manifests.manifests(NAME, bed.target.namespace):
+    for thing in manifests.manifests(labels(bed.target.project), bed.target.namespace):
         metadata = thing["metadata"]
         there = cluster.find(thing["kind"], metadata.get("namespace", ""), metadata["name"])
         assert there is not None, thing["kind"]
@@ -165,7 +165,7 @@ def test_starting_again_changes_nothing(bed: Bed) -> None:
 def test_status_as_data(bed: Bed) -> None:
     facts = json.loads(bed.inv("prodlocal.status", "--json").stdout)
     assert (facts["cluster"], facts["state"], facts["ready"]) == (PROFILE, "running", True)
-    assert facts["namespace"] == f"gaiaflow-{NAME}"
+    assert facts["namespace"] == f"gaiaflow-{bed.target.project.id}"
 
 
 def allowed(cluster: Cluster, verb: str, resource: str, namespace: str) -> bool:

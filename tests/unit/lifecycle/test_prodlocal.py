@@ -151,6 +151,16 @@ def test_cleanup_names_what_goes_and_deletes_only_that(shell: Shell) -> None:
     assert shell.asked == ["--profile mine delete"]
 
 
+def test_a_cleanup_where_nothing_is_left_says_so(shell: Shell) -> None:
+    shell.minikube(status="")
+    Target.choose(Project.find(shell.folder), "mine").keep(made=True)
+    assert shell.inv("prodlocal.cleanup", "--profile", "mine", "--yes").returncode == 0
+    again = shell.inv("prodlocal.cleanup", "--profile", "mine", "--yes")
+    assert again.returncode == 0, again.stderr
+    assert "no minikube profile mine: nothing to remove" in again.stderr
+    assert shell.asked == ["--profile mine delete"]
+
+
 def test_the_mistyped_build(shell: Shell) -> None:
     shell.minikube(status=RUNNING)
     done = shell.inv("prodlocal.dockerize", "--existing", "--no-cache")
