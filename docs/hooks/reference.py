@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from gaiaflow import tasks
 from gaiaflow.endpoints import PORTS, Endpoints, Vantage
-from gaiaflow.inspection.inert import inert
+from gaiaflow.inspection.ignored import ignored
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.lifecycle.terminal.example import EXAMPLES
 from gaiaflow.lifecycle.terminal.help import shown
@@ -218,22 +218,22 @@ def mode_table() -> str:
     return table(["mode", "the function runs in", "operator", "needs"], rows)
 
 
-def inert_table() -> str:
+def ignored_table() -> str:
     """Which argument counts in which mode, as `inv dag.explain` knows it."""
-    idle = {mode: _inert(mode) for mode in Mode}
+    idle = {mode: _ignored(mode) for mode in Mode}
     rows = [
-        [f"`{name}`", *("inert" if {name, name.partition(".")[0]} & idle[mode] else "used" for mode in Mode)]
+        [f"`{name}`", *("ignored" if {name, name.partition(".")[0]} & idle[mode] else "used" for mode in Mode)]
         for name in GIVEN
     ]
     return table(["argument", *(f"`{mode}`" for mode in Mode)], rows)
 
 
-def _inert(mode: Mode) -> set[str]:
+def _ignored(mode: Mode) -> set[str]:
     resources = {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}
     given: dict[str, Any] = {"image": "a", "secrets": ["a"], "env_vars": {"A": "a"}, "resources": resources}
     rest: dict[str, Any] = {"func_args": [], "func_kwargs": {}, "map_over": {}, "dag": None}
     spec = TaskSpec("a", "a:a", mode=mode, docker={"a": 1}, kubernetes={"a": 1}, **given, **rest)
-    return {each["argument"] for each in inert(spec)}
+    return {each["argument"] for each in ignored(spec)}
 
 
 def exit_codes() -> str:

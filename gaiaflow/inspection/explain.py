@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.inspection import concrete, structure
 from gaiaflow.inspection.environment import secret_values
-from gaiaflow.inspection.inert import inert
+from gaiaflow.inspection.ignored import ignored
 from gaiaflow.inspection.masking import mask
 from gaiaflow.inspection.rendered import render
 from gaiaflow.modes import resolve_mode
@@ -86,7 +86,7 @@ def explain(dag: DAG, task: Any, made: Made) -> dict[str, Any]:
         "secrets": spec.secrets,
         "retries": spec.operator_kwargs.get("retries"),
         **render(operator, context_of(dag, operator, {})),
-        "inert": inert(spec),
+        "ignored": ignored(spec),
     }
     masked: dict[str, Any] = mask(shown | {"secrets": []}, secret_values(spec.secrets))
     return masked | {"secrets": spec.secrets}

@@ -28,7 +28,7 @@ from gaiaflow.modes import VARIABLE
 from gaiaflow.project import Project
 from gaiaflow.projects import dagfile
 from gaiaflow.stack.composed import image as stackimage
-from gaiaflow.stack.services import additions, executor, state
+from gaiaflow.stack.services import additions, airflow, executor, state
 from gaiaflow.stack.services.executor import SECRET
 
 KIND = "worker"
@@ -57,14 +57,14 @@ def bring(target: Target, tell: Tell = silent) -> str:
     if missing := [name for name in stackimage.missing(project, ["airflow"]) if name == "airflow"]:
         stackimage.build(project, missing, tell=tell)
     _check_python(project)
-    airflow = stackimage.names(project)["airflow"]
+    base = stackimage.names(project)["airflow"]
     own = image.build(project, tell=tell)
     with tempfile.TemporaryDirectory(prefix="gaiaflow-worker-") as name:
         folder = Path(name)
         fill(project, folder)
-        made = f"{project.id}/worker:{digest(folder, airflow, own.content)}"
+        made = f"{project.id}/worker:{digest(folder, base, own.content)}"
         labels = {PROJECT_LABEL: project.id, image.KIND_LABEL: KIND}
-        parts = {"GAIAFLOW_AIRFLOW_IMAGE": airflow, "GAIAFLOW_IMAGE": own.content}
+        parts = {"GAIAFLOW_AIRFLOW_IMAGE": base, "GAIAFLOW_IMAGE": own.content}
         image.run_build(
             "the image of worker pods", folder, folder / "Dockerfile", [made], labels, parts, tell=tell
         )
@@ -83,6 +83,10 @@ def _check_python(project: Project) -> None:
         )
 
 
+# Where worker.Dockerfile puts them.
+_DAGS = Path("/opt/dags")
+_PROJECT = Path("/opt/project")
+_PYTHON = Path("/opt/env/project/bin/python")
 _TASK_ENVIRONMENT = "/opt/gaiaflow/worker"
 _RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
@@ -106,7 +110,7 @@ def secret_values(target: Target) -> dict[str, str]:
     from dotenv import dotenv_values
 
     found = {k: v for k, v in dotenv_values(target.task_environment, interpolate=False).items() if v}
-    added = additions.variables(target.project, Path("/opt/project"))
+    added = additions.variables(target.project, _PROJECT)
     return {**added, **found, "task.env": text_of(found)}
 
 
@@ -146,34 +150,23 @@ def _pod(target: Target, image: str, endpoints: Endpoints) -> dict[str, object]:
 
 def _environment(target: Target, endpoints: Endpoints) -> dict[str, str]:
     """Airflow's settings and the operators' variables inside a worker pod; no key among them."""
-    from gaiaflow.infra.images.image import image_name
-
     project = target.project
-    bundle = (
-        '[{"name": "dags", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", '
-        '"kwargs": {"path": "/opt/dags"}}]'
-    )
-    airflow = {
-        "core__execution_api_server_url": endpoints.url("airflow", Vantage.POD) + "/execution/",
-        "core__dags_folder": "/opt/dags",
-        "core__load_examples": "False",
-        "core__executor": "LocalExecutor",  # the worker starts no worker
-        "dag_processor__dag_bundle_config_list": bundle,
-        "logging__base_log_folder": "/tmp/airflow/logs",  # noqa: S108 - of the pod alone
-        "logging__logging_config_class": "gaiaflow.operators.tasklog.LOGGING",
-        "usage_data_collection__enabled": "False",
+    options = {
+        "core.execution_api_server_url": endpoints.url("airflow", Vantage.POD) + "/execution/",
+        "core.dags_folder": str(_DAGS),
+        "core.load_examples": "False",
+        "core.executor": "LocalExecutor",  # the worker starts no worker
+        "dag_processor.dag_bundle_config_list": airflow.bundles(_DAGS),
+        "logging.base_log_folder": "/tmp/airflow/logs",  # noqa: S108 - of the pod alone
+        "logging.logging_config_class": "gaiaflow.operators.tasklog.LOGGING",
+        "usage_data_collection.enabled": "False",
     }
     return {
-        **{f"AIRFLOW__{name.upper()}": value for name, value in airflow.items()},
+        **{additions.variable(name): value for name, value in options.items()},
         "AIRFLOW_HOME": "/tmp/airflow",  # noqa: S108 - of the pod alone
         "GAIAFLOW_WORKER": "1",
         VARIABLE: state.read(project).mode,
-        "GAIAFLOW_IMAGE": image_name(project),
-        "GAIAFLOW_PROJECT": "/opt/project",
-        "GAIAFLOW_PROJECT_NAME": project.name,
-        "GAIAFLOW_PROJECT_ID": project.id,
-        "GAIAFLOW_CODE": "/opt/project/src:/opt/project",
-        "GAIAFLOW_PYTHON": "/opt/env/project/bin/python",
+        **airflow.project_variables(project, _PROJECT, (_PROJECT / "src", _PROJECT), _PYTHON),
         "GAIAFLOW_NAMESPACE": target.namespace,
         "GAIAFLOW_KUBECONFIG": "in-cluster",
         "GAIAFLOW_TASK_ENV_PROD_LOCAL": f"{_TASK_ENVIRONMENT}/task.env",

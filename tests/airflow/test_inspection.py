@@ -106,16 +106,16 @@ def test_a_mode_and_an_unknown_dag(flow: Project) -> None:
         structure.answer(flow, {"dag": "flwo"})
 
 
-def test_what_dev_leaves_inert_is_said_with_the_reason(flow: Project) -> None:
+def test_what_dev_ignores_is_shown_with_the_reason(flow: Project) -> None:
     (tasks,) = explained(flow, "dev", task="load")
     found = tasks["load"]
     assert (found["operator"], found["runs_as"]) == ("DevOperator", "ExternalPythonOperator")
     assert found["image"] is None
     assert found["spec"] is None
     assert found["command"][1] == "-u"
-    inert = {one["argument"]: one["why"] for one in found["inert"]}
-    assert list(inert) == ["image", "env_vars", "resources", "docker", "kubernetes"]
-    assert inert["image"] == "dev runs in the project's own environment, in no image"
+    ignored = {one["argument"]: one["why"] for one in found["ignored"]}
+    assert list(ignored) == ["image", "env_vars", "resources", "docker", "kubernetes"]
+    assert ignored["image"] == "dev runs in the project's own environment, in no image"
 
 
 def test_the_container_is_what_the_engine_would_get(flow: Project) -> None:
@@ -130,7 +130,7 @@ def test_the_container_is_what_the_engine_would_get(flow: Project) -> None:
     assert spec["HostConfig"]["ShmSize"] == 1000
     assert spec["Labels"]["gaiaflow.task"] == "load"
     assert "LEVEL=high" in spec["Env"]
-    assert [one["argument"] for one in found["inert"]] == ["resources.requests", "kubernetes"]
+    assert [one["argument"] for one in found["ignored"]] == ["resources.requests", "kubernetes"]
 
 
 @pytest.mark.parametrize("mode", ["prod_local", "prod"])
@@ -145,7 +145,7 @@ def test_the_pod_is_what_the_cluster_would_get(flow: Project, mode: str) -> None
     assert pod["spec"]["priorityClassName"] == "urgent"
     assert {"secretRef": {"name": "keys"}} in main["envFrom"]
     assert found["environment"]["LEVEL"] == "high"
-    assert [one["argument"] for one in found["inert"]] == ["docker"]
+    assert [one["argument"] for one in found["ignored"]] == ["docker"]
 
 
 def test_no_secret_is_shown_in_any_mode(flow: Project) -> None:

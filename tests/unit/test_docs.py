@@ -222,11 +222,11 @@ def test_every_argument_is_described(function: object) -> None:
     assert not [name for name, text, _ in rows if not text]
 
 
-def test_the_page_of_modes_says_what_is_inert() -> None:
+def test_the_page_of_modes_says_what_is_ignored() -> None:
     page = filled()["docs/modes.md"]
-    assert "| `env_vars` | inert | used | used | used |" in page
-    assert "| `resources.requests` | inert | inert | used | used |" in page
-    assert "| `kubernetes` | inert | inert | used | used |" in page
+    assert "| `env_vars` | ignored | used | used | used |" in page
+    assert "| `resources.requests` | ignored | ignored | used | used |" in page
+    assert "| `kubernetes` | ignored | ignored | used | used |" in page
 
 
 def test_every_argument_in_an_example_exists() -> None:

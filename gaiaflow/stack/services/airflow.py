@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from gaiaflow.endpoints import Endpoints, Vantage
@@ -45,22 +46,28 @@ def contract(project: Project, mode: str = "") -> dict[str, str]:
         **target.contract(project),
         **{name: value for name, value in passed.items() if value},
         **({VARIABLE: mode} if mode else {}),
+        **project_variables(project, project.root, project.code_paths, python_of(project, "project")),
+    }
+
+
+def project_variables(project: Project, root: Path, code: Iterable[Path], python: Path) -> dict[str, str]:
+    """What the operators read about the project.
+
+    Args:
+        root, code, python: the paths as the process sees them, on this machine or in a worker pod.
+    """
+    return {
         "GAIAFLOW_IMAGE": image_name(project),
-        "GAIAFLOW_PROJECT": str(project.root),
+        "GAIAFLOW_PROJECT": str(root),
         "GAIAFLOW_PROJECT_NAME": project.name,
         "GAIAFLOW_PROJECT_ID": project.id,
-        "GAIAFLOW_CODE": os.pathsep.join(map(str, project.code_paths)),
-        "GAIAFLOW_PYTHON": str(python_of(project, "project")),
+        "GAIAFLOW_CODE": os.pathsep.join(map(str, code)),
+        "GAIAFLOW_PYTHON": str(python),
     }
 
 
 def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
     """Airflow's own configuration, for any process that has its AIRFLOW_HOME there."""
-    bundle = {
-        "name": BUNDLE,
-        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-        "kwargs": {"path": str(project.dags), "refresh_interval": REFRESH},
-    }
     options = {
         "core.dags_folder": str(project.dags),
         "core.load_examples": "False",
@@ -78,7 +85,7 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
         "database.sql_alchemy_conn": database_url(home, LOCK_SECONDS),
         "logging.base_log_folder": str(home / "logs"),
         "logging.dag_processor_child_process_log_directory": str(home / "logs" / "dag_processor"),
-        "dag_processor.dag_bundle_config_list": json.dumps([bundle]),
+        "dag_processor.dag_bundle_config_list": bundles(project.dags, refresh_interval=REFRESH),
         "dag_processor.refresh_interval": str(REFRESH),
         "dag_processor.bundle_refresh_check_interval": "1",
         "dag_processor.min_file_process_interval": str(REFRESH),
@@ -92,6 +99,16 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
     }
     own = {variable(name): value for name, value in options.items()}
     return {"AIRFLOW_HOME": str(home), **own, **additions.variables(project)}
+
+
+def bundles(folder: Path, **options: int) -> str:
+    """Airflow's list of DAG bundles: the one folder that the stack and the worker pods read.
+
+    Args:
+        options: further arguments of Airflow's LocalDagBundle.
+    """
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    return json.dumps([{"name": BUNDLE, "classpath": local, "kwargs": {"path": str(folder), **options}}])
 
 
 def database_url(home: Path, patience: int) -> str:

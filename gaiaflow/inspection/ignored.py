@@ -1,4 +1,4 @@
-"""Which arguments of create_task a mode has no use for, and why."""
+"""Which arguments of create_task a mode ignores, and why."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WHY: dict[Mode, dict[str, str]] = {
 }
 
 
-def inert(spec: TaskSpec) -> list[dict[str, Any]]:
+def ignored(spec: TaskSpec) -> list[dict[str, Any]]:
     """The arguments that were given and do nothing here; each with its value and the reason."""
     found = []
     for argument, why in _WHY[spec.mode].items():
