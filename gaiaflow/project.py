@@ -149,7 +149,7 @@ def slug(name: str) -> str:
     cleaned = re.sub(r"[^a-z0-9]+", "-", re.sub(r"[\u0300-\u036f]", "", plain).lower()).strip("-")
     if not any(c.isalnum() and not c.isascii() for c in plain):
         return cleaned[:40].strip("-") or "project"
-    unique = hashlib.sha256(name.encode()).hexdigest()[:6]
+    unique = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:6]
     return f"{cleaned[:33].strip('-') or 'project'}-{unique}"
 
 

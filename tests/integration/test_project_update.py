@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,9 @@ def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     templatestore.copy(ROOT, copied)
     monkeypatch.setattr(templatestore, "shipped_template", lambda: copied)
     return copied
+
+
+VERSION = re.escape(__version__)
 
 
 def git(folder: Path, *argv: str) -> str:
@@ -166,7 +170,7 @@ def other_machine(_: Path) -> None:
     ("spoil", "kind", "said"),
     [
         (missing_answers, MissingError, "was not made from the template"),
-        (other_machine, MissingError, r"template version `v0\.1\.0\+\w+`, which this machine does not have"),
+        (other_machine, MissingError, rf"version `v{VERSION}\+\w+`, which this machine does not have"),
         (change, GaiaflowError, "dirty"),
     ],
 )
