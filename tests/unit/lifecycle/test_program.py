@@ -219,7 +219,10 @@ def process(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_it_runs_as_a_module_without_tasks_and_outside_of_a_project(tmp_path: Path) -> None:
+def test_it_runs_as_a_module_without_tasks_and_outside_of_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # which has other Pythons, if any
     done = process(tmp_path, sys.executable, "-m", "gaiaflow")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(

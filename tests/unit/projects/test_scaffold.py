@@ -98,7 +98,13 @@ def test_every_target_of_the_makefile_does_its_set_up_with_python_alone(
         "test": "nox -s tests dags",
         "lint": "nox -s lint",
     }.items():
-        told = subprocess.run(["make", "-n", target], cwd=tmp_path, capture_output=True, text=True, check=True)
+        told = subprocess.run(
+            ["make", "--no-print-directory", "-n", target],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         lines = told.stdout.splitlines()
         assert lines[-1] == f".venv/bin/{called}"
         assert [
@@ -114,10 +120,14 @@ def test_the_environment_is_made_once_and_again_after_a_change(tmp_path: Path) -
     ready = tmp_path / ".venv" / "ready"
     ready.parent.mkdir()
     ready.touch()
-    told = subprocess.run(["make", "-n", "dev"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        ["make", "--no-print-directory", "-n", "dev"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert told.stdout == ".venv/bin/gaiaflow dev.start\n"
     os.utime(tmp_path / "pyproject.toml", (time.time() + 60,) * 2)
-    told = subprocess.run(["make", "-n", "dev"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        ["make", "--no-print-directory", "-n", "dev"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert "-m venv .venv" in told.stdout
 
 
@@ -158,7 +168,11 @@ def test_the_project_requires_the_gaiaflow_that_made_it(tmp_path: Path, requirem
     scaffold.render(tmp_path / "old", {**ANSWERS, "requirement": requirement, "adopted": True})
     (tmp_path / "old" / ".venv-gaiaflow" / "bin").mkdir(parents=True)
     told = subprocess.run(
-        ["make", "-n", "setup"], cwd=tmp_path / "old", capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "-n", "setup"],
+        cwd=tmp_path / "old",
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert f'"{requirement}"' in told.stdout
 
