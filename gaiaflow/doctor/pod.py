@@ -8,6 +8,7 @@ import secrets
 import time
 from typing import Any
 
+from gaiaflow import podrule
 from gaiaflow.doctor import address, container
 from gaiaflow.doctor.address import Facts
 from gaiaflow.doctor.place import Place
@@ -22,10 +23,8 @@ VANTAGE = "a pod"
 LABEL = "gaiaflow/doctor"
 # Where a container leaves its last words, which its pod's status then shows.
 LAST_WORDS = "/dev/termination-log"
-USER = 10001
 _SECONDS = 60
-_HOPELESS = {"ErrImagePull", "ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName",
-             "CreateContainerConfigError", "CreateContainerError"}  # fmt: skip
+_HOPELESS = podrule.HOPELESS | {"CreateContainerError"}
 
 
 def read(place: Place) -> Facts:
@@ -89,11 +88,7 @@ def spec(project: Project, namespace: str, name: str, image: str, pairs: list[st
             "terminationGracePeriodSeconds": 1,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": {**podrule.POD, "runAsUser": podrule.USER},
             "containers": [
                 {
                     "name": "doctor",
@@ -105,11 +100,7 @@ def spec(project: Project, namespace: str, name: str, image: str, pairs: list[st
                         "requests": {"cpu": "50m", "memory": "32Mi"},
                         "limits": {"cpu": "500m", "memory": "128Mi"},
                     },
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                        "readOnlyRootFilesystem": True,
-                    },
+                    "securityContext": {**podrule.CONTAINER, "readOnlyRootFilesystem": True},
                 }
             ],
         },

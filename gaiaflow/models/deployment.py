@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gaiaflow import podrule
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
 from gaiaflow.infra.cluster.api import Cluster, labels
 from gaiaflow.infra.cluster.manifests import refuse_foreign
@@ -20,8 +21,7 @@ MODEL, VERSION, RUN = "gaiaflow/model", "gaiaflow/model-version", "gaiaflow/mode
 # What comes first must be there for the next; removal goes from the end.
 ORDER = ("model-network-policy", "model-service", "model-deployment")
 # Why a container waits in vain; the rest of the reasons pass.
-_HOPELESS = {"ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff", "InvalidImageName",
-             "CreateContainerConfigError", "CrashLoopBackOff"}  # fmt: skip
+_HOPELESS = podrule.HOPELESS | {"CrashLoopBackOff"}
 
 
 @dataclass(frozen=True)

@@ -8,26 +8,24 @@ from typing import Any
 
 from kubernetes.client import models
 
-from gaiaflow import runner
+from gaiaflow import podrule, runner
 from gaiaflow.operators.resources import Resources
 
 k8s: Any = models  # the client is generated and has no types
 RESULT_FILE = "/airflow/xcom/return.json"
 # Any user but root; the sidecar's image says nothing, the project's image is asked for its own.
-SIDECAR_USER = 10001
+SIDECAR_USER = podrule.USER
 LONGEST_NAME = 54
-_CONTAINER = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-_POD = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
 def security_context(given: Any) -> Any:
     """The context of the function's container: restricted, with what the caller's dict says over it."""
-    return _with(_CONTAINER, given)
+    return _with(podrule.CONTAINER, given)
 
 
 def pod_security_context(given: Any) -> Any:
     """The context of the pod: restricted, with what the caller's dict says over it."""
-    return _with(_POD, given)
+    return _with(podrule.POD, given)
 
 
 def _with(restricted: Mapping[str, Any], given: Any) -> Any:
@@ -38,7 +36,7 @@ def restrict(pod: Any) -> None:
     """Give every container without a security context a restricted one: the sidecar, and the caller's own."""
     for container in [*(pod.spec.init_containers or []), *pod.spec.containers]:
         if container.security_context is None:
-            container.security_context = {**_CONTAINER, "runAsNonRoot": True, "runAsUser": SIDECAR_USER}
+            container.security_context = {**podrule.CONTAINER, "runAsNonRoot": True, "runAsUser": SIDECAR_USER}
 
 
 def environment(variables: Mapping[str, str]) -> list[Any]:

@@ -10,9 +10,9 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
 
 from gaiaflow.errors import GaiaflowError, MissingError, final
 from gaiaflow.operators.level import read_level
+from gaiaflow.podrule import NO_CONFIG, NO_IMAGE
 
 _BUILD = {"prod_local": "inv prodlocal.dockerize", "prod": "docker push {image}"}
-_NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
 # What the registry or the node says of an image that another pull does not find either.
 _NO_SUCH_IMAGE = re.compile(
     r"\bnot found\b|manifest unknown|does not exist|unauthorized|denied|forbidden|"
@@ -48,7 +48,7 @@ class WatchfulPodManager(PodManager):  # type: ignore[misc]
 def hopeless(pod: Any) -> GaiaflowError | None:
     """The error of a container that cannot be made from what the pod asks for, or None."""
     for reason, message in _waiting(pod):
-        if reason == "CreateContainerConfigError":
+        if reason == NO_CONFIG:
             return final(_config_error(message))
     return None
 
@@ -56,7 +56,7 @@ def hopeless(pod: Any) -> GaiaflowError | None:
 def waiting_error(pod: Any, image: str, mode: str) -> GaiaflowError | None:
     """The error of a pod that ended while a container still waited for its start, or None."""
     for reason, message in _waiting(pod):
-        if reason in _NO_IMAGE:
+        if reason in NO_IMAGE:
             return image_error(image, mode, f"{_CANNOT_PULL}: {reason}\n{message}")
     return hopeless(pod)
 

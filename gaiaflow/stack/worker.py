@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from gaiaflow import podrule
 from gaiaflow.endpoints import Endpoints, Vantage
 from gaiaflow.errors import UsageError
 from gaiaflow.infra.cluster import gateway, image as nodeimage
@@ -88,7 +89,6 @@ _DAGS = Path("/opt/dags")
 _PROJECT = Path("/opt/project")
 _PYTHON = Path("/opt/env/project/bin/python")
 _TASK_ENVIRONMENT = "/opt/gaiaflow/worker"
-_RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
 def write_template(target: Target, image: str, endpoints: Endpoints) -> Path:
@@ -121,7 +121,7 @@ def _pod(target: Target, image: str, endpoints: Endpoints) -> dict[str, object]:
         "imagePullPolicy": "IfNotPresent",
         "env": [{"name": k, "value": v} for k, v in sorted(_environment(target, endpoints).items())],
         "envFrom": [{"secretRef": {"name": SECRET}}],
-        "securityContext": _RESTRICTED,
+        "securityContext": podrule.CONTAINER,
         "volumeMounts": [{"name": "task-environment", "mountPath": _TASK_ENVIRONMENT, "readOnly": True}],
     }
     named = {"secretName": SECRET, "items": [{"key": "task.env", "path": "task.env"}]}
@@ -137,11 +137,7 @@ def _pod(target: Target, image: str, endpoints: Endpoints) -> dict[str, object]:
             "serviceAccountName": ACCOUNT,
             "automountServiceAccountToken": True,
             "restartPolicy": "Never",
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 10001,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": {**podrule.POD, "runAsUser": podrule.USER},
             "containers": [container],
             "volumes": [{"name": "task-environment", "secret": named}],
         },

@@ -44,6 +44,7 @@ IN_AIRFLOW = (
     "fromtask.py",
     "modes.py",
     "operators",
+    "podrule.py",
     "returns.py",
     "runner.py",
     "spec.py",
