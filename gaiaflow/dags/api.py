@@ -114,13 +114,35 @@ class AirflowApi:
 
     # Runs
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
-        """Start a run; its id. It is ours, so that asking a busy Airflow again starts no second one."""
+    def trigger(self, dag_id: str, conf: Mapping[str, Any], when: Mapping[str, Any] | None = None) -> str:
+        """Start a run; its id. It is ours, so that asking a busy Airflow again starts no second one.
+
+        Args:
+            when: the logical date, the data interval and the partition key, by the names of the API.
+
+        Raises:
+            UsageError: the DAG has a run of that date.
+        """
         run_id = new_run_id()
-        body = {"conf": dict(conf), "logical_date": None, "dag_run_id": run_id}
-        with suppress(_ConflictError):  # an earlier request was taken, whose answer did not come
+        body = {"conf": dict(conf), "logical_date": None, "dag_run_id": run_id, **(when or {})}
+        try:
             _patiently(lambda: self.request("POST", f"dags/{_quoted(dag_id)}/dagRuns", body))
+        except _ConflictError:
+            self._refuse_second(dag_id, run_id, body["logical_date"])
         return run_id
+
+    def _refuse_second(self, dag_id: str, run_id: str, date: str | None) -> None:
+        """A conflict: with our run, of whose beginning the answer did not come, or with another of its date."""
+        if date is None:
+            return
+        path = f"dags/{_quoted(dag_id)}/dagRuns"
+        same = self.request("GET", path, logical_date_gte=date, logical_date_lte=date)["dag_runs"]
+        other = next((run["dag_run_id"] for run in same if run["dag_run_id"] != run_id), None)
+        if other is not None:
+            raise UsageError(
+                f"DAG `{dag_id}` has a run of {date}: `{other}`",
+                f"another --date, or clear that run: {self.url}/dags/{_quoted(dag_id)}/runs/{_quoted(other)}",
+            )
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         return str(self.request("GET", _run(dag_id, run_id))["state"])
@@ -138,6 +160,13 @@ class AirflowApi:
         """The last runs of a DAG, of all DAGs for ``~``; the newest first."""
         path = f"dags/{_quoted(dag_id)}/dagRuns"
         found: list[dict[str, Any]] = self.request("GET", path, order_by="-run_after", limit=PAGE)["dag_runs"]
+        return found
+
+    def asset_events(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The asset events that started a run, each with ``name``, ``extra`` and ``timestamp``."""
+        found: list[dict[str, Any]] = self.request("GET", f"{_run(dag_id, run_id)}/upstreamAssetEvents")[
+            "asset_events"
+        ]
         return found
 
     def tasks(self, dag_id: str) -> list[dict[str, Any]]:
