@@ -16,7 +16,8 @@ from http import HTTPStatus
 from http.client import HTTPConnection
 from ipaddress import ip_network
 
-from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK
+from gaiaflow import envvar
+from gaiaflow.endpoints import GATEWAY, LOOPBACK
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
 from gaiaflow.infra.cluster import forward
 from gaiaflow.infra.cluster.forwarder import Forwarder
@@ -61,7 +62,7 @@ def find(target: Target) -> Gateway:
         MissingError: nobody knows it for this kind of cluster.
         UsageError: the setting means every interface of this machine.
     """
-    if wanted := target.project.setting(GATEWAY_VARIABLE, ""):
+    if wanted := target.project.setting(envvar.GATEWAY, ""):
         _refuse_every_interface(wanted)
         return Gateway(wanted, wanted if _is_ours(wanted) else "")
     if target.profile:
@@ -97,7 +98,7 @@ def refuse_unknown_host(name: str, mlflow_port: int) -> None:
     if refused:
         raise GaiaflowError(
             f"MLflow does not answer pods: it was not started for the host `{name}`",
-            f"{GATEWAY_VARIABLE}={name} in .env, then inv dev.restart --service mlflow",
+            f"GAIAFLOW_GATEWAY={name} in .env, then inv dev.restart --service mlflow",
         )
 
 
@@ -160,8 +161,8 @@ def _refuse_every_interface(address: str) -> None:
         every = set(address) <= set("0:")
     if every:
         raise UsageError(
-            f"`{GATEWAY_VARIABLE}` is `{address}`: every interface of this machine, for the whole network",
-            f"{GATEWAY_VARIABLE}=<the one address of this machine that pods reach> in .env",
+            f"`GAIAFLOW_GATEWAY` is `{address}`: every interface of this machine, for the whole network",
+            "GAIAFLOW_GATEWAY=<the one address of this machine that pods reach> in .env",
         )
 
 
@@ -205,5 +206,5 @@ def _pool_gateway(pool: Mapping[str, str]) -> str:
 def _no_way(network: str, why: str) -> MissingError:
     return MissingError(
         f"how pods of `{network}` reach this machine is not known: {why}",
-        f"{GATEWAY_VARIABLE}=<address of this machine that pods reach> in .env",
+        "GAIAFLOW_GATEWAY=<address of this machine that pods reach> in .env",
     )

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gaiaflow.endpoints import GATEWAY_VARIABLE, Endpoints
+from gaiaflow.endpoints import Endpoints
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.cluster import account, gateway
 from gaiaflow.infra.cluster.target import Target
@@ -228,5 +228,5 @@ def test_every_interface_is_no_gateway(target: Target, monkeypatch: pytest.Monke
     with pytest.raises(UsageError) as caught:
         gateway.find(target)
     assert caught.value.message == (
-        f"`{GATEWAY_VARIABLE}` is `{address}`: every interface of this machine, for the whole network"
+        f"`GAIAFLOW_GATEWAY` is `{address}`: every interface of this machine, for the whole network"
     )
