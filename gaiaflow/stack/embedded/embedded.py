@@ -77,7 +77,7 @@ class Embedded:
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with alone(self.project):
-            return start_with_ports(self._start, options, phase)
+            return start_with_ports(self.project, self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
         with phase("choose ports and keys"):
@@ -172,7 +172,8 @@ class Embedded:
 
     def _raise_if_taken(self, stack: Stack, service: str) -> None:
         """Tell a port that somebody else holds by now from other reasons to end."""
-        ports.refuse_lost({name: port for name, port in stack.ports.items() if service_of(name) == service})
+        chosen = {name: port for name, port in stack.ports.items() if service_of(name) == service}
+        ports.refuse_lost(chosen, gateway.pids(self.project))
 
     # Stop
 
