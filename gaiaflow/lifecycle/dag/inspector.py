@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from gaiaflow.dags.inspector import Inspector
-from gaiaflow.infra.host.environment import ensure_environment, missing, title
+from gaiaflow.infra.environments.environment import ensure_environment, missing, title
 from gaiaflow.lifecycle.terminal import Phases
 from gaiaflow.project import Project
 
