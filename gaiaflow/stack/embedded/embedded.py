@@ -10,7 +10,8 @@ from pathlib import Path
 from gaiaflow.endpoints import EVERY, SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, StillStartingError
 from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.host import environment, living, ports, process
+from gaiaflow.infra.environments import environment
+from gaiaflow.infra.host import living, ports, process
 from gaiaflow.infra.host.progress import Phase, Tell
 from gaiaflow.project import Project
 from gaiaflow.stack.embedded import processes
