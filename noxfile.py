@@ -48,7 +48,8 @@ def pytest(session: nox.Session, *folders: str, workers: tuple[str, ...] = ()) -
 def airflow_python(session: nox.Session) -> str:
     """The interpreter of this clone's environment with Airflow, made when it is missing."""
     code = (
-        "from gaiaflow.infra.host.environment import ensure_environment; from gaiaflow.project import Project; "
+        "from gaiaflow.infra.environments.environment import ensure_environment; "
+        "from gaiaflow.project import Project; "
         "print(ensure_environment(Project.find(), 'airflow'))"
     )
     return str(session.run("python", "-c", code, silent=True)).strip().splitlines()[-1]

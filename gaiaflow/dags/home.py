@@ -7,9 +7,9 @@ from pathlib import Path
 
 from gaiaflow import envvar
 from gaiaflow.infra.environments import interpreter
+from gaiaflow.infra.environments.environment import python_of
 from gaiaflow.infra.environments.source import NOTHING, source
 from gaiaflow.infra.host import privatefile
-from gaiaflow.infra.host.environment import python_of
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
 from gaiaflow.stack.composed.composition import host_operator_variables

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from gaiaflow.doctor.check import Check, Fix, absent, failed, ok, warning
 from gaiaflow.doctor.place import Place
-from gaiaflow.infra.environments import interpreter as pythons
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import environment, interpreter as pythons
 from gaiaflow.project import Project
 from gaiaflow.stack.services import access, mode as stackmode
 

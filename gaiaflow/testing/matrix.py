@@ -43,7 +43,7 @@ def in_airflow_environment(found: list[Project], argv: list[str]) -> int:
     import subprocess
 
     from gaiaflow.dags.test import environments
-    from gaiaflow.infra.host.environment import ensure_environment
+    from gaiaflow.infra.environments.environment import ensure_environment
 
     for project in reversed(found):
         for name in environments(project) if project is found[0] else environments(project)[1:]:

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gaiaflow.infra.environments.environment import ensure_environment
 from gaiaflow.infra.host import living
-from gaiaflow.infra.host.environment import ensure_environment
 from gaiaflow.infra.host.ports import is_free
 from gaiaflow.project import Project
 from gaiaflow.stack import backends

@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.environments import lockfile
+from gaiaflow.infra.environments import environment, lockfile
 from gaiaflow.infra.environments.description import describe
 from gaiaflow.infra.environments.locking import write_lock
 from gaiaflow.infra.environments.source import source
-from gaiaflow.infra.host import environment
 from gaiaflow.project import Project
 from gaiaflow.runner import ACTIVATION
 from tests import conda_channel

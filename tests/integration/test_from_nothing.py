@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import environment
 from gaiaflow.project import Project
 from tests import conda_channel, earlier_template, idle_engine
 

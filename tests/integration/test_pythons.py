@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gaiaflow.infra.environments import interpreter
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import environment, interpreter
 from gaiaflow.project import Project
 from tests import conda_channel
 

@@ -12,7 +12,7 @@ from evidence import Evidence
 from requests_out import answer, status
 from small_project import SmallProject
 
-from gaiaflow.infra.host.environment import ensure_environment
+from gaiaflow.infra.environments.environment import ensure_environment
 from gaiaflow.stack import backends
 from gaiaflow.stack.services.access import shell_environment
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,7 +21,7 @@ from gaiaflow.endpoints import GATEWAY, LOOPBACK
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
 from gaiaflow.infra.cluster import forward
 from gaiaflow.infra.cluster.forwarder import Forwarder
-from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.cluster.target import OWN_FOLDER, Target
 from gaiaflow.project import Project
 
 # What pods ask for.
@@ -134,19 +134,46 @@ def current(target: Target) -> Forwarding | None:
     return Forwarding(**kept) if kept else None
 
 
+def of(project: Project) -> Forwarding | None:
+    """What is forwarded for the project, whichever cluster it is for."""
+    if not (project.home / OWN_FOLDER).is_dir():  # `current` makes it, and the doctor changes nothing
+        return None
+    return current(_any_cluster(project))
+
+
+def pids(project: Project) -> list[int]:
+    """The project's forwarding process, where there is one: its listeners are no strangers."""
+    running = of(project)
+    return [running.pid] if running else []
+
+
+def drop_others(project: Project, held: Collection[int]) -> None:
+    """Forward only ports that the stack has now: at one that it has left, a pod would reach a stranger."""
+    running = of(project)
+    if running and (kept := [port for port in running.ports if port in held]) != running.ports:
+        close(_any_cluster(project))
+        if kept:
+            open_ports(_any_cluster(project), running.address, kept)
+
+
 @contextmanager
 def aside(project: Project) -> Iterator[None]:
     """The forwarding ends for a while: the S3 store starts only where its port is free on every address."""
-    target = Target(project, "", "", "")  # whatever cluster it is for, the record lies in one place
-    running = current(target)
+    running = of(project)
     if running is None:
         yield
         return
+    target = _any_cluster(project)
     close(target)
     try:
         yield
     finally:
         open_ports(target, running.address, running.ports)
+
+
+def _any_cluster(project: Project) -> Target:
+    """The forwarding's record lies in one place, whatever cluster it is for."""
+    return Target(project, "", "", "")
 
 
 def _forwarder(target: Target) -> Forwarder:

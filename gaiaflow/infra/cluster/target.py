@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gaiaflow.infra.cluster.minikube import Minikube, State
 
 # What Airflow reads, also in containers, and what only gaiaflow does: the admin's access among it.
-FOLDER, _OWN_FOLDER = "prodlocal", "cluster"
+FOLDER, OWN_FOLDER = "prodlocal", "cluster"
 _CONFIG, _CONTAINER_CONFIG, _TASK_ENVIRONMENT = "config", "config-container", "task.env"
 _ADMIN, _STATE = "admin", "cluster.json"
 WORKER = "worker.yaml"
@@ -67,7 +67,7 @@ class Target:
             profile = project.setting(envvar.PROFILE, "")
             context = "" if profile else project.setting(envvar.CONTEXT, "")
         if not profile and not context:
-            kept = privatefile.read_json(project.home / _OWN_FOLDER / _STATE)
+            kept = privatefile.read_json(project.home / OWN_FOLDER / _STATE)
             profile, context = str(kept.get("profile", "")), str(kept.get("context", ""))
         if context:
             from gaiaflow.infra.cluster import kubeconfig
@@ -85,7 +85,7 @@ class Target:
     def folder(self) -> Path:
         """Where what gaiaflow alone knows of the cluster lies, 0700."""
         privatefile.folder(self.project.home)
-        return privatefile.folder(self.project.home / _OWN_FOLDER)
+        return privatefile.folder(self.project.home / OWN_FOLDER)
 
     @property
     def airflow_folder(self) -> Path:
@@ -140,7 +140,7 @@ class Target:
     @property
     def is_made_here(self) -> bool:
         """Whether this project made the profile: only then may it be deleted."""
-        kept = privatefile.read_json(self.project.home / _OWN_FOLDER / _STATE)
+        kept = privatefile.read_json(self.project.home / OWN_FOLDER / _STATE)
         return bool(self.profile) and kept.get("profile") == self.profile and kept.get("made") is True
 
     def refuse_foreign_profile(self) -> None:

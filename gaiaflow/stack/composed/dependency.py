@@ -12,11 +12,11 @@ from contextlib import closing
 
 from gaiaflow import envvar
 from gaiaflow.infra.environments import interpreter, recipe
+from gaiaflow.infra.environments.environment import LOCKS
 from gaiaflow.infra.environments.pins import merge_pins
+from gaiaflow.infra.environments.requirement import inputs, requirements
 from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import living, privatefile, process
-from gaiaflow.infra.host.environment import LOCKS
-from gaiaflow.infra.host.requirement import inputs, requirements
 from gaiaflow.infra.images.engine import connect
 from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE
 from gaiaflow.stack.composed.composition import Composition

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import gaiaflow
 from gaiaflow import envvar
 from gaiaflow.infra.environments import providers
-from gaiaflow.infra.host.environment import LOCKS
+from gaiaflow.infra.environments.environment import LOCKS
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images.context import copy_tree, digest, open_to_all

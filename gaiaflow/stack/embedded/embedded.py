@@ -11,7 +11,8 @@ from gaiaflow import envvar
 from gaiaflow.endpoints import EVERY, SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, StillStartingError
 from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.host import environment, living, ports, process
+from gaiaflow.infra.environments import environment
+from gaiaflow.infra.host import living, ports, process
 from gaiaflow.infra.host.progress import Phase, Tell
 from gaiaflow.project import Project
 from gaiaflow.stack.embedded import processes
@@ -78,7 +79,7 @@ class Embedded:
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with alone(self.project):
-            return start_with_ports(self._start, options, phase)
+            return start_with_ports(self.project, self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
         with phase("choose ports and keys"):
@@ -173,7 +174,8 @@ class Embedded:
 
     def _raise_if_taken(self, stack: Stack, service: str) -> None:
         """Tell a port that somebody else holds by now from other reasons to end."""
-        ports.refuse_lost({name: port for name, port in stack.ports.items() if service_of(name) == service})
+        chosen = {name: port for name, port in stack.ports.items() if service_of(name) == service}
+        ports.refuse_lost(chosen, gateway.pids(self.project))
 
     # Stop
 

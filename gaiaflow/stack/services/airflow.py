@@ -10,8 +10,8 @@ from pathlib import Path
 from gaiaflow import envvar
 from gaiaflow.endpoints import Endpoints, Vantage
 from gaiaflow.infra.cluster import target
+from gaiaflow.infra.environments.environment import python_of
 from gaiaflow.infra.host import privatefile
-from gaiaflow.infra.host.environment import python_of
 from gaiaflow.infra.images.image import image_name
 from gaiaflow.project import Project
 from gaiaflow.stack.services import additions, keys as keyring, store

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gaiaflow import envvar
 from gaiaflow.endpoints import GATEWAY, Endpoints, Vantage
+from gaiaflow.infra.environments.environment import python_of
 from gaiaflow.infra.host import loopback, privatefile
-from gaiaflow.infra.host.environment import python_of
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.stack.services.keys import Keys

@@ -10,7 +10,7 @@ import pytest
 from invoke.program import Program
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import environment
 from gaiaflow.lifecycle.dev.timing import timed
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.lifecycle.terminal.phases import Phases

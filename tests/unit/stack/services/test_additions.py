@@ -9,8 +9,7 @@ import pytest
 from gaiaflow.dags import pools
 from gaiaflow.dags.api import NotFoundError
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra.environments import providers, uv
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import environment, providers, uv
 from gaiaflow.operators.environment import local_environment
 from gaiaflow.production import additions as needed
 from gaiaflow.project import Project

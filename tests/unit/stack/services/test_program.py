@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import environment
 from gaiaflow.project import Project
 from gaiaflow.stack.embedded import processes
 from gaiaflow.stack.services import airflow, health, jupyter, keys, mlflow, s3

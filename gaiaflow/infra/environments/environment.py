@@ -15,9 +15,9 @@ from gaiaflow.errors import UsageError
 from gaiaflow.infra.environments import conda, interpreter, kernel, providers, uv
 from gaiaflow.infra.environments.description import PACKAGES, describe
 from gaiaflow.infra.environments.pins import merge_pins
+from gaiaflow.infra.environments.requirement import inputs, requirements
 from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import living, privatefile
-from gaiaflow.infra.host.requirement import inputs, requirements
 from gaiaflow.project import Project
 
 # In the order in which a start makes them.

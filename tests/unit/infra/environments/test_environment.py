@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra.environments import uv
+from gaiaflow.infra.environments import environment, uv
 from gaiaflow.infra.environments.pins import merge_pins
-from gaiaflow.infra.host import environment
 from gaiaflow.project import Project
 
 
