@@ -165,7 +165,7 @@ class AirflowApi:
             entry = self.request("GET", f"{place}/xcomEntries/return_value", map_index=map_index)
         except NotFoundError:
             return None
-        return _decoded(entry["value"])
+        return entry["value"]
 
     def log(self, dag_id: str, run_id: str, instance: Mapping[str, Any], attempt: int) -> list[Any]:
         """The entries of the log of one attempt: objects, or lines where Airflow could not read them."""
@@ -264,14 +264,6 @@ def _explained(error: urllib.error.HTTPError, with_token: bool) -> GaiaflowError
         return UsageError(f"Airflow refuses the request: {said}", "")
     kind = ServerError if error.code >= 500 else GaiaflowError
     return kind(f"Airflow answered {error.code}: {said}", "inv dev.logs --service airflow")
-
-
-def _decoded(value: Any) -> Any:
-    """A value as the function returned it: Airflow hands it out as JSON text, and a str also as it is."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 def _run(dag_id: str, run_id: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.environments import conda, environment, lockfile
+from gaiaflow.infra.environments import environment, lockfile
 from gaiaflow.infra.environments.description import describe
 from gaiaflow.infra.environments.locking import write_lock
 from gaiaflow.infra.environments.source import source
@@ -229,7 +229,7 @@ def stalling() -> Iterator[str]:
 
 
 def test_a_channel_that_stalls(stalling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(conda.SECONDS, "3")
+    monkeypatch.setenv("GAIAFLOW_CHANNEL_SECONDS", "3")
     text = f"channels:\n  - {stalling}\ndependencies:\n  - python\n"
     message = refused(project_in(tmp_path, environment__yml=text))
     assert message == f"cannot solve the conda environment: no answer within 3 s from {stalling}"

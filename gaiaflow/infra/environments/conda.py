@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gaiaflow import envvar
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.environments import interpreter, lockfile, manifest, uv
 from gaiaflow.infra.environments.pins import package_name
@@ -22,7 +23,6 @@ from gaiaflow.infra.host import disk, living, privatefile, process
 from gaiaflow.project import Project
 
 SOLVES = "solves"
-SECONDS = "GAIAFLOW_CHANNEL_SECONDS"  # how long the channels have to answer
 _PATIENCE = 300
 _INSTALL_SECONDS = 1800
 _SUBDIRS = {
@@ -144,7 +144,7 @@ def solve(tools: Tools, found: Source) -> lockfile.Kept:
     """
     project = tools.project
     wanted = manifest.read(project, found, subdir())
-    patience = float(project.setting(SECONDS, str(_PATIENCE)))
+    patience = float(project.setting(envvar.CHANNEL_SECONDS, str(_PATIENCE)))
     folder = privatefile.folder(project.home / SOLVES)
     with tempfile.TemporaryDirectory(dir=folder) as name:
         file = Path(name, "solved.lock")
