@@ -1,4 +1,4 @@
-"""The root of a machine that has Python, make and git, packed from this one: an image that nobody has to pull."""
+"""The root of a machine with Python, make and git, packed from this one: an image that nobody has to pull."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def pack(file: Path) -> None:
     library = Path(sys.base_prefix, "lib", python.name)
     programs = [python, *(Path(str(shutil.which(name))) for name in PROGRAMS)]
     git = Path(subprocess.check_output(["git", "--exec-path"], text=True).strip())
-    inside = {each for folder in (library, git, Path("/usr/share/git-core/templates")) for each in _below(folder)}
+    folders = (library, git, Path("/usr/share/git-core/templates"))
+    inside = {each for folder in folders for each in _below(folder)}
     followed = {*programs, *_libraries([*programs, *(each for each in inside if each.suffix == ".so")])}
     with tarfile.open(file, "w") as tar:
         for name, mode in _FOLDERS.items():

@@ -62,7 +62,8 @@ def new(
     made = scaffold.create(folder, answers, ask=ask, template=template)
     say(f"made {len(made)} files in {folder}")
     _tell_source()
-    say(f"next: cd {shlex.quote(str(folder))} && git init && git add . && git commit -m 'From the template' && make dev")
+    place = shlex.quote(str(folder))
+    say(f"next: cd {place} && git init && git add . && git commit -m 'From the template' && make dev")
 
 
 @lifecycle_task

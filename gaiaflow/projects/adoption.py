@@ -187,7 +187,7 @@ def _plan_tasks(root: Path, additions: Mapping[str, bytes]) -> list[str]:
 
 
 def _plan_requirement(root: Path, additions: Mapping[str, bytes]) -> list[str]:
-    """How others get this gaiaflow, where neither the Makefile that comes nor a file of the project's says it."""
+    """How others get this gaiaflow, where neither our Makefile nor a file of the project says it."""
     said = "Makefile" in additions or any(_REQUIRED.search(_text(root / name)) for name in _REQUIRING)
     if said:
         return []

@@ -1,4 +1,4 @@
-"""A machine with Python, make and git, and nothing else: from `pip install` of the wheel to a green `make test`."""
+"""A machine with Python, make and git alone: from `pip install` of the wheel to a green `make test`."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def test_an_option_that_may_be_repeated_takes_whole_words(folder: Path) -> None:
 def repeated(name: str) -> list[Any]:
     """The arguments of a command that may be given more than once."""
     task = namespace()[name]
-    return [each for each in task.get_arguments() if each.attr_name in task.iterable or each.name in task.iterable]
+    return [each for each in task.get_arguments() if {each.name, each.attr_name} & set(task.iterable)]
 
 
 def test_short_options_mean_the_same_everywhere() -> None:
