@@ -54,6 +54,11 @@ class AirflowApi:
             return self._request(method, path, body, query)
         return _patiently(lambda: self._request(method, path, body, query))
 
+    def insist(self, method: str, path: str, body: Any, **query: Any) -> None:
+        """Change what may be asked for twice: a busy Airflow is asked again; what it has already is done."""
+        with suppress(_ConflictError):  # an earlier request was taken, whose answer did not come
+            _patiently(lambda: self._request(method, path, body, query))
+
     def _request(self, method: str, path: str, body: Any, query: Mapping[str, Any]) -> Any:
         target = f"{self.url}/api/v2/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         for renewed in (False, True):
@@ -110,7 +115,7 @@ class AirflowApi:
         return {e["filename"]: e["stack_trace"] for e in self._all("importErrors", "import_errors")}
 
     def unpause(self, dag_id: str) -> None:
-        self.request("PATCH", f"dags/{_quoted(dag_id)}", {"is_paused": False})
+        self.insist("PATCH", f"dags/{_quoted(dag_id)}", {"is_paused": False})
 
     # Runs
 
@@ -118,8 +123,7 @@ class AirflowApi:
         """Start a run; its id. It is ours, so that asking a busy Airflow again starts no second one."""
         run_id = new_run_id()
         body = {"conf": dict(conf), "logical_date": None, "dag_run_id": run_id}
-        with suppress(_ConflictError):  # an earlier request was taken, whose answer did not come
-            _patiently(lambda: self.request("POST", f"dags/{_quoted(dag_id)}/dagRuns", body))
+        self.insist("POST", f"dags/{_quoted(dag_id)}/dagRuns", body)
         return run_id
 
     def run_state(self, dag_id: str, run_id: str) -> str:
@@ -161,7 +165,7 @@ class AirflowApi:
             entry = self.request("GET", f"{place}/xcomEntries/return_value", map_index=map_index)
         except NotFoundError:
             return None
-        return _decoded(entry["value"])
+        return entry["value"]
 
     def log(self, dag_id: str, run_id: str, instance: Mapping[str, Any], attempt: int) -> list[Any]:
         """The entries of the log of one attempt: objects, or lines where Airflow could not read them."""
@@ -260,14 +264,6 @@ def _explained(error: urllib.error.HTTPError, with_token: bool) -> GaiaflowError
         return UsageError(f"Airflow refuses the request: {said}", "")
     kind = ServerError if error.code >= 500 else GaiaflowError
     return kind(f"Airflow answered {error.code}: {said}", "inv dev.logs --service airflow")
-
-
-def _decoded(value: Any) -> Any:
-    """A value as the function returned it: Airflow hands it out as JSON text, and a str also as it is."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 def _run(dag_id: str, run_id: str) -> str:

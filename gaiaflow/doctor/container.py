@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gaiaflow import envvar
 from gaiaflow.doctor import address, request
 from gaiaflow.doctor.address import Facts
 from gaiaflow.doctor.place import Place
@@ -71,14 +72,14 @@ def _beside(place: Place, engine: Any) -> _Way:
     """This machine's network, for an embedded stack."""
     from docker.errors import ImageNotFound
 
-    found = hostnetwork.contract(place.project)
+    found = hostnetwork.operator_variables(place.project)
     if not found or not health.answers(_MODEL, access.endpoints(place.project).url(_MODEL)):
         raise MissingError("no MLflow runs: nothing was asked", "inv dev.start")
     try:
         image = engine.images.get(image_name(place.project))
     except ImageNotFound:
         raise MissingError("the project has no image to ask from", "inv dev.dockerize") from None
-    return _Way(image.id, found["GAIAFLOW_NETWORK"], Path(found["GAIAFLOW_TASK_ENV_DEV_DOCKER"]))
+    return _Way(image.id, found[envvar.NETWORK], Path(found[envvar.TASK_ENV_DEV_DOCKER]))
 
 
 def _run(engine: Any, place: Place, way: _Way, pairs: list[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from gaiaflow import envvar
 from gaiaflow.doctor.check import Check, of_error, ok
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError
@@ -31,7 +32,7 @@ def read(place: Place) -> Facts:
     try:
         target = Target.choose(place.project)
     except GaiaflowError as error:
-        return Facts(place.project.setting("GAIAFLOW_CONTEXT", ""), False, error)
+        return Facts(place.project.setting(envvar.CONTEXT, ""), False, error)
     return Facts(target.name, bool(target.profile), None, _current())
 
 

@@ -91,7 +91,7 @@ def test_a_dollar_in_dotenv_is_a_dollar_here_and_in_tasks(
     """What `inv` shows and uses is what a function finds."""
     root = make(tmp_path)
     (root / ".env").write_text("GREETING=${HOME}/$x\n")
-    monkeypatch.setenv(environment.PROJECT, str(root))
+    monkeypatch.setenv("GAIAFLOW_PROJECT", str(root))
     assert Project.find(root).dotenv == environment.project_variables() == {"GREETING": "${HOME}/$x"}
 
 

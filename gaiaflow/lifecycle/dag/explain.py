@@ -32,7 +32,7 @@ def explain(_c: Context, name: str, mode: str = "", diff: str = "", task: str = 
     project = Project.find()
     dagid.checked(name)
     modes = [resolve_mode(mode).value if mode else None] + ([resolve_mode(diff).value] if diff else [])
-    found = inspector(project).ask("explain", dag=name, modes=modes, task=task)["explained"]
+    found = inspector(project, with_stack=True).ask("explain", dag=name, modes=modes, task=task)["explained"]
     if json:
         emit_json(_compared(found) if diff else found[0])
         return

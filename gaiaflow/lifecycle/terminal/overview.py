@@ -125,8 +125,9 @@ def next_step() -> str:
 
 def _is_up(project: Project) -> bool:
     """Whether something listens where Airflow was started; asks no service, so it takes no time."""
+    from gaiaflow.endpoints import LOOPBACK
     from gaiaflow.infra.host import ports
     from gaiaflow.stack.services import state
 
     kept = state.read(project).ports
-    return "airflow" in kept and not ports.is_free(kept["airflow"])
+    return "airflow" in kept and not ports.can_listen(LOOPBACK, kept["airflow"])

@@ -9,19 +9,21 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from gaiaflow.endpoints import GATEWAY_VARIABLE, Endpoints
+from gaiaflow.endpoints import Endpoints
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.cluster import account, gateway
 from gaiaflow.infra.cluster.target import Target
-from gaiaflow.infra.host import living, privatefile
+from gaiaflow.infra.host import living, ports, privatefile
+from gaiaflow.infra.host.progress import Phase, silent
 from gaiaflow.infra.images import engine
 from gaiaflow.project import Project
+from gaiaflow.stack.services.backend import StartOptions, start_with_ports
 
 # Another address of this machine than the one that services listen on.
 GATEWAY = "127.0.0.2"
@@ -204,7 +206,42 @@ def test_the_forwarding_stands_aside_while_the_store_starts(target: Target, serv
 def test_without_a_forwarding_nothing_is_opened(target: Target) -> None:
     with gateway.aside(target.project):
         pass
-    assert gateway.current(target) is None
+    gateway.drop_others(target.project, [])
+    assert gateway.pids(target.project) == []
+    assert not target.project.home.exists()
+
+
+def test_ports_that_the_stack_has_left_are_forwarded_no_more(target: Target, service: int) -> None:
+    with socket.create_server((GATEWAY, 0)) as free:
+        left = free.getsockname()[1]
+    first = gateway.open_ports(target, GATEWAY, [left, service])
+    gateway.drop_others(target.project, [service, left, 1])
+    assert gateway.current(target) == first
+    gateway.drop_others(target.project, [service, 1])
+    again = gateway.of(target.project)
+    assert again
+    assert again.ports == [service]
+    assert exchange(service, 1) == 1
+    assert ports.is_free(left)
+    gateway.drop_others(target.project, [1])
+    assert gateway.of(target.project) is None
+
+
+def test_a_start_takes_the_ports_that_are_forwarded_to_it(target: Target) -> None:
+    with socket.create_server((GATEWAY, 0)) as free:
+        port = free.getsockname()[1]
+    gateway.open_ports(target, GATEWAY, [port])
+    assert not ports.is_free(port)
+    begun: list[int] = []
+
+    def start(_options: StartOptions, _phase: Phase, claims: ports.Claims) -> Endpoints:
+        begun.append(ports.settle({"s3": port}, auto=False, take=claims.take)["s3"])
+        ports.refuse_lost({"s3": port}, gateway.pids(target.project))
+        return Endpoints({"s3": port})
+
+    start_with_ports(target.project, start, StartOptions(["s3"]), lambda _: nullcontext(silent))
+    assert begun == [port]
+    assert gateway.of(target.project)
 
 
 @pytest.mark.parametrize(
@@ -228,5 +265,5 @@ def test_every_interface_is_no_gateway(target: Target, monkeypatch: pytest.Monke
     with pytest.raises(UsageError) as caught:
         gateway.find(target)
     assert caught.value.message == (
-        f"`{GATEWAY_VARIABLE}` is `{address}`: every interface of this machine, for the whole network"
+        f"`GAIAFLOW_GATEWAY` is `{address}`: every interface of this machine, for the whole network"
     )
