@@ -54,6 +54,19 @@ class AirflowApi:
             return self._request(method, path, body, query)
         return _patiently(lambda: self._request(method, path, body, query))
 
+    def insist(self, method: str, path: str, body: Any, **query: Any) -> bool:
+        """Change what may be asked for twice: a busy Airflow is asked again; what it has already is done.
+
+        Returns:
+            False where Airflow has it already: an earlier request was taken, whose answer did not come, or
+            somebody else's.
+        """
+        try:
+            _patiently(lambda: self._request(method, path, body, query))
+        except _ConflictError:
+            return False
+        return True
+
     def _request(self, method: str, path: str, body: Any, query: Mapping[str, Any]) -> Any:
         target = f"{self.url}/api/v2/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         for renewed in (False, True):
@@ -110,7 +123,7 @@ class AirflowApi:
         return {e["filename"]: e["stack_trace"] for e in self._all("importErrors", "import_errors")}
 
     def unpause(self, dag_id: str) -> None:
-        self.request("PATCH", f"dags/{_quoted(dag_id)}", {"is_paused": False})
+        self.insist("PATCH", f"dags/{_quoted(dag_id)}", {"is_paused": False})
 
     # Runs
 
@@ -125,16 +138,12 @@ class AirflowApi:
         """
         run_id = new_run_id()
         body = {"conf": dict(conf), "logical_date": None, "dag_run_id": run_id, **(when or {})}
-        try:
-            _patiently(lambda: self.request("POST", f"dags/{_quoted(dag_id)}/dagRuns", body))
-        except _ConflictError:
+        if not self.insist("POST", f"dags/{_quoted(dag_id)}/dagRuns", body) and body["logical_date"]:
             self._refuse_second(dag_id, run_id, body["logical_date"])
         return run_id
 
-    def _refuse_second(self, dag_id: str, run_id: str, date: str | None) -> None:
-        """A conflict: with our run, of whose beginning the answer did not come, or with another of its date."""
-        if date is None:
-            return
+    def _refuse_second(self, dag_id: str, run_id: str, date: str) -> None:
+        """Raise where another run has the date of ours."""
         path = f"dags/{_quoted(dag_id)}/dagRuns"
         same = self.request("GET", path, logical_date_gte=date, logical_date_lte=date)["dag_runs"]
         other = next((run["dag_run_id"] for run in same if run["dag_run_id"] != run_id), None)
@@ -190,7 +199,7 @@ class AirflowApi:
             entry = self.request("GET", f"{place}/xcomEntries/return_value", map_index=map_index)
         except NotFoundError:
             return None
-        return _decoded(entry["value"])
+        return entry["value"]
 
     def log(self, dag_id: str, run_id: str, instance: Mapping[str, Any], attempt: int) -> list[Any]:
         """The entries of the log of one attempt: objects, or lines where Airflow could not read them."""
@@ -289,14 +298,6 @@ def _explained(error: urllib.error.HTTPError, with_token: bool) -> GaiaflowError
         return UsageError(f"Airflow refuses the request: {said}", "")
     kind = ServerError if error.code >= 500 else GaiaflowError
     return kind(f"Airflow answered {error.code}: {said}", "inv dev.logs --service airflow")
-
-
-def _decoded(value: Any) -> Any:
-    """A value as the function returned it: Airflow hands it out as JSON text, and a str also as it is."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 def _run(dag_id: str, run_id: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow import envvar
 from gaiaflow.dags.when import of_run
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.inspection import concrete, structure
@@ -43,7 +44,7 @@ def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "call": call,
         "changed": changed,
-        "python": os.environ["GAIAFLOW_PYTHON"],
+        "python": os.environ[envvar.PYTHON],
         "environment": local_environment(list(secrets)),
         "folder": working_folder(),
     }

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gaiaflow import envvar
 from gaiaflow.dags.brokenfile import error_of
 from gaiaflow.dags.home import test_home as default_home
 from gaiaflow.dags.when import read_when
@@ -86,7 +87,7 @@ def _broken(project: Project, file: str, text: str) -> Cell:
 def _required(cell: Cell) -> Cell:
     """A skip of a mode that must run is a failure."""
     if cell.outcome == SKIPPED and cell.mode in availability.required():
-        return replace(cell, outcome=FAILED, detail=[f"{availability.REQUIRE} asks for it", *cell.detail])
+        return replace(cell, outcome=FAILED, detail=[f"{envvar.REQUIRE_MODES} asks for it", *cell.detail])
     return cell
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -88,8 +88,14 @@ def _show(record: dict[str, Any], task: str, screen: TextIO) -> str:
         screen.write(f"{name} {state}{': ' + detail if detail else ''}\n")
         return name if state == "started" else ""
     if task and str(record.get("logger", "")).startswith(_FUNCTION_OUTPUT):
-        screen.write(f"{task} | {record.get('event', '')}\n")
+        screen.write(f"{task} | {_leveled(record)}\n")
     return task
+
+
+def _leveled(record: Mapping[str, Any]) -> str:
+    """A line of a function, with its level where that is not INFO."""
+    level, text = str(record.get("level") or "info").upper(), str(record.get("event", ""))
+    return text if level == "INFO" else f"{level} {text}"
 
 
 def _readable(record: dict[str, Any]) -> str:

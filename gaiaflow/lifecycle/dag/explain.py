@@ -47,7 +47,8 @@ def explain(
     read_when(date, interval, partition)
     when = {"date": date, "interval": interval, "partition": partition}
     modes = [resolve_mode(mode).value if mode else None] + ([resolve_mode(diff).value] if diff else [])
-    found = inspector(project).ask("explain", dag=name, modes=modes, task=task, when=when)["explained"]
+    asked = inspector(project, with_stack=True)
+    found = asked.ask("explain", dag=name, modes=modes, task=task, when=when)["explained"]
     if json:
         emit_json(_compared(found) if diff else found[0])
         return

@@ -23,6 +23,7 @@ from gaiaflow.project import Project
         "run": "the id of the run, or `latest`",
         "map-index": "which one of a mapped task",
         **{name: f"{said.partition(';')[0]}; by default as it was" for name, said in WHEN.items()},
+        "stack": "let the function use the running stack's MLflow and S3; by default a throw-away MLflow",
         "pdb": "open the debugger where the function raises",
         "json": "print one JSON object",
     },
@@ -36,6 +37,7 @@ def replay(
     date: str = "",
     interval: str = "",
     partition: str = "",
+    stack: bool = False,
     pdb: bool = False,
     json: bool = False,
 ) -> None:
@@ -58,7 +60,7 @@ def replay(
         say(f"would run task `{task}` of DAG `{name}` again, with the inputs of run `{run}`")
         return
     api = dagrun.connect(project)
-    asked = inspector(project, *dagtest.environments(project))
+    asked = inspector(project, *dagtest.environments(project), with_stack=stack)
     recalled = dagreplay.recall(asked, api, name, task, dagstate.find_run(api, name, run), index, when)
     say(f"{recalled.call['function']}, as in run {recalled.run}")
     if recalled.changed:
@@ -71,6 +73,8 @@ def replay(
         sys.stdout.write(jsonlib.dumps(replayed.value, indent=2, ensure_ascii=False) + "\n")
     say(_verdict(found))
     if replayed.error is not None:
+        if not stack:
+            say("the function found no MLflow and no S3 of the running stack; `--stack` lets it use them")
         raise Exit(f"error: task `{task}` failed again: {replayed.error}", code=1)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gaiaflow.endpoints import SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
+from gaiaflow.infra.cluster import gateway
 from gaiaflow.infra.host import living, ports, process
 from gaiaflow.infra.host.progress import Phase, Tell
 from gaiaflow.project import Project
@@ -48,7 +49,7 @@ class Compose:
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with alone(self.project):
-            return start_with_ports(self._start, options, phase)
+            return start_with_ports(self.project, self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
         with phase("choose ports and keys"):
@@ -56,7 +57,7 @@ class Compose:
         with phase("check the stack's images") as tell:
             self._build(composition, options, tell)
         if _NEEDS_ENVIRONMENT & set(options.services):
-            with phase("environment project"):
+            with phase(dependency.title(composition)):
                 dependency.ensure(composition)
         with phase("start the containers") as tell:
             begun = self._up(composition, options, tell)
@@ -145,7 +146,8 @@ class Compose:
         """Tell a port that somebody else holds by now from other reasons to fail."""
         up = self._running_services()
         begun = set(options.services) - up
-        ports.refuse_lost({name: port for name, port in composition.ports.items() if service_of(name) in begun})
+        chosen = {name: port for name, port in composition.ports.items() if service_of(name) in begun}
+        ports.refuse_lost(chosen, gateway.pids(self.project))
 
     def _explained(self, error: GaiaflowError, parts: Sequence[str]) -> GaiaflowError:
         """The error with the last lines of the container that failed, when one did."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gaiaflow.dags import api as airflow_api, run as dagrun
+from gaiaflow.dags import api as airflow_api, pools, run as dagrun
 from gaiaflow.dags.api import AirflowApi, NotFoundError
 from gaiaflow.dags.when import read_when
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError
@@ -160,7 +160,7 @@ def test_a_run_is_triggered_with_its_conf_followed_and_collected(
     ]
     answers[f"GET {RUN}/taskInstances"] = {"task_instances": instances, "total_entries": 5}
     entries = f"GET {RUN}/taskInstances/many/xcomEntries/return_value?map_index="
-    answers[entries + "0"], answers[entries + "1"] = {"value": '{"a": 1}'}, {"value": '"text"'}
+    answers[entries + "0"], answers[entries + "1"] = {"value": {"a": 1}}, {"value": '{"a": 1}'}
     plain = f"GET {RUN}/taskInstances/plain/xcomEntries/return_value?map_index=-1"
     answers[plain] = {"value": "http://127.0.0.1:5000"}
     answers["GET dags/flow/tasks"] = {
@@ -184,7 +184,7 @@ def test_a_run_is_triggered_with_its_conf_followed_and_collected(
     assert told == [("fails", "failed"), ("many[1]", "success"), ("many[0]", "success"), ("none", "success"),
                     ("plain", "success")]  # fmt: skip
     assert list(result.tasks) == ["many", "none", "plain", "fails"] or list(result.tasks)[-1] == "fails"
-    assert result.tasks["many"].value == [{"a": 1}, "text"]
+    assert result.tasks["many"].value == [{"a": 1}, '{"a": 1}']  # a str stays one
     assert result.tasks["none"].value is None
     assert result.tasks["plain"].value == "http://127.0.0.1:5000"
     assert result.tasks["fails"].error == "pk:f raised ValueError: x"
@@ -284,6 +284,19 @@ def test_a_busy_airflow_is_asked_again_and_starts_one_run(
     assert asked == [run, run]
 
 
+def test_what_may_be_asked_for_twice_is_asked_again(
+    airflow: tuple[Airflow, str], api: AirflowApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(airflow_api, "TIMEOUT", 0.3)
+    airflow[0].valid = "stale"
+    airflow[0].answers |= {"PATCH dags/flow": {}, "POST pools": CONFLICT}
+    airflow[0].silent += ["PATCH dags/flow", "POST pools"]
+    api.unpause("flow")
+    assert pools.apply(api, {"downloads": 2}) == ["downloads"]
+    asked = [(method, path) for method, path, _ in airflow[0].asked]
+    assert asked.count(("PATCH", "/api/v2/dags/flow")) == asked.count(("POST", "/api/v2/pools")) == 2
+
+
 def test_a_request_that_changes_something_is_sent_once(
     airflow: tuple[Airflow, str], api: AirflowApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,7 +304,7 @@ def test_a_request_that_changes_something_is_sent_once(
     airflow[0].valid = "stale"
     airflow[0].silent += ["PATCH dags/flow"]
     with pytest.raises(airflow_api.BusyError, match="does not answer"):
-        api.unpause("flow")
+        api.request("PATCH", "dags/flow", {})
     assert [method for method, path, _ in airflow[0].asked if path.endswith("dags/flow")] == ["PATCH"]
 
 

@@ -15,9 +15,9 @@ from gaiaflow.errors import UsageError
 from gaiaflow.infra.environments import conda, interpreter, kernel, providers, uv
 from gaiaflow.infra.environments.description import PACKAGES, describe
 from gaiaflow.infra.environments.pins import merge_pins
+from gaiaflow.infra.environments.requirement import inputs, requirements
 from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import living, privatefile
-from gaiaflow.infra.host.requirement import inputs, requirements
 from gaiaflow.project import Project
 
 # In the order in which a start makes them.
@@ -110,11 +110,18 @@ def _lock(name: str) -> str:
 def _build(project: Project, name: str, folder: Path, stamp: str) -> None:
     living.end_left(project.id)  # one of them may still write there
     if name == "project" and source(project).is_conda:
-        tools = conda.Tools(project, ensure_environment(project, "conda"))
-        _switch(folder, _conda(tools, folder, stamp))
+        _build_conda(conda.Tools(project, ensure_environment(project, "conda")), folder, stamp)
         return
     beside = folder.with_name(f"{name}.new")
-    shutil.rmtree(beside, ignore_errors=True)
+    with privatefile.whole(beside):
+        _fill(project, name, beside)
+        privatefile.write(beside / "stamp", stamp)
+    _remove(folder)
+    beside.rename(folder)
+
+
+def _fill(project: Project, name: str, beside: Path) -> None:
+    """Make an environment and install what belongs into it."""
     python = interpreter.request(project) if name == "project" else sys.executable
     uv.run(project, "venv", "--relocatable", "--no-project", "--python", python, str(beside))
     if name == "project":
@@ -123,21 +130,18 @@ def _build(project: Project, name: str, folder: Path, stamp: str) -> None:
         _install(project, beside, LOCKS / f"{name}.txt")
     if name == "airflow":
         providers.install(project, beside, _lock(name))
-    _remove(folder)
-    beside.rename(folder)
-    privatefile.write(folder / "stamp", stamp)
 
 
-def _conda(tools: conda.Tools, folder: Path, stamp: str) -> Path:
-    """A new folder with the conda environment: its packages hold its path, so that it cannot be renamed."""
+def _build_conda(tools: conda.Tools, folder: Path, stamp: str) -> None:
+    """In a new folder, to which the name then leads: conda packages hold its path, so it cannot be renamed."""
     for left in folder.parent.glob(f"{folder.name}-*"):
         if not (folder.is_symlink() and folder.readlink() == Path(left.name)):
             shutil.rmtree(left, ignore_errors=True)  # of a run that was killed
     made = folder.with_name(f"{folder.name}-{secrets.token_hex(4)}")
-    packages = conda.build(tools, source(tools.project), made)
-    _note(made, packages)
-    privatefile.write(made / "stamp", stamp)
-    return made
+    with privatefile.whole(made):
+        _note(made, conda.build(tools, source(tools.project), made))
+        privatefile.write(made / "stamp", stamp)
+        _switch(folder, made)
 
 
 def _switch(folder: Path, made: Path) -> None:
