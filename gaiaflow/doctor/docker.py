@@ -17,6 +17,7 @@ from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra.host import process
 from gaiaflow.infra.images.engine import connect, engine_address
+from gaiaflow.infra.images.kind import DOCKER, Kind, Machine, judge
 
 INSTALL = "https://docs.docker.com/engine/install/"
 # The first with all that compose.yml and the builds use.
@@ -44,6 +45,7 @@ class Facts:
         compose: the version, empty without Compose v2; likewise buildx.
         platform: what ``DOCKER_DEFAULT_PLATFORM`` asks for.
         skew: seconds that the engine's clock is ahead.
+        kind: what kind of engine it is.
     """
 
     client: bool
@@ -57,6 +59,7 @@ class Facts:
     buildx: str = ""
     platform: str = ""
     skew: float | None = None
+    kind: Kind = DOCKER
 
 
 def read(_place: Place) -> Facts:
@@ -76,6 +79,7 @@ def read(_place: Place) -> Facts:
         _version("buildx", "version") if client else "",
         os.environ.get("DOCKER_DEFAULT_PLATFORM", ""),
         skew,
+        judge(info, address, Machine.this(address)),
     )
 
 
@@ -149,6 +153,9 @@ def engine(facts: Facts) -> Check:
                            "ports that are published on 127.0.0.1: "
                            f"{_dotted(CLOSED_TO_NEIGHBOURS)} or newer does not",
                            f"update it: {INSTALL}")  # fmt: skip
+        if facts.kind.no_stack:
+            return warning(f"the stack cannot run in containers of {facts.kind.name}: {facts.kind.no_stack}",
+                           "inv dev.start --backend embedded")  # fmt: skip
         return ok(f"the Docker engine {facts.engine} answers")
     if "permission denied" in facts.trouble:
         return failed(f"the Docker engine at `{facts.address}` refuses this user: permission denied", _GROUP)
