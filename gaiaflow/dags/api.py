@@ -54,6 +54,11 @@ class AirflowApi:
             return self._request(method, path, body, query)
         return _patiently(lambda: self._request(method, path, body, query))
 
+    def insist(self, method: str, path: str, body: Any, **query: Any) -> None:
+        """Change what may be asked for twice: a busy Airflow is asked again; what it has already is done."""
+        with suppress(_ConflictError):  # an earlier request was taken, whose answer did not come
+            _patiently(lambda: self._request(method, path, body, query))
+
     def _request(self, method: str, path: str, body: Any, query: Mapping[str, Any]) -> Any:
         target = f"{self.url}/api/v2/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         for renewed in (False, True):
@@ -110,7 +115,7 @@ class AirflowApi:
         return {e["filename"]: e["stack_trace"] for e in self._all("importErrors", "import_errors")}
 
     def unpause(self, dag_id: str) -> None:
-        self.request("PATCH", f"dags/{_quoted(dag_id)}", {"is_paused": False})
+        self.insist("PATCH", f"dags/{_quoted(dag_id)}", {"is_paused": False})
 
     # Runs
 
@@ -118,8 +123,7 @@ class AirflowApi:
         """Start a run; its id. It is ours, so that asking a busy Airflow again starts no second one."""
         run_id = new_run_id()
         body = {"conf": dict(conf), "logical_date": None, "dag_run_id": run_id}
-        with suppress(_ConflictError):  # an earlier request was taken, whose answer did not come
-            _patiently(lambda: self.request("POST", f"dags/{_quoted(dag_id)}/dagRuns", body))
+        self.insist("POST", f"dags/{_quoted(dag_id)}/dagRuns", body)
         return run_id
 
     def run_state(self, dag_id: str, run_id: str) -> str:

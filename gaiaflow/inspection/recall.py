@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow import envvar
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.inspection import concrete, structure
 from gaiaflow.inspection.explain import find_task
@@ -37,7 +38,7 @@ def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "call": call,
         "changed": changed,
-        "python": os.environ["GAIAFLOW_PYTHON"],
+        "python": os.environ[envvar.PYTHON],
         "environment": local_environment(list(secrets)),
         "folder": working_folder(),
     }

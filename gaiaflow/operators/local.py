@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.python import ExternalPythonOperator
 
-from gaiaflow import runner
+from gaiaflow import envvar, runner
 from gaiaflow.errors import MissingError
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level
@@ -63,7 +63,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            python=os.environ.get("GAIAFLOW_PYTHON") or sys.executable,
+            python=os.environ.get(envvar.PYTHON) or sys.executable,
             python_callable=function_of_the_project,
             expect_airflow=False,
             **kwargs,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gaiaflow import envvar
 from gaiaflow.dags.brokenfile import error_of
 from gaiaflow.dags.home import test_home as default_home
 from gaiaflow.errors import GaiaflowError, UsageError, near_miss
@@ -81,7 +82,7 @@ def _broken(project: Project, file: str, text: str) -> Cell:
 def _required(cell: Cell) -> Cell:
     """A skip of a mode that must run is a failure."""
     if cell.outcome == SKIPPED and cell.mode in availability.required():
-        return replace(cell, outcome=FAILED, detail=[f"{availability.REQUIRE} asks for it", *cell.detail])
+        return replace(cell, outcome=FAILED, detail=[f"{envvar.REQUIRE_MODES} asks for it", *cell.detail])
     return cell
 
 

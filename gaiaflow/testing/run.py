@@ -11,8 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gaiaflow import modes
-from gaiaflow.dags import home
+from gaiaflow import envvar
 from gaiaflow.dags.brokenfile import explained, naming
 from gaiaflow.dags.conf import misfit, refuse_unknown
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
@@ -75,15 +74,15 @@ def run_dag(
 @contextmanager
 def in_mode(mode: str | None) -> Iterator[None]:
     """Hold ``GAIAFLOW_MODE`` while a DAG file is read and run."""
-    before = os.environ.get(modes.VARIABLE)
+    before = os.environ.get(envvar.MODE)
     if mode is not None:
-        os.environ[modes.VARIABLE] = resolve_mode(mode).value
+        os.environ[envvar.MODE] = resolve_mode(mode).value
     try:
         yield
     finally:
-        os.environ.pop(modes.VARIABLE, None)
+        os.environ.pop(envvar.MODE, None)
         if before is not None:
-            os.environ[modes.VARIABLE] = before
+            os.environ[envvar.MODE] = before
 
 
 def load_dags(project: Project, name: str = "") -> tuple[dict[str, DAG], dict[str, str]]:
@@ -159,7 +158,7 @@ def _check_value(dag: DAG, name: str, value: Any) -> None:
 
 
 def _refuse_missing_python(dag: DAG) -> None:
-    python = os.environ[home.PYTHON]
+    python = os.environ[envvar.PYTHON]
     runs_here = any(getattr(task, "python", None) == python for task in dag.tasks)
     if runs_here and not Path(python).is_file():
         raise MissingError(f"no Python at `{python}`: the project's environment is not made", "inv dev.start")

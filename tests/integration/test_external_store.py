@@ -11,7 +11,6 @@ import pytest
 from example_stack import Running, opener
 
 from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.images import engine
 from gaiaflow.project import Project
 
@@ -36,7 +35,7 @@ def store(stack: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     port = int(s3["url"].rpartition(":")[2])
     folder = tmp_path_factory.mktemp("door")
     (folder / "pyproject.toml").write_text(PYPROJECT)
-    door = Target(Project.find(folder), "", "", "")
+    door = Project.find(folder)
     gateway.open_ports(door, bridge(), [port])
     yield {"url": f"http://{bridge()}:{port}", "user": s3["user"], "secret": s3["secret"]}
     gateway.close(door)

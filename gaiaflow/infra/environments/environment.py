@@ -123,19 +123,17 @@ def _build(project: Project, name: str, folder: Path, stamp: str) -> None:
     if name == "project" and source(project).is_conda:
         tools = conda.Tools(project, ensure_environment(project, "conda"))
     made = folder.with_name(f"{name}-{secrets.token_hex(4)}")
-    try:
+    with privatefile.whole(made):
         if tools:
             _note(made, conda.build(tools, source(project), made))
         else:
             _make(project, name, made)
         privatefile.write(made / _STAMP, stamp)
-    except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
-        raise
     _switch(folder, made)
 
 
 def _make(project: Project, name: str, made: Path) -> None:
+    """Make an environment and install what belongs into it."""
     python = interpreter.request(project) if name == "project" else sys.executable
     uv.run(project, "venv", "--relocatable", "--no-project", "--python", python, str(made))
     if name == "project":

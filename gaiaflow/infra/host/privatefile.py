@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,6 +40,17 @@ def write(path: Path, text: str) -> Path:
     if os.getuid() == 0 and owner.st_uid != 0:  # the folder was handed to containers that run as somebody
         os.chown(name, owner.st_uid, owner.st_gid)
     return Path(name).replace(path)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[None]:
+    """Make a folder from nothing in here; after an error it is gone."""
+    shutil.rmtree(path, ignore_errors=True)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)  # on a full disk the half of it would stay
+        raise
 
 
 @contextmanager

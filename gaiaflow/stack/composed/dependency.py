@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from contextlib import closing
 
+from gaiaflow import envvar
 from gaiaflow.infra.environments import interpreter, recipe
 from gaiaflow.infra.environments.environment import LOCKS
 from gaiaflow.infra.environments.pins import merge_pins
@@ -17,7 +18,7 @@ from gaiaflow.infra.environments.requirement import inputs, requirements
 from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import living, privatefile, process
 from gaiaflow.infra.images.engine import connect
-from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE, PYTHON_IMAGE
+from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.composed.handover import hand_over
 
@@ -105,7 +106,7 @@ def _wanted(composition: Composition) -> dict[str, str]:
 def _stamp(composition: Composition) -> str:
     project = composition.project
     parts = [inputs(project), _jupyter_lock(), *map(str, project.code_paths)]
-    parts.append(project.setting(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE))
+    parts.append(project.setting(envvar.PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 

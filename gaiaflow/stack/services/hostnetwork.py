@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gaiaflow import envvar
 from gaiaflow.infra.host import envfile as taskenv
 from gaiaflow.infra.images import kind
 from gaiaflow.project import Project
@@ -21,11 +22,11 @@ def write(stack: Stack) -> None:
     taskenv.write_variables(_file(stack.project), stack.task_environment())
 
 
-def contract(project: Project) -> dict[str, str]:
+def operator_variables(project: Project) -> dict[str, str]:
     """What the operator of dev_docker reads; empty where containers cannot reach the stack."""
     if not is_shared() or not _file(project).is_file():
         return {}
-    return {"GAIAFLOW_TASK_ENV_DEV_DOCKER": str(_file(project)), "GAIAFLOW_NETWORK": "host"}
+    return {envvar.TASK_ENV_DEV_DOCKER: str(_file(project)), envvar.NETWORK: "host"}
 
 
 def _file(project: Project) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gaiaflow.dags import api as airflow_api, run as dagrun
+from gaiaflow.dags import api as airflow_api, pools, run as dagrun
 from gaiaflow.dags.api import AirflowApi, NotFoundError
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError
 from gaiaflow.infra.host import privatefile
@@ -249,6 +249,19 @@ def test_a_busy_airflow_is_asked_again_and_starts_one_run(
     assert asked == [run, run]
 
 
+def test_what_may_be_asked_for_twice_is_asked_again(
+    airflow: tuple[Airflow, str], api: AirflowApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(airflow_api, "TIMEOUT", 0.3)
+    airflow[0].valid = "stale"
+    airflow[0].answers |= {"PATCH dags/flow": {}, "POST pools": CONFLICT}
+    airflow[0].silent += ["PATCH dags/flow", "POST pools"]
+    api.unpause("flow")
+    assert pools.apply(api, {"downloads": 2}) == ["downloads"]
+    asked = [(method, path) for method, path, _ in airflow[0].asked]
+    assert asked.count(("PATCH", "/api/v2/dags/flow")) == asked.count(("POST", "/api/v2/pools")) == 2
+
+
 def test_a_request_that_changes_something_is_sent_once(
     airflow: tuple[Airflow, str], api: AirflowApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,7 +269,7 @@ def test_a_request_that_changes_something_is_sent_once(
     airflow[0].valid = "stale"
     airflow[0].silent += ["PATCH dags/flow"]
     with pytest.raises(airflow_api.BusyError, match="does not answer"):
-        api.unpause("flow")
+        api.request("PATCH", "dags/flow", {})
     assert [method for method, path, _ in airflow[0].asked if path.endswith("dags/flow")] == ["PATCH"]
 
 

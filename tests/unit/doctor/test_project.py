@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from gaiaflow import envvar
 from gaiaflow.doctor import dotenv, key, leftover, python
 from gaiaflow.doctor.check import Check
 from gaiaflow.doctor.place import Place
 from gaiaflow.infra.host import living, privatefile
 from gaiaflow.project import Project
-from gaiaflow.stack.services.program import MARK
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_keys_are_compared_and_never_shown() -> None:
 @pytest.fixture
 def airflow(place: Place) -> Iterator[str]:
     """A process that carries the mark of the stack's Airflow, and a key."""
-    env = {MARK: f"{place.project.id}/airflow", "AIRFLOW__CORE__FERNET_KEY": "hunter2"}
+    env = {envvar.STACK: f"{place.project.id}/airflow", "AIRFLOW__CORE__FERNET_KEY": "hunter2"}
     child = subprocess.Popen(["/bin/sleep", "60"], env=env)
     yield f"pid {child.pid}"
     child.kill()

@@ -212,5 +212,5 @@ def test_outside_a_project_it_is_one_error(folder: Path) -> None:
     assert done.returncode == 3
     assert done.stderr == (
         f"error: no project in `{folder}` or above it: no pyproject.toml with [tool.gaiaflow]\n"
-        "hint: go to your project's folder, or add an empty [tool.gaiaflow] to its pyproject.toml\n"
+        "hint: inv project.new my-project, or go to your project's folder\n"
     )

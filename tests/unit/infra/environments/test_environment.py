@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from gaiaflow.errors import UsageError
+from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.environments import environment, uv
 from gaiaflow.infra.environments.pins import merge_pins
 from gaiaflow.project import Project
@@ -118,6 +122,36 @@ def test_what_a_killed_run_left_goes_with_the_next_one(project: Project, record:
     environment.ensure_environment(project, "services")
     environment.prune(project)
     assert (half.exists(), other.exists()) == (False, True)
+
+
+def test_a_disk_that_is_full_at_the_very_end_leaves_the_old_environment(
+    project: Project, record: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp = environment.ensure_environment(project, "services").parents[1] / "stamp"
+    before = stamp.read_text()
+    monkeypatch.setattr(environment, "_lock", lambda name: "another lock")
+
+    def full(path: Path, text: str) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(environment.privatefile, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        environment.ensure_environment(project, "services")
+    assert stamp.read_text() == before
+    assert environment._made(stamp.parent) == []
+
+
+def test_uvs_full_disk_has_its_own_hint(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "uv"
+    fake.write_text("#!/bin/sh\necho 'error: No space left on device (os error 28)' >&2\nexit 2\n")
+    fake.chmod(0o755)
+    monkeypatch.setitem(sys.modules, "uv", cast(Any, SimpleNamespace(find_uv_bin=lambda: str(fake))))
+    with pytest.raises(GaiaflowError) as caught:
+        uv.run(project, "venv")
+    assert caught.value.message.endswith("ended with 2:\nerror: No space left on device (os error 28)")
+    assert caught.value.hint == "free some space: df -h"
 
 
 def test_a_changed_lock_makes_the_project_environment_again(project: Project, record: list[list[str]]) -> None:

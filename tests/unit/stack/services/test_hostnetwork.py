@@ -32,9 +32,9 @@ def test_the_hosts_network_counts_where_it_is_this_machines(
 
 
 def test_containers_get_the_addresses_of_this_machine(stack: Stack) -> None:
-    assert hostnetwork.contract(stack.project) == {}
+    assert hostnetwork.operator_variables(stack.project) == {}
     hostnetwork.write(stack)
-    told = hostnetwork.contract(stack.project)
+    told = hostnetwork.operator_variables(stack.project)
     assert told["GAIAFLOW_NETWORK"] == "host"
     file = Path(told["GAIAFLOW_TASK_ENV_DEV_DOCKER"])
     assert file.stat().st_mode & 0o777 == 0o600
@@ -55,4 +55,4 @@ def test_airflow_tells_its_operators_and_a_network_of_the_users_wins(
 def test_an_engine_elsewhere_is_told_nothing(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     hostnetwork.write(stack)
     monkeypatch.setenv("DOCKER_HOST", "tcp://build.example:2376")
-    assert hostnetwork.contract(stack.project) == {}
+    assert hostnetwork.operator_variables(stack.project) == {}
