@@ -65,7 +65,7 @@ def _ask(place: Place, engine: Any) -> Facts:
 
 
 def _in_network(place: Place, engine: Any) -> _Way:
-    """The composed stack's own network."""
+    """The Compose stack's own network."""
     labels = [f"{PROJECT_LABEL}={place.project.id}", f"com.docker.compose.service={_MODEL}"]
     running = engine.containers.list(filters={"label": labels}, ignore_removed=True)
     if not running:

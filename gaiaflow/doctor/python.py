@@ -26,7 +26,7 @@ class Facts:
         fits: whether this Python is in it.
         lacking: tools that cannot be imported.
         unmade: environments that the next start has to make.
-        composed: whether the composed stack's environment is of the project's dependencies; None without one.
+        composed: whether the Compose stack's environment is of the project's dependencies; None without one.
         title: what the project's environment is made of.
     """
 
@@ -99,11 +99,11 @@ def _make(facts: Facts) -> None:
         environment.ensure_environment(facts.project, name)
 
 
-def composed(facts: Facts) -> Check:
+def compose_environment(facts: Facts) -> Check:
     if facts.composed is False:
         return warning(
-            "the composed stack's environment is not of the project's dependencies", "inv dev.update-deps"
+            "the Compose stack's environment is not of the project's dependencies", "inv dev.update-deps"
         )
     if facts.composed is None:
-        return ok("no composed stack has an environment to compare")
-    return ok("the composed stack's environment is of the project's dependencies")
+        return ok("no Compose stack has an environment to compare")
+    return ok("the Compose stack's environment is of the project's dependencies")

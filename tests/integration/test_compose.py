@@ -1,4 +1,4 @@
-"""The composed stack on a real engine: started once, used, changed, stopped, started again, and cleaned up."""
+"""The Compose stack on a real engine: started once, used, changed, stopped, started again, and cleaned up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The project's environment of the composed stack: made with uv in a volume, apart from Airflow's own packages.
+"""The project's environment of the Compose stack: made with uv in a volume, apart from Airflow's own packages.
 
 Each make goes into a folder of its own and is switched to when it is whole, so that a change reaches the
 running stack at once, takes away what went, and an interrupted one leaves nothing half-made in use.

@@ -1,4 +1,4 @@
-"""The images of the composed stack: built when what goes in has changed, named by project and content."""
+"""The images of the Compose stack: built when what goes in has changed, named by project and content."""
 
 from __future__ import annotations
 
