@@ -28,7 +28,7 @@ class Kind:
         is_root: the user's files belong to root in its containers; else to the user's own number.
         shares_network: its host network is this machine's.
         socket: where containers mount its socket from; empty where it is this machine's file.
-        no_stack: why the composed stack cannot run on it; empty where it can.
+        no_stack: why the Compose stack cannot run on it; empty where it can.
         no_build: why it cannot build the project's image; empty where it can.
     """
 
@@ -135,7 +135,7 @@ def _find(address: str) -> Kind:
 def refuse_for_stack() -> None:
     """
     Raises:
-        UsageError: the composed stack cannot run on this engine.
+        UsageError: the Compose stack cannot run on this engine.
     """
     found = find()
     if found.no_stack:
