@@ -275,6 +275,22 @@ def test_a_hint_names_the_program_as_it_was_called(folder: Path, name: str) -> N
     assert on_path.stderr.splitlines()[1] == f"hint: {name} dev.timings --last 5"
 
 
+def test_a_way_with_a_space_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert called.name_of(str(tmp_path / "my tools" / "gaiaflow")) == "'my tools/gaiaflow'"
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_uvx_runs_is_called_by_uvx_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "uv" / "archive-v0" / "abc"))
+    assert run("gaiaflow", "dev.restart") == 3
+    again = f"uvx --from 'gaiaflow @ {ROOT.as_uri()}' gaiaflow"
+    hint = f"hint: {again} dev.start, or {again} dev.restart --start\n"
+    assert capsys.readouterr().err == f"error: nothing is running\n{hint}"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
