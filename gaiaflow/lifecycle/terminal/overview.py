@@ -104,9 +104,12 @@ def summary(docstring: str) -> str:
 
 
 def _brief(docstring: str, left: int) -> str:
-    """What fits into the rest of a line: the first clause, cut where it is too long."""
+    """What fits into the rest of a line: the first clause, up to a comma where it is too long."""
     clause = summary(docstring).partition(";")[0].partition(":")[0].rstrip(".")
-    return textwrap.shorten(clause, max(pty_size()[0] - left - 5, 30), placeholder=" …")
+    width = max(pty_size()[0] - left - 5, 30)
+    if len(clause) > width and "," in clause[:width]:
+        return clause[:width].rpartition(",")[0]
+    return textwrap.shorten(clause, width, placeholder=" …")
 
 
 def next_step() -> str:

@@ -108,6 +108,8 @@ def test_without_words_it_shows_each_command_in_one_line(
     assert lines[0] == f"Usage: {program} COMMAND [options]"
     assert sorted(line.split()[0] for line in lines if line.startswith("  ")) == NAMES
     assert max(map(len, lines)) <= 80
+    assert "  dev.start               Start the stack, or some of its services" in lines
+    assert "  model.list              Show the models of the registry with their newest …" in lines
     assert lines[-2:] == [f"Next: {program} dev.start", f"Help: {program} help dev.start"]
 
 
