@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,7 +14,8 @@ from gaiaflow.dags.conf import refuse_unknown, refused
 from gaiaflow.dags.declared import declared
 from gaiaflow.dags.reading import changed, may_come, read_at
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
-from gaiaflow.infra.host import loopback, privatefile
+from gaiaflow.infra.host import privatefile
+from gaiaflow.models.registry import ModelRegistry
 from gaiaflow.project import Project
 from gaiaflow.result import Part, RunResult, combine
 from gaiaflow.stack import backends
@@ -232,11 +230,7 @@ def mlflow_address(project: Project, result: RunResult) -> str | None:
     backend = backends.current(project)
     if run_id is None or backend is None:
         return None
-    base = backend.endpoints().url("mlflow")
-    query = urllib.parse.urlencode({"run_id": run_id})
     try:
-        with loopback.opener().open(f"{base}/api/2.0/mlflow/runs/get?{query}", timeout=10) as response:
-            experiment = json.loads(response.read())["run"]["info"]["experiment_id"]
-    except (OSError, ValueError, KeyError):
+        return ModelRegistry(backend.endpoints().url("mlflow")).run_page(run_id)
+    except (GaiaflowError, KeyError):
         return None
-    return f"{base}/#/experiments/{experiment}/runs/{run_id}"

@@ -14,6 +14,7 @@ from gaiaflow.doctor import address, request
 from gaiaflow.doctor.address import Facts
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.infra.host.envfile import read_variables
 from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
 from gaiaflow.infra.images.image import image_name
 from gaiaflow.stack.services import access, health, hostnetwork
@@ -46,12 +47,10 @@ def read(place: Place) -> Facts:
 
 
 def _ask(place: Place, engine: Any) -> Facts:
-    from dotenv import dotenv_values
-
     way = (_in_network if place.backend == "docker" else _beside)(place, engine)
     if not place.starts:
         return Facts(VANTAGE, unasked=("nothing was started to ask from", "inv doctor"))
-    asked = address.urls({k: v for k, v in dotenv_values(way.file, interpolate=False).items() if v})
+    asked = address.urls(read_variables(way.file))
     _clear(engine, place)
     begun = time.time()
     told = _run(engine, place, way, [f"{name}={url}" for name, url in asked.items()])
@@ -59,7 +58,7 @@ def _ask(place: Place, engine: Any) -> Facts:
 
 
 def _in_network(place: Place, engine: Any) -> _Way:
-    """The composed stack's own network."""
+    """The Compose stack's own network."""
     labels = [f"{PROJECT_LABEL}={place.project.id}", f"com.docker.compose.service={_MODEL}"]
     running = engine.containers.list(filters={"label": labels}, ignore_removed=True)
     if not running:

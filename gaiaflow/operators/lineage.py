@@ -17,7 +17,7 @@ from gaiaflow.operators.environment import project_folder
 
 TRACKING = "MLFLOW_TRACKING_URI"
 # Where a person opens the stack's MLflow, whatever a container or a pod calls it.
-# The composed Airflow has no git: the host writes down what it saw last.
+# Airflow in Compose has no git: the host writes down what it saw last.
 
 
 def tag_variable(context: Mapping[str, Any], mode: str, image: str = "", **more: str) -> dict[str, str]:

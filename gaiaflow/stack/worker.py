@@ -18,7 +18,7 @@ from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.environments import interpreter
 from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import privatefile
-from gaiaflow.infra.host.envfile import text_of
+from gaiaflow.infra.host.envfile import read_variables, text_of
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import image
@@ -106,9 +106,7 @@ def write_template(target: Target, image: str, endpoints: Endpoints) -> Path:
 def secret_values(target: Target) -> dict[str, str]:
     """What the worker's secret holds: what the project adds to its Airflow, and addresses and keys of S3, as
     variables and as the operators' file."""
-    from dotenv import dotenv_values
-
-    found = {k: v for k, v in dotenv_values(target.task_environment, interpolate=False).items() if v}
+    found = read_variables(target.task_environment)
     added = additions.variables(target.project, _PROJECT)
     return {**added, **found, "task.env": text_of(found)}
 

@@ -10,6 +10,8 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gaiaflow.errors import GaiaflowError
@@ -67,7 +69,7 @@ def run_here(found: list[Project], args: argparse.Namespace) -> int:
     args.artefacts.mkdir(parents=True, exist_ok=True)
     artefacts = args.artefacts.resolve()
     modes = [mode for mode in args.modes.split(",") if mode]
-    with own_stdout():
+    with _printing_to_stderr():
         cells = run_matrix(found, args.dag, modes, progress=_progress, home=args.home)
     for write, name in ((report.write_json, "json"), (report.write_junit, "xml"), (report.write_html, "html")):
         write(cells, artefacts / f"dag_tests.{name}")
@@ -78,18 +80,18 @@ def run_here(found: list[Project], args: argparse.Namespace) -> int:
     return int(any(cell.outcome == FAILED for cell in cells) or not cells)
 
 
-class own_stdout:  # noqa: N801 - used as a function
+@contextmanager
+def _printing_to_stderr() -> Iterator[None]:
     """Keep what Airflow and the functions print off stdout."""
-
-    def __enter__(self) -> None:
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
         sys.stdout.flush()
-        self.kept = os.dup(1)
-        os.dup2(2, 1)
-
-    def __exit__(self, *_: object) -> None:
-        sys.stdout.flush()
-        os.dup2(self.kept, 1)
-        os.close(self.kept)
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _progress(cell: str, state: str, detail: str) -> None:

@@ -22,6 +22,7 @@ from gaiaflow.errors import GaiaflowError, MissingError, UsageError
 from gaiaflow.infra.cluster import forward
 from gaiaflow.infra.cluster.forwarder import Forwarder
 from gaiaflow.infra.cluster.target import OWN_FOLDER, Target
+from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
 
 # What pods ask for.
@@ -102,19 +103,21 @@ def refuse_unknown_host(name: str, mlflow_port: int) -> None:
         )
 
 
-def open_ports(target: Target, address: str, ports: list[int]) -> Forwarding:
+def open_ports(project: Project, address: str, ports: list[int]) -> Forwarding:
     """Have these ports forwarded; a process that does just that already is left alone.
 
     Raises:
         GaiaflowError: it could not listen.
     """
-    running = current(target)
+    running = current(project)
     if running and (running.address, running.ports) == (address, ports):
         return running
-    close(target)
-    argv = [sys.executable, "-I", "-S", forward.__file__, str(target.folder), address, *map(str, ports)]
+    close(project)
+    forwarder = _forwarder(project)
+    folder = privatefile.folder(privatefile.folder(project.home) / OWN_FOLDER)
+    argv = [sys.executable, "-I", "-S", forward.__file__, str(folder), address, *map(str, ports)]
     try:
-        made = _forwarder(target).start(argv, {}, {"address": address, "ports": ports}, _START_SECONDS)
+        made = forwarder.start(argv, {}, {"address": address, "ports": ports}, _START_SECONDS)
     except GaiaflowError as error:
         raise GaiaflowError(
             f"nothing can listen on the gateway `{address}` at {', '.join(map(str, ports))}: {error.message}",
@@ -123,61 +126,49 @@ def open_ports(target: Target, address: str, ports: list[int]) -> Forwarding:
     return Forwarding(**made)
 
 
-def close(target: Target) -> bool:
+def close(project: Project) -> bool:
     """End the forwarding; False when there was none."""
-    return _forwarder(target).close()
+    return _forwarder(project).close()
 
 
-def current(target: Target) -> Forwarding | None:
-    """What is forwarded, while the process lives."""
-    kept = _forwarder(target).known()
+def current(project: Project) -> Forwarding | None:
+    """What is forwarded for the project, whichever cluster it is for, while the process lives."""
+    kept = _forwarder(project).known()
     return Forwarding(**kept) if kept else None
-
-
-def of(project: Project) -> Forwarding | None:
-    """What is forwarded for the project, whichever cluster it is for."""
-    if not (project.home / OWN_FOLDER).is_dir():  # `current` makes it, and the doctor changes nothing
-        return None
-    return current(_any_cluster(project))
 
 
 def pids(project: Project) -> list[int]:
     """The project's forwarding process, where there is one: its listeners are no strangers."""
-    running = of(project)
+    running = current(project)
     return [running.pid] if running else []
 
 
 def drop_others(project: Project, held: Collection[int]) -> None:
     """Forward only ports that the stack has now: at one that it has left, a pod would reach a stranger."""
-    running = of(project)
+    running = current(project)
     if running and (kept := [port for port in running.ports if port in held]) != running.ports:
-        close(_any_cluster(project))
+        close(project)
         if kept:
-            open_ports(_any_cluster(project), running.address, kept)
+            open_ports(project, running.address, kept)
 
 
 @contextmanager
 def aside(project: Project) -> Iterator[None]:
     """The forwarding ends for a while: the S3 store starts only where its port is free on every address."""
-    running = of(project)
+    running = current(project)
     if running is None:
         yield
         return
-    target = _any_cluster(project)
-    close(target)
+    close(project)
     try:
         yield
     finally:
-        open_ports(target, running.address, running.ports)
+        open_ports(project, running.address, running.ports)
 
 
-def _any_cluster(project: Project) -> Target:
-    """The forwarding's record lies in one place, whatever cluster it is for."""
-    return Target(project, "", "", "")
-
-
-def _forwarder(target: Target) -> Forwarder:
-    return Forwarder(target.folder / "gateway.json", target.folder / "gateway.log", _FACTS)
+def _forwarder(project: Project) -> Forwarder:
+    folder = project.home / OWN_FOLDER
+    return Forwarder(folder / "gateway.json", folder / "gateway.log", _FACTS)
 
 
 def _refuse_every_interface(address: str) -> None:

@@ -57,7 +57,7 @@ class Compose:
         with phase("check the stack's images") as tell:
             self._build(composition, options, tell)
         if _NEEDS_ENVIRONMENT & set(options.services):
-            with phase("environment project"):
+            with phase(dependency.title(composition)):
                 dependency.ensure(composition)
         with phase("start the containers") as tell:
             begun = self._up(composition, options, tell)

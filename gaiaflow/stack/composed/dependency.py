@@ -1,4 +1,4 @@
-"""The project's environment of the composed stack: made with uv in a volume, apart from Airflow's own packages.
+"""The project's environment of the Compose stack: made with uv in a volume, apart from Airflow's own packages.
 
 Each make goes into a folder of its own and is switched to when it is whole, so that a change reaches the
 running stack at once, takes away what went, and an interrupted one leaves nothing half-made in use.
@@ -12,6 +12,7 @@ from contextlib import closing
 
 from gaiaflow import envvar
 from gaiaflow.infra.environments import interpreter, recipe
+from gaiaflow.infra.environments.description import PACKAGES, describe, packages
 from gaiaflow.infra.environments.environment import LOCKS
 from gaiaflow.infra.environments.pins import merge_pins
 from gaiaflow.infra.environments.requirement import inputs, requirements
@@ -19,11 +20,13 @@ from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import living, privatefile, process
 from gaiaflow.infra.images.engine import connect
 from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE
+from gaiaflow.project import Project
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.composed.handover import hand_over
 
 TIMEOUT = 1800
 RECORD = "environment.json"
+_REQUIREMENTS = "requirements"  # the folder of what goes into the container, and of what was made of it
 _PROJECT = """
 export UV_PYTHON_INSTALL_DIR=/opt/env/python
 uv venv --quiet --python "$2" "/opt/env/$0"
@@ -63,6 +66,12 @@ def is_current(composition: Composition) -> bool:
     return privatefile.read_json(composition.home / RECORD) == _wanted(composition)
 
 
+def title(composition: Composition) -> str:
+    """The environment in one line, as ``environment project: uv.lock, 12 packages``."""
+    made = composition.home / _REQUIREMENTS if is_current(composition) else None
+    return f"environment project: {describe(composition.project, made)}"
+
+
 def ensure(composition: Composition) -> bool:
     """Make the environment unless it is current; whether anything was done.
 
@@ -72,7 +81,7 @@ def ensure(composition: Composition) -> bool:
     if is_current(composition):
         return False
     name = f"{_stamp(composition)}-{secrets.token_hex(2)}"
-    project, folder = composition.project, composition.folder("requirements")
+    project, folder = composition.project, composition.folder(_REQUIREMENTS)
     text = requirements(project)
     privatefile.write(folder / "project.txt", text)
     if source(project).is_conda:
@@ -86,8 +95,15 @@ def ensure(composition: Composition) -> bool:
     privatefile.write(folder / "constraints.txt", merge_pins(frozen, _jupyter_lock()))
     hand_over(folder)
     _run(composition, _JUPYTER, name)
+    listed = _of_conda(project) if source(project).is_conda else frozen.splitlines()
+    privatefile.write(folder / PACKAGES, "".join(f"{line}\n" for line in listed))
     privatefile.write_json(composition.home / RECORD, _wanted(composition))
     return True
+
+
+def _of_conda(project: Project) -> list[str]:
+    """The packages of the environment here, which the recipe made of the same lock."""
+    return packages(project.home / "envs" / "project")
 
 
 def _run(composition: Composition, script: str, *arguments: str) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from gaiaflow.errors import UsageError
 from gaiaflow.infra.host import privatefile
 
 # Used where the host's user is root: no container of the stack runs as that.
 OTHER_UID = 10001
+_ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "$": "\\$", "\n": "\\n", "\r": "\\r"})
 
 
 def owner() -> tuple[int, int]:
@@ -26,11 +27,12 @@ def hand_over(folder: Path) -> None:
 
 
 def write_env_file(file: Path, values: Mapping[str, str]) -> Path:
-    """A file for Compose's ``env_file``, 0600: single quotes keep every character but the quote itself."""
-    for value in values.values():
-        if "'" in value or "\n" in value or value.endswith("\\"):
-            raise UsageError(
-                "a path or a value of the stack has a quote or a line break in it, or ends with a backslash",
-                "rename the folder",
-            )
-    return privatefile.write(file, "".join(f"{name}='{value}'\n" for name, value in values.items()))
+    """A file for Compose's ``env_file``, 0600."""
+    return privatefile.write(file, "".join(f"{name}={_quoted(value)}\n" for name, value in values.items()))
+
+
+def _quoted(value: str) -> str:
+    """In single quotes, which keep every character but these; else with the escapes of double quotes."""
+    if not re.search(r"['\n\r]|\\$", value):
+        return f"'{value}'"
+    return f'"{value.translate(_ESCAPED)}"'

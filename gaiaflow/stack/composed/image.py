@@ -1,4 +1,4 @@
-"""The images of the composed stack: built when what goes in has changed, named by project and content."""
+"""The images of the Compose stack: built when what goes in has changed, named by project and content."""
 
 from __future__ import annotations
 
@@ -125,10 +125,10 @@ def _context(project: Project) -> Iterator[Path]:
         (folder / "locks").mkdir()
         for lock in [*LOCKS.glob("*.txt"), compose / "postgres.txt"]:
             shutil.copyfile(lock, folder / "locks" / lock.name)
-        if added := providers.requirements(project):
-            bound = providers.constraints((LOCKS / "airflow.txt").read_text(encoding="utf-8"))
-            (folder / "locks" / "added.txt").write_text(added, encoding="utf-8")
-            (folder / "locks" / "added-constraints.txt").write_text(bound, encoding="utf-8")
+        (folder / "added").mkdir()
+        bound = providers.constraints((LOCKS / "airflow.txt").read_text(encoding="utf-8"))
+        (folder / "added" / "requirements.txt").write_text(providers.requirements(project), encoding="utf-8")
+        (folder / "added" / "constraints.txt").write_text(bound, encoding="utf-8")
         copy_tree(package, folder / "gaiaflow", ["*", *(f"!{name}" for name in IN_AIRFLOW), "**/__pycache__"])
         open_to_all(folder)
         yield folder

@@ -1,4 +1,4 @@
-"""Which S3 store a composed stack uses: SeaweedFS, MinIO, or one of somebody else's, and the keys to it."""
+"""Which S3 store a stack uses: SeaweedFS, MinIO or an external one, and the keys to it."""
 
 from __future__ import annotations
 

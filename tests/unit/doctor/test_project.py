@@ -138,17 +138,21 @@ def fit(place: Place) -> python.Facts:
             ),
         ),
         (
-            python.composed,
+            python.compose_environment,
             {},
-            ("ok", "the composed stack's environment is of the project's dependencies", ""),
+            ("ok", "the Compose stack's environment is of the project's dependencies", ""),
         ),
-        (python.composed, {"composed": None}, ("ok", "no composed stack has an environment to compare", "")),
         (
-            python.composed,
+            python.compose_environment,
+            {"composed": None},
+            ("ok", "no Compose stack has an environment to compare", ""),
+        ),
+        (
+            python.compose_environment,
             {"composed": False},
             (
                 "warning",
-                "the composed stack's environment is not of the project's dependencies",
+                "the Compose stack's environment is not of the project's dependencies",
                 "inv dev.update-deps",
             ),
         ),

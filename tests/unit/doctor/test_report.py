@@ -39,8 +39,8 @@ def place(folder: Path) -> Place:
     return Place(Project.find(folder))
 
 
-def row(name: str, check: Check, modes: tuple[Mode, ...] = tuple(Mode), composed: bool = False) -> Row:
-    return Row(name, Topic(name, lambda _: None, imports=()), lambda _: check, modes, composed)
+def row(name: str, check: Check, modes: tuple[Mode, ...] = tuple(Mode), on_docker: bool = False) -> Row:
+    return Row(name, Topic(name, lambda _: None, imports=()), lambda _: check, modes, on_docker)
 
 
 def raising(error: Exception) -> Topic:
@@ -105,7 +105,7 @@ def test_a_mode_is_ready_by_what_it_needs_itself(place: Place) -> None:
 
 
 def test_docker_counts_for_all_where_the_stack_runs_on_it(place: Place) -> None:
-    rows = [row("docker", failed("down", "start it"), (Mode.DEV_DOCKER,), composed=True)]
+    rows = [row("docker", failed("down", "start it"), (Mode.DEV_DOCKER,), on_docker=True)]
     assert examine(place, None, rows).exit_code == 0
     place.project.home.mkdir()
     (place.project.home / "state.json").write_text('{"backend": "docker"}')

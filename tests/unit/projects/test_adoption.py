@@ -119,7 +119,7 @@ def test_the_least_is_the_table_tasks_and_what_git_ignores(tmp_path: Path) -> No
 
 
 class Terminal:
-    """Answers for a verb that asks on a terminal."""
+    """Answers for a command that asks on a terminal."""
 
     def __init__(self, folder: Path, *argv: str) -> None:
         self.folder, self.argv = folder, argv

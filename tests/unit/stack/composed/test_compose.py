@@ -237,9 +237,16 @@ def test_folder_closed_to_the_containers_user_is_refused(
         Composition(project, PORTS)._check_readable()
 
 
-def test_quote_in_a_value_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="quote"):
-        handover.write_env_file(tmp_path / "x.env", {"A": "it's"})
+def test_every_value_has_one_line_that_compose_reads_as_it_was(tmp_path: Path) -> None:
+    values = {"A": "$HOME #ü", "B": "it's $1", "C": "a\nb", "D": "back\\", "E": """it's "so" \\$"""}
+    lines = handover.write_env_file(tmp_path / "x.env", values).read_text().splitlines()
+    assert lines == [
+        "A='$HOME #ü'",
+        r'''B="it's \$1"''',
+        r'''C="a\nb"''',
+        r'''D="back\\"''',
+        r'''E="it's \"so\" \\\$"''',
+    ]
 
 
 def test_images_are_built_only_for_what_is_started() -> None:
@@ -287,6 +294,20 @@ def test_environment_is_made_again_when_requirements_change(
     first = dependency._stamp(made)
     (project.source / "requirements.lock").write_text("numpy==2.0\n")
     assert dependency._stamp(made) != first
+
+
+def test_the_environment_is_told_with_its_source_and_its_packages(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.source / "requirements.lock").write_text("numpy==2.0\n")
+    made = Composition(project, PORTS)
+    monkeypatch.setattr(dependency, "_volume_made", lambda _: "now")
+    monkeypatch.setattr(dependency, "_run", lambda *_: "numpy==2.0\nsix==1.17.0\n")
+    assert dependency.title(made) == "environment project: requirements.lock"
+    assert dependency.ensure(made)
+    assert dependency.title(made) == "environment project: requirements.lock, 2 packages"
+    (project.source / "requirements.lock").write_text("numpy==2.1\n")
+    assert dependency.title(made) == "environment project: requirements.lock"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.images import engine as docker
 from gaiaflow.project import Project
-from gaiaflow.stack.composed import belongings, composition, containers, handover
+from gaiaflow.stack.composed import belongings, composition, containers
 from gaiaflow.stack.composed.compose import Compose
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.composed.containers import Container
@@ -65,12 +65,6 @@ CASES = [
         2,
         "`--with dev-docker` is not known (did you mean `dev_docker`?)",
         "inv dev.start --with dev_docker",
-    ),
-    Case(
-        lambda p: handover.write_env_file(p.root / "x.env", {"A": "it's"}),
-        2,
-        "a path or a value of the stack has a quote or a line break in it, or ends with a backslash",
-        "rename the folder",
     ),
 ]
 
