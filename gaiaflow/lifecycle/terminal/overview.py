@@ -127,10 +127,13 @@ def next_step() -> str:
 
 
 def _is_up(project: Project) -> bool:
-    """Whether something listens where Airflow was started; asks no service, so it takes no time."""
+    """Whether the project's Airflow listens where it was started; asks no service, so it takes no time."""
     from gaiaflow.endpoints import LOOPBACK
     from gaiaflow.infra.host import ports
+    from gaiaflow.stack.embedded.supervisor import Supervisor
     from gaiaflow.stack.services import state
 
-    kept = state.read(project).ports
-    return "airflow" in kept and not ports.can_listen(LOOPBACK, kept["airflow"])
+    kept = state.read(project)
+    if "airflow" not in kept.ports or ports.can_listen(LOOPBACK, kept.ports["airflow"]):
+        return False
+    return kept.backend != "embedded" or Supervisor(project.home).running()  # another project's has the port

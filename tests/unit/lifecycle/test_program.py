@@ -127,7 +127,12 @@ def test_the_next_step_fits_the_folder(folder: Path, monkeypatch: pytest.MonkeyP
     (folder / ".gaiaflow").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         ports = {name: entry.port for name, entry in PORTS.items()}
-        state.write(Project.find(), state.Remembered(ports={**ports, "airflow": listening.getsockname()[1]}))
+        ports["airflow"] = listening.getsockname()[1]
+        state.write(Project.find(), state.Remembered(backend="docker", ports=ports))
+        assert overview.next_step() == "inv dag.run flow"
+        state.write(Project.find(), state.Remembered(backend="embedded", ports=ports))
+        assert overview.next_step() == "inv dev.start"  # what listens is not of this project
+        monkeypatch.setattr("gaiaflow.stack.embedded.supervisor.Supervisor.running", lambda _: True)
         assert overview.next_step() == "inv dag.run flow"
     assert overview.next_step() == "inv dev.start"
     elsewhere = folder.parent / f"{folder.name}-elsewhere"
