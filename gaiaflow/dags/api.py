@@ -54,10 +54,18 @@ class AirflowApi:
             return self._request(method, path, body, query)
         return _patiently(lambda: self._request(method, path, body, query))
 
-    def insist(self, method: str, path: str, body: Any, **query: Any) -> None:
-        """Change what may be asked for twice: a busy Airflow is asked again; what it has already is done."""
-        with suppress(_ConflictError):  # an earlier request was taken, whose answer did not come
+    def insist(self, method: str, path: str, body: Any, **query: Any) -> bool:
+        """Change what may be asked for twice: a busy Airflow is asked again; what it has already is done.
+
+        Returns:
+            False where Airflow has it already: an earlier request was taken, whose answer did not come, or
+            somebody else's.
+        """
+        try:
             _patiently(lambda: self._request(method, path, body, query))
+        except _ConflictError:
+            return False
+        return True
 
     def _request(self, method: str, path: str, body: Any, query: Mapping[str, Any]) -> Any:
         target = f"{self.url}/api/v2/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
@@ -119,12 +127,31 @@ class AirflowApi:
 
     # Runs
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
-        """Start a run; its id. It is ours, so that asking a busy Airflow again starts no second one."""
+    def trigger(self, dag_id: str, conf: Mapping[str, Any], when: Mapping[str, Any] | None = None) -> str:
+        """Start a run; its id. It is ours, so that asking a busy Airflow again starts no second one.
+
+        Args:
+            when: the logical date, the data interval and the partition key, by the names of the API.
+
+        Raises:
+            UsageError: the DAG has a run of that date.
+        """
         run_id = new_run_id()
-        body = {"conf": dict(conf), "logical_date": None, "dag_run_id": run_id}
-        self.insist("POST", f"dags/{_quoted(dag_id)}/dagRuns", body)
+        body = {"conf": dict(conf), "logical_date": None, "dag_run_id": run_id, **(when or {})}
+        if not self.insist("POST", f"dags/{_quoted(dag_id)}/dagRuns", body) and body["logical_date"]:
+            self._refuse_second(dag_id, run_id, body["logical_date"])
         return run_id
+
+    def _refuse_second(self, dag_id: str, run_id: str, date: str) -> None:
+        """Raise where another run has the date of ours."""
+        path = f"dags/{_quoted(dag_id)}/dagRuns"
+        same = self.request("GET", path, logical_date_gte=date, logical_date_lte=date)["dag_runs"]
+        other = next((run["dag_run_id"] for run in same if run["dag_run_id"] != run_id), None)
+        if other is not None:
+            raise UsageError(
+                f"DAG `{dag_id}` has a run of {date}: `{other}`",
+                f"another --date, or clear that run: {self.url}/dags/{_quoted(dag_id)}/runs/{_quoted(other)}",
+            )
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         return str(self.request("GET", _run(dag_id, run_id))["state"])
@@ -142,6 +169,13 @@ class AirflowApi:
         """The last runs of a DAG, of all DAGs for ``~``; the newest first."""
         path = f"dags/{_quoted(dag_id)}/dagRuns"
         found: list[dict[str, Any]] = self.request("GET", path, order_by="-run_after", limit=PAGE)["dag_runs"]
+        return found
+
+    def asset_events(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The asset events that started a run, each with ``name``, ``extra`` and ``timestamp``."""
+        found: list[dict[str, Any]] = self.request("GET", f"{_run(dag_id, run_id)}/upstreamAssetEvents")[
+            "asset_events"
+        ]
         return found
 
     def tasks(self, dag_id: str) -> list[dict[str, Any]]:
