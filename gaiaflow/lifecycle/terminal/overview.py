@@ -12,9 +12,10 @@ from gaiaflow.errors import GaiaflowError
 from gaiaflow.lifecycle.terminal.help import columns, program, write
 from gaiaflow.project import Project
 
-EVERY_DAY, DAGS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN = (
+EVERY_DAY, DAGS, RUNS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN = (
     "Every day",
     "DAGs",
+    "Runs",
     "Images",
     "Cluster",
     "Models",
@@ -22,7 +23,7 @@ EVERY_DAY, DAGS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN = (
     "Project",
     "Your own",
 )
-GROUPS = (EVERY_DAY, DAGS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN)
+GROUPS = (EVERY_DAY, DAGS, RUNS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN)
 _BY_FIRST_WORD = {
     "dev": EVERY_DAY,
     "doctor": EVERY_DAY,
@@ -35,6 +36,7 @@ _BY_FIRST_WORD = {
 }
 _BY_LAST_WORD = {"dockerize": IMAGES, "images": IMAGES, "remove-image": IMAGES}
 _ELSEWHERE = {
+    **dict.fromkeys(("dag.run", "dag.watch", "dag.logs", "dag.replay", "dag.recover", "dag.backfill"), RUNS),
     "model.dockerize": MODELS,
     "dev.cleanup": PROJECT,
     "dev.export": PROJECT,
@@ -44,7 +46,7 @@ _ELSEWHERE = {
 # A folder with one of these has a project in it already.
 _SIGNS = ("pyproject.toml", "environment.yml", "pixi.toml", "requirements.txt", "dags")
 # What comes first in its group; the others follow by name.
-_FIRST = ("dev.start", "dev.open", "dev.status", "dev.stop", "dev.restart", "dag.run", "dag.test", "dag.list",
+_FIRST = ("dev.start", "dev.open", "dev.status", "dev.stop", "dev.restart", "dag.test", "dag.list", "dag.run",
           "prodlocal.start", "prodlocal.status", "prodlocal.stop", "model.list", "model.serve", "model.stop",
           "project.new", "project.adopt", "prod.check")  # fmt: skip
 
