@@ -48,7 +48,8 @@ def pytest(session: nox.Session, *folders: str, workers: tuple[str, ...] = ()) -
 def airflow_python(session: nox.Session) -> str:
     """The interpreter of this clone's environment with Airflow, made when it is missing."""
     code = (
-        "from gaiaflow.infra.host.environment import ensure_environment; from gaiaflow.project import Project; "
+        "from gaiaflow.infra.environments.environment import ensure_environment; "
+        "from gaiaflow.project import Project; "
         "print(ensure_environment(Project.find(), 'airflow'))"
     )
     return str(session.run("python", "-c", code, silent=True)).strip().splitlines()[-1]
@@ -107,7 +108,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def security(session: nox.Session) -> None:
-    """Bad input, doors, files, a canary secret, and what scanners say; see docs/threat-model.md.
+    """Bad input, open ports, files, a canary secret, and what scanners say; see docs/threat-model.md.
 
     The scanners: bandit, zizmor, and pip-audit where an advisory service answers. With `GAIAFLOW_FULL_FAULTS=1`
     the fuzzers run for ten minutes.
@@ -118,7 +119,7 @@ def security(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """The example on the composed stack, seen in a browser too; screenshots stay in artefacts/screenshots."""
+    """The example on the Compose stack, seen in a browser too; screenshots stay in artefacts/screenshots."""
     install(session, "tools", tests="e2e-requirements")
     pytest(session, "tests/e2e")
 

@@ -54,6 +54,19 @@ class AirflowApi:
             return self._request(method, path, body, query)
         return patiently(lambda: self._request(method, path, body, query))
 
+    def insist(self, method: str, path: str, body: Any, **query: Any) -> bool:
+        """Change what may be asked for twice: a busy Airflow is asked again; what it has already is done.
+
+        Returns:
+            False where Airflow has it already: an earlier request was taken, whose answer did not come, or
+            somebody else's.
+        """
+        try:
+            patiently(lambda: self._request(method, path, body, query))
+        except ConflictError:
+            return False
+        return True
+
     def _request(self, method: str, path: str, body: Any, query: Mapping[str, Any]) -> Any:
         target = f"{self.url}/api/v2/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         for renewed in (False, True):
@@ -115,17 +128,35 @@ class AirflowApi:
         return {e["filename"]: e["stack_trace"] for e in self.every("importErrors", "import_errors")}
 
     def unpause(self, dag_id: str) -> None:
-        self.request("PATCH", f"dags/{_quoted(dag_id)}", {"is_paused": False})
+        self.insist("PATCH", f"dags/{_quoted(dag_id)}", {"is_paused": False})
 
     # Runs
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
-        """Start a run; its id. It is ours, so that asking a busy Airflow again starts no second one."""
+    def trigger(self, dag_id: str, conf: Mapping[str, Any], when: Mapping[str, Any] | None = None) -> str:
+        """Start a run; its id. It is ours, so that asking a busy Airflow again starts no second one.
+
+        Args:
+            when: the logical date, the data interval and the partition key, by the names of the API.
+
+        Raises:
+            UsageError: the DAG has a run of that date.
+        """
         run_id = new_run_id()
-        body = {"conf": dict(conf), "logical_date": None, "dag_run_id": run_id}
-        with suppress(ConflictError):  # an earlier request was taken, whose answer did not come
-            patiently(lambda: self.request("POST", f"dags/{_quoted(dag_id)}/dagRuns", body))
+        body = {"conf": dict(conf), "logical_date": None, "dag_run_id": run_id, **(when or {})}
+        if not self.insist("POST", f"dags/{_quoted(dag_id)}/dagRuns", body) and body["logical_date"]:
+            self._refuse_second(dag_id, run_id, body["logical_date"])
         return run_id
+
+    def _refuse_second(self, dag_id: str, run_id: str, date: str) -> None:
+        """Raise where another run has the date of ours."""
+        path = f"dags/{_quoted(dag_id)}/dagRuns"
+        same = self.request("GET", path, logical_date_gte=date, logical_date_lte=date)["dag_runs"]
+        other = next((run["dag_run_id"] for run in same if run["dag_run_id"] != run_id), None)
+        if other is not None:
+            raise UsageError(
+                f"DAG `{dag_id}` has a run of {date}: `{other}`",
+                f"another --date, or clear that run: {self.url}/dags/{_quoted(dag_id)}/runs/{_quoted(other)}",
+            )
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.request("GET", _run(dag_id, run_id))
@@ -149,6 +180,13 @@ class AirflowApi:
         found: list[dict[str, Any]] = self.request("GET", path, order_by="-run_after", limit=PAGE)["dag_runs"]
         return found
 
+    def asset_events(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The asset events that started a run, each with ``name``, ``extra`` and ``timestamp``."""
+        found: list[dict[str, Any]] = self.request("GET", f"{_run(dag_id, run_id)}/upstreamAssetEvents")[
+            "asset_events"
+        ]
+        return found
+
     def tasks(self, dag_id: str) -> list[dict[str, Any]]:
         """The tasks of a DAG, upstream ones first."""
         found = self.request("GET", f"dags/{_quoted(dag_id)}/tasks")["tasks"]
@@ -170,7 +208,7 @@ class AirflowApi:
             entry = self.request("GET", f"{place}/xcomEntries/return_value", map_index=map_index)
         except NotFoundError:
             return None
-        return _decoded(entry["value"])
+        return entry["value"]
 
     def log(self, dag_id: str, run_id: str, instance: Mapping[str, Any], attempt: int) -> list[Any]:
         """The entries of the log of one attempt: objects, or lines where Airflow could not read them."""
@@ -270,14 +308,6 @@ def _explained(error: urllib.error.HTTPError, with_token: bool) -> GaiaflowError
         return UsageError(f"Airflow refuses the request: {said}", "")
     kind = ServerError if error.code >= 500 else GaiaflowError
     return kind(f"Airflow answered {error.code}: {said}", "inv dev.logs --service airflow")
-
-
-def _decoded(value: Any) -> Any:
-    """A value as the function returned it: Airflow hands it out as JSON text, and a str also as it is."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 def _run(dag_id: str, run_id: str) -> str:

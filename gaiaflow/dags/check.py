@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gaiaflow import runner
+from gaiaflow import envvar, runner
 from gaiaflow.dags.brokenfile import broken_file, naming
 from gaiaflow.dags.home import project_python
 from gaiaflow.dags.inspector import Inspector
@@ -137,7 +137,7 @@ def costs(inspector: Inspector, files: list[str], mode: str | None) -> dict[str,
     """Each file's cost as a multiple of importing ``airflow.sdk`` alone."""
     folder = inspector.project.dags
     argv = [str(inspector.python), "-m", "gaiaflow.inspection.stopwatch"]
-    more = {"GAIAFLOW_MODE": mode} if mode else {}
+    more = {envvar.MODE: mode} if mode else {}
     request = {"dags": str(folder), "files": [str(folder / file) for file in files]}
     found = inspector.run(argv, request, more)
     alone = found["airflow"]

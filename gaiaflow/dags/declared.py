@@ -30,10 +30,16 @@ class Declared:
 
 def declared(project: Project) -> Declared:
     """The ids of the DAGs in the files of the project's dags/."""
-    read = [_of(file) for file in sorted(project.dags.rglob("*.py"))]
+    read = by_file(project).values()
     ids = {name for each in read for name in each.ids}
     archived = any(project.dags.rglob("*.zip"))
     return Declared(frozenset(ids), all(each.complete for each in read) and not archived)
+
+
+def by_file(project: Project) -> dict[str, Declared]:
+    """What each Python file of dags/ names, by its path there."""
+    files = sorted(project.dags.rglob("*.py"))
+    return {str(file.relative_to(project.dags)): _of(file) for file in files}
 
 
 def _of(file: Path) -> Declared:

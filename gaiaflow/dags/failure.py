@@ -140,7 +140,7 @@ class Failures:
     def _replay(self, instance: Mapping[str, Any]) -> str:
         words = [self.dag, str(instance["task_id"]), self.run]
         index = [] if instance["map_index"] < 0 else ["--map-index", str(instance["map_index"])]
-        return shlex.join(["inv", "dag.replay", *words, *index, "--pdb"])
+        return shlex.join(["inv", "dag.replay", *words, *index, "--stack", "--pdb"])
 
 
 def label(instance: Mapping[str, Any]) -> str:

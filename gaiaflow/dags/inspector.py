@@ -25,17 +25,21 @@ class Inspector:
 
     Args:
         python: the interpreter of the airflow environment.
+        with_stack: what is asked may use the running stack's MLflow and S3.
     """
 
     project: Project
     python: Path
+    with_stack: bool = False
     _environment: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def environment(self) -> dict[str, str]:
         """The whole environment of the child; made once."""
         if not self._environment:
-            self._environment = environment(self.project, airflow_python=str(self.python))
+            self._environment = environment(
+                self.project, airflow_python=str(self.python), with_stack=self.with_stack
+            )
         return self._environment
 
     def ask(self, question: str, more: Mapping[str, str] | None = None, **request: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from gaiaflow.dags import run as dagrun
 from gaiaflow.dags.api import AirflowApi, NotFoundError
+from gaiaflow.dags.declared import by_file
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.project import Project
 from gaiaflow.result import worst
@@ -27,6 +28,14 @@ def last_states(project: Project) -> dict[str, str]:
     """The state of each DAG's last run."""
     api = running(project)
     return {} if api is None else {r["dag_id"]: r["state"] for r in reversed(api.runs("~"))}
+
+
+def importable(project: Project) -> list[str]:
+    """The ids of the DAGs that the files name, without those of files that Airflow could not import."""
+    api = running(project)
+    broken = set(api.import_errors()) if api else set()
+    files = {file: each.ids for file, each in by_file(project).items() if file not in broken}
+    return sorted(name for ids in files.values() for name in ids)
 
 
 def find_run(api: AirflowApi, dag: str, run: str) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from pathlib import Path
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.environments import interpreter, uv
 from gaiaflow.infra.environments.description import packages
+from gaiaflow.infra.environments.environment import missing, python_of
 from gaiaflow.infra.environments.pins import package_name
+from gaiaflow.infra.environments.requirement import requirements
 from gaiaflow.infra.environments.source import source
-from gaiaflow.infra.host.environment import missing, python_of
-from gaiaflow.infra.host.requirement import requirements
 from gaiaflow.infra.images.image import python_image
 from gaiaflow.production.verdict import MISSING, OK, Check
 from gaiaflow.project import Project

@@ -120,6 +120,6 @@ def python_with_boto3(project: Project) -> str:
     """This interpreter when it has boto3, else that of the environment of the services."""
     if importlib.util.find_spec("boto3"):
         return sys.executable
-    from gaiaflow.infra.host.environment import ensure_environment
+    from gaiaflow.infra.environments.environment import ensure_environment
 
     return str(ensure_environment(project, "services"))

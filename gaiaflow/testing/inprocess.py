@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,6 +29,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--dag", required=True)
     parser.add_argument("--mode")
     parser.add_argument("--conf", default="{}", type=json.loads)
+    for option in ("date", "interval", "partition"):
+        parser.add_argument(f"--{option}", default="")
     parser.add_argument("--retries", default=0, type=int)
     parser.add_argument("--stack", action="store_true", help="use the running stack's MLflow and S3")
     parser.add_argument("--outcome", required=True, type=Path)
@@ -86,8 +88,14 @@ def _show(record: dict[str, Any], task: str, screen: TextIO) -> str:
         screen.write(f"{name} {state}{': ' + detail if detail else ''}\n")
         return name if state == "started" else ""
     if task and str(record.get("logger", "")).startswith(_FUNCTION_OUTPUT):
-        screen.write(f"{task} | {record.get('event', '')}\n")
+        screen.write(f"{task} | {_leveled(record)}\n")
     return task
+
+
+def _leveled(record: Mapping[str, Any]) -> str:
+    """A line of a function, with its level where that is not INFO."""
+    level, text = str(record.get("level") or "info").upper(), str(record.get("event", ""))
+    return text if level == "INFO" else f"{level} {text}"
 
 
 def _readable(record: dict[str, Any]) -> str:
@@ -117,6 +125,9 @@ def outcome(args: argparse.Namespace) -> dict[str, object]:
             retries=args.retries,
             progress=_progress,
             with_stack=args.stack,
+            date=args.date,
+            interval=args.interval,
+            partition=args.partition,
         )
     except GaiaflowError as error:
         return {"error": {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}}

@@ -16,7 +16,7 @@ def airflow_python(project: Project | None = None) -> Path:
     Raises:
         GaiaflowError: there is no project, or the environment could not be made.
     """
-    from gaiaflow.infra.host.environment import (
+    from gaiaflow.infra.environments.environment import (
         ensure_environment,
     )  # late: Airflow's environment has no use for it
 

@@ -18,7 +18,7 @@ from evidence import Evidence
 from small_project import SmallProject
 
 from gaiaflow.dags import run as dagrun
-from gaiaflow.infra.host.environment import ensure_environment
+from gaiaflow.infra.environments.environment import ensure_environment
 from gaiaflow.stack import backends
 from gaiaflow.stack.services.access import shell_environment
 

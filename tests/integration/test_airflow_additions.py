@@ -13,7 +13,7 @@ import pytest
 from gaiaflow.dags import home
 from gaiaflow.dags.api import AirflowApi
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import environment
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
 
@@ -81,6 +81,7 @@ class Api:
             raise NotFoundError(path)
         assert found.status_code < 300, found.text
         return found.json()
+    insist = request
 
 with TestClient(create_app(apps="all")) as client:
     api = Api(client)

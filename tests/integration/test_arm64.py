@@ -9,7 +9,7 @@ import pytest
 from example_stack import PACKAGE
 from uv import find_uv_bin
 
-from gaiaflow.infra.host.environment import LOCKS
+from gaiaflow.infra.environments.environment import LOCKS
 from gaiaflow.infra.host.shipped import shipped
 
 FILES = [

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from gaiaflow.endpoints import PORTS
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import environment
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import engine, image
 from gaiaflow.project import Project

@@ -43,7 +43,9 @@ def test_run_model_and_objects_can_be_read_back(started: Running, run: dict[str,
 
 
 def test_a_task_of_the_run_comes_out_the_same_again(started: Running, run: dict[str, Any]) -> None:
-    again = json.loads(started.inv("dag.replay", "co2_forecast", "modelling.evaluate", "latest", "--json"))
+    again = json.loads(
+        started.inv("dag.replay", "co2_forecast", "modelling.evaluate", "latest", "--stack", "--json")
+    )
     assert again["recorded"] == {"state": "success", "value": value(run, "modelling.evaluate")}
     assert again["equal"] is True
     told = started.inv("dag.replay", "co2_forecast", "modelling.evalute", "latest", code=2)

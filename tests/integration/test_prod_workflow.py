@@ -17,7 +17,7 @@ from example_stack import PACKAGE
 from loopback_registry import PASSWORD, USER, LoopbackRegistry, running
 from test_prod import GOOD, make_project
 
-from gaiaflow.infra.host.environment import missing
+from gaiaflow.infra.environments.environment import missing
 from gaiaflow.infra.images import engine, image
 from gaiaflow.infra.images.registry import Reference, Registry
 from gaiaflow.production import receipt

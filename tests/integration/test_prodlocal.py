@@ -26,7 +26,7 @@ from example_stack import SERVICES, Running, copy_example
 
 from gaiaflow.dags import run as dagrun
 from gaiaflow.infra.cluster.target import Target
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import environment
 
 pytestmark = [pytest.mark.stack, pytest.mark.cluster]
 SHARED = os.environ.get("GAIAFLOW_TEST_PROFILE", "")

@@ -66,7 +66,8 @@ def test_nothing_of_the_stack_goes_through_the_users_proxy(tmp_path: Path, proxy
     # The environments come from a cache or a registry: they are made without the proxy.
     made = {k: v for k, v in env.items() if k not in named}
     code = (
-        "from gaiaflow.infra.host.environment import ensure_environment; from gaiaflow.project import Project; "
+        "from gaiaflow.infra.environments.environment import ensure_environment; "
+        "from gaiaflow.project import Project; "
         "ensure_environment(Project.find(), 'services')"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=made, check=True, capture_output=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gaiaflow.errors import UsageError
 from gaiaflow.infra.environments import conda, interpreter, uv
+from gaiaflow.infra.environments.environment import ensure_environment
 from gaiaflow.infra.environments.source import PIXI_LOCK, UV, Source, source
-from gaiaflow.infra.host.environment import ensure_environment
 from gaiaflow.project import Project
 
 

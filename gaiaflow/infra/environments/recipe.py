@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from gaiaflow.infra.environments import conda, interpreter, manifest
+from gaiaflow.infra.environments.environment import LOCKS, ensure_environment
 from gaiaflow.infra.environments.source import PIXI_LOCK, source
-from gaiaflow.infra.host.environment import LOCKS, ensure_environment
 from gaiaflow.project import Project
 
 # On the other side: where the solver writes what pip is to add.

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import gaiaflow
 from gaiaflow.infra.environments import recipe
+from gaiaflow.infra.environments.requirement import requirements
 from gaiaflow.infra.environments.source import source
-from gaiaflow.infra.host.requirement import requirements
 from gaiaflow.infra.images import selection
 from gaiaflow.project import Project
 

@@ -6,14 +6,18 @@ from collections.abc import Collection
 from pathlib import Path
 
 from gaiaflow.dags.inspector import Inspector
-from gaiaflow.infra.host.environment import ensure_environment, missing, title
+from gaiaflow.infra.environments.environment import ensure_environment, missing, title
 from gaiaflow.lifecycle.terminal import Phases
 from gaiaflow.project import Project
 
 
-def inspector(project: Project, *environments: str) -> Inspector:
-    """Ready to be asked; further environments that the work needs are made, too."""
-    return Inspector(project, airflow_python(project, {"airflow", *environments}))
+def inspector(project: Project, *environments: str, with_stack: bool = False) -> Inspector:
+    """Ready to be asked; further environments that the work needs are made, too.
+
+    Args:
+        with_stack: what is asked may use the running stack's MLflow and S3.
+    """
+    return Inspector(project, airflow_python(project, {"airflow", *environments}), with_stack)
 
 
 def airflow_python(project: Project, needed: Collection[str]) -> Path:

@@ -59,9 +59,9 @@ def _user(backend: Backend, name: str) -> str:
 
 def next_steps(project: Project, services: set[str]) -> list[str]:
     """What to do with what runs."""
-    from gaiaflow.dags.declared import declared
+    from gaiaflow.dags.state import importable
 
-    ids = sorted(declared(project).ids) if "airflow" in services else []
+    ids = importable(project) if "airflow" in services else []
     pages = [name for name in ("airflow", "jupyter", "mlflow") if name in services & SERVICES.keys()]
     steps = [f"inv dag.run {ids[0]}"] if ids else []
     steps += [f"inv dev.open {pages[0]}"] if pages else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -50,7 +51,7 @@ def _shortest(program: str) -> str:
     if os.sep not in program or _same(shutil.which(path.name), program):
         return path.name
     here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else program
+    return shlex.quote(str(path.relative_to(here)) if path.is_relative_to(here) else program)
 
 
 def _same(found: str | None, program: str) -> bool:

@@ -10,7 +10,7 @@ from invoke.terminals import pty_size
 
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.lifecycle.terminal.help import columns, program, write
-from gaiaflow.project import Project
+from gaiaflow.project import Project, towards_a_project
 
 EVERY_DAY, DAGS, RUNS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN = (
     "Every day",
@@ -43,8 +43,6 @@ _ELSEWHERE = {
     "dev.timings": PROJECT,
     "dev.update-deps": PROJECT,
 }
-# A folder with one of these has a project in it already.
-_SIGNS = ("pyproject.toml", "environment.yml", "pixi.toml", "requirements.txt", "dags")
 # What comes first in its group; the others follow by name.
 _FIRST = ("dev.start", "dev.open", "dev.status", "dev.stop", "dev.restart", "dag.test", "dag.list", "dag.run",
           "prodlocal.start", "prodlocal.status", "prodlocal.stop", "model.list", "model.serve", "model.stop",
@@ -118,7 +116,7 @@ def next_step() -> str:
     try:
         project = Project.find()
     except GaiaflowError:
-        return _towards_a_project(Path.cwd())
+        return towards_a_project(Path.cwd())
     from gaiaflow.dags.declared import declared
 
     if not _is_up(project):
@@ -129,13 +127,9 @@ def next_step() -> str:
 
 def _is_up(project: Project) -> bool:
     """Whether something listens where Airflow was started; asks no service, so it takes no time."""
+    from gaiaflow.endpoints import LOOPBACK
     from gaiaflow.infra.host import ports
     from gaiaflow.stack.services import state
 
     kept = state.read(project).ports
-    return "airflow" in kept and not ports.is_free(kept["airflow"])
-
-
-def _towards_a_project(folder: Path) -> str:
-    has_code = any((folder / name).exists() for name in _SIGNS)
-    return "inv project.adopt" if has_code else "inv project.new my-project"
+    return "airflow" in kept and not ports.can_listen(LOOPBACK, kept["airflow"])

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from gaiaflow.dags import state as dagstate
+from gaiaflow.dags.api import AirflowApi
 from gaiaflow.dags.declared import Declared, declared
+from gaiaflow.lifecycle.dev import ending
 from gaiaflow.project import Project
 
 WITH = "from airflow.sdk import DAG\n\nwith DAG({}):\n    pass\n"
@@ -63,3 +66,23 @@ def test_the_example_is_read() -> None:
 def test_a_project_without_dags_has_none(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\n[tool.gaiaflow]\n')
     assert declared(Project.find(tmp_path)) == Declared(frozenset(), True)
+
+
+class Broken(AirflowApi):
+    """An Airflow that could not import one file."""
+
+    def import_errors(self) -> dict[str, str]:
+        return {"sub/a.py": "ModuleNotFoundError: No module named 'nowhere'"}
+
+
+def test_a_dag_whose_file_airflow_could_not_import_is_not_suggested(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.dags / "sub").mkdir()
+    (project.dags / "sub" / "a.py").write_text("import nowhere\n" + WITH.format("'a'"))
+    (project.dags / "b.py").write_text(WITH.format("'b'"))
+    monkeypatch.setattr(dagstate, "running", lambda _: None)
+    assert dagstate.importable(project) == ["a", "b"]
+    monkeypatch.setattr(dagstate, "running", lambda _: Broken("http://127.0.0.1:9", "", ""))
+    assert dagstate.importable(project) == ["b"]
+    assert ending.next_steps(project, {"airflow"})[0] == "next:  inv dag.run b"

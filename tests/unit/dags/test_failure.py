@@ -97,7 +97,7 @@ def test_error_own_frames_last_lines_next_attempt_and_the_debugger(project: Proj
         "  its last lines:",
         "    adding up",
         "  the next attempt starts in 90 s",
-        "  debug it: inv dag.replay shop total manual__1 --pdb",
+        "  debug it: inv dag.replay shop total manual__1 --stack --pdb",
     ]
 
 
@@ -120,7 +120,7 @@ def test_the_last_attempt_says_so(project: Project, state: str, number: int, las
     (failure,) = found(project, instance(state, number, 7), tries=tries)
     assert list(failure.lines())[-2:] == [
         f"  {last}",
-        "  debug it: inv dag.replay shop total manual__1 --map-index 7 --pdb",
+        "  debug it: inv dag.replay shop total manual__1 --map-index 7 --stack --pdb",
     ]
     assert failure.task == "total[7]"
 

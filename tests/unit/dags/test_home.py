@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gaiaflow.dags import home
+from gaiaflow.dags.inspector import Inspector
 from gaiaflow.project import Project
 from gaiaflow.stack.services import access
 
@@ -52,3 +53,10 @@ def test_without_it_they_find_a_throw_away_mlflow_and_no_s3(project: Project) ->
     assert found["MLFLOW_TRACKING_URI"] == f"sqlite:///{project.home}/test/mlflow.db"
     assert not [name for name in found if name.startswith(("AWS_", "S3_", "GAIAFLOW_TASK_ENV_"))]
     assert "GAIAFLOW_MLFLOW_URL" not in found
+
+
+def test_a_look_into_dags_and_a_replay_use_the_stack_only_when_asked(project: Project) -> None:
+    found = Inspector(project, Path(sys.executable)).environment
+    assert found["MLFLOW_TRACKING_URI"] == f"sqlite:///{project.home}/test/mlflow.db"
+    asked = Inspector(project, Path(sys.executable), with_stack=True).environment
+    assert asked["MLFLOW_TRACKING_URI"].startswith("http://127.0.0.1:")

@@ -59,7 +59,7 @@ def test_a_failure_is_shown_once_and_the_verdict_comes_last(
     assert said.err.splitlines() == [
         "one failed, attempt 1 of 1: m:f raised KeyError: 1",
         "  no other attempt follows",
-        "  debug it: inv dag.replay flow one manual__1+00:00 --pdb",
+        "  debug it: inv dag.replay flow one manual__1+00:00 --stack --pdb",
     ]
     assert "m:f raised KeyError: 1" in said.out
 

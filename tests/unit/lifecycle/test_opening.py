@@ -37,7 +37,8 @@ class Services:
             def do_GET(self) -> None:
                 services.asked.append((self.path, self.headers.get("Cookie", ""), ""))
                 experiments = {"experiments": [{"experiment_id": "0"}, {"experiment_id": "7"}]}
-                self.answer(experiments if "experiments" in self.path else {})
+                nothing = {"import_errors": [], "total_entries": 0}
+                self.answer(experiments if "experiments" in self.path else nothing)
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from invoke.program import Program
@@ -176,9 +177,35 @@ def test_options_of_one_backend_stand_together(capsys: pytest.CaptureFixture[str
     assert "  --s3-console-port N " in shown.split("\nPorts:\n")[1]
 
 
+@pytest.mark.parametrize("name", ["dev.start", "model.serve", "dag.test"])
+def test_a_long_way_to_the_program_is_folded_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setattr("gaiaflow.lifecycle.terminal.called.name_of", lambda _: "../tools/bin/gaiaflow")
+    run("gaiaflow", "help", name)
+    options = capsys.readouterr().out.partition("\nOptions:\n")[2].partition("\nExample:\n")[0]
+    assert max(map(len, options.splitlines())) <= 80
+
+
 def test_an_argument_that_may_be_left_out_is_in_brackets(capsys: pytest.CaptureFixture[str]) -> None:
     run("inv", "help", "dag.check")
     assert capsys.readouterr().out.startswith("Usage: inv dag.check [NAME] [options]\n")
+
+
+def test_an_option_that_may_be_repeated_takes_whole_words(folder: Path) -> None:
+    program = GaiaflowProgram(namespace=namespace())
+    program.create_config()
+    program.parse_core(["gaiaflow", "prod.check", "--provider", "docker=4.6.1", "--provider=http=5"])
+    program.parse_collection()
+    program.parse_tasks()
+    assert program.tasks[0].args["provider"].value == ["docker=4.6.1", "http=5"]
+    assert all(each.kind is list for name in NAMES for each in repeated(name))
+
+
+def repeated(name: str) -> list[Any]:
+    """The arguments of a command that may be given more than once."""
+    task = namespace()[name]
+    return [each for each in task.get_arguments() if {each.name, each.attr_name} & set(task.iterable)]
 
 
 def test_short_options_mean_the_same_everywhere() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gaiaflow.infra.host import environment
+from gaiaflow.infra.environments import environment
 from gaiaflow.project import Project
 from gaiaflow.testing import airflow_python
 

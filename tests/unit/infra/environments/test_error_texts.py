@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from gaiaflow.infra.environments import uv
+from gaiaflow.infra.environments import environment, uv
 from gaiaflow.project import Project
 from tests.error_case import Case, hold, text_of
 
@@ -18,6 +18,12 @@ CASES = [
         1,
         "uv is not in this environment: no file `uv`",
         "make setup",
+    ),
+    Case(
+        lambda p: environment.ensure_environment(p, "airflwo"),
+        2,
+        "unknown environment `airflwo`",
+        "one of airflow, services, project, jupyter, conda",
     ),
 ]
 

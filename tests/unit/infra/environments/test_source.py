@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra.environments import interpreter, lockfile, manifest
+from gaiaflow.infra.environments import environment, interpreter, lockfile, manifest
 from gaiaflow.infra.environments.description import describe
+from gaiaflow.infra.environments.requirement import inputs, requirements
 from gaiaflow.infra.environments.source import source
-from gaiaflow.infra.host import environment
-from gaiaflow.infra.host.requirement import inputs, requirements
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
 

@@ -9,7 +9,7 @@ import pytest
 
 from gaiaflow.endpoints import PORTS
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.host import environment, ports, process, shipped
+from gaiaflow.infra.host import ports, process, shipped
 from gaiaflow.project import Project
 from tests.error_case import Case, fail_with, hold, text_of
 
@@ -23,7 +23,7 @@ def taken(_: Project) -> object:
 
 def crowded(_: Project) -> object:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ports, "is_free", lambda _: False)
+        patch.setattr(ports, "is_free", lambda *_: False)
         return ports.inner("demo", 3)
 
 
@@ -88,12 +88,6 @@ CASES = [
         3,
         "gaiaflow's own folder `nothing` is not there: the installation is incomplete",
         "pip install --force-reinstall gaiaflow",
-    ),
-    Case(
-        lambda p: environment.ensure_environment(p, "airflwo"),
-        2,
-        "unknown environment `airflwo`",
-        "one of airflow, services, project, jupyter, conda",
     ),
     Case(
         crowded,

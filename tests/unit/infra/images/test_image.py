@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
-from gaiaflow.infra.host.requirement import requirements
+from gaiaflow.infra.environments.requirement import requirements
 from gaiaflow.infra.images import image
 from gaiaflow.infra.images.context import digest, staged
 from gaiaflow.project import Project

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gaiaflow.infra.host.environment import LOCKS
+from gaiaflow.infra.environments.environment import LOCKS
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images.context import digest
 from gaiaflow.project import Project
