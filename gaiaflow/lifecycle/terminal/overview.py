@@ -12,9 +12,10 @@ from gaiaflow.errors import GaiaflowError
 from gaiaflow.lifecycle.terminal.help import columns, program, write
 from gaiaflow.project import Project, towards_a_project
 
-EVERY_DAY, DAGS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN = (
+EVERY_DAY, DAGS, RUNS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN = (
     "Every day",
     "DAGs",
+    "Runs",
     "Images",
     "Cluster",
     "Models",
@@ -22,7 +23,7 @@ EVERY_DAY, DAGS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN = (
     "Project",
     "Your own",
 )
-GROUPS = (EVERY_DAY, DAGS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN)
+GROUPS = (EVERY_DAY, DAGS, RUNS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN)
 _BY_FIRST_WORD = {
     "dev": EVERY_DAY,
     "doctor": EVERY_DAY,
@@ -35,6 +36,7 @@ _BY_FIRST_WORD = {
 }
 _BY_LAST_WORD = {"dockerize": IMAGES, "images": IMAGES, "remove-image": IMAGES}
 _ELSEWHERE = {
+    **dict.fromkeys(("dag.run", "dag.watch", "dag.logs", "dag.replay", "dag.recover", "dag.backfill"), RUNS),
     "model.dockerize": MODELS,
     "dev.cleanup": PROJECT,
     "dev.export": PROJECT,
@@ -42,7 +44,7 @@ _ELSEWHERE = {
     "dev.update-deps": PROJECT,
 }
 # What comes first in its group; the others follow by name.
-_FIRST = ("dev.start", "dev.open", "dev.status", "dev.stop", "dev.restart", "dag.run", "dag.test", "dag.list",
+_FIRST = ("dev.start", "dev.open", "dev.status", "dev.stop", "dev.restart", "dag.test", "dag.list", "dag.run",
           "prodlocal.start", "prodlocal.status", "prodlocal.stop", "model.list", "model.serve", "model.stop",
           "project.new", "project.adopt", "prod.check")  # fmt: skip
 
