@@ -9,8 +9,8 @@ import pytest
 
 from gaiaflow.errors import UsageError
 from gaiaflow.infra.environments import interpreter, uv
-from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.environments.environment import python_of
+from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.images import image
 from gaiaflow.production import environment
 from gaiaflow.project import Project
