@@ -91,8 +91,10 @@ def test_a_caller_from_another_network_is_cut_off(
     """Linux takes packets for the gateway on each of its interfaces, those of a neighbour too."""
     monkeypatch.setattr(gateway, "network_of", lambda _: "192.0.2.0/24")
     gateway.open_ports(target.project, GATEWAY, [service])
-    with suppress(ConnectionResetError):
-        assert exchange(service, 1) == 0
+    answered = 0
+    with suppress(OSError):
+        answered = exchange(service, 1)
+    assert answered == 0
     monkeypatch.setenv("GAIAFLOW_GATEWAY", GATEWAY)  # whoever names the address knows whose nodes call
     gateway.close(target.project)
     gateway.open_ports(target.project, GATEWAY, [service])
