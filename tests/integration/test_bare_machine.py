@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,10 @@ from gaiaflow.infra.images.engine import engine_answers
 from tests import bare_root
 
 ROOT = Path(__file__).parents[2]
-# How this machine reaches its package index, beside what `pip config list` says.
+# How this machine reaches its package index: variables, files of pip, certificates.
 _INDEX = ("PIP_", "UV_INDEX", "UV_DEFAULT", "UV_FIND", "UV_NATIVE", "SSL_", "HTTP", "NO_PROXY")
+_PIP_FILES = ("~/.config/pip/pip.conf", "~/.pip/pip.conf", "/etc/pip.conf")
+_CERTIFICATES = Path("/etc/ssl/certs")
 pytestmark = [
     pytest.mark.stack,
     pytest.mark.engine,
@@ -31,12 +32,10 @@ class Bare:
     """A container of an image that was packed here; a user without rights owns its home, and nothing more."""
 
     def __init__(self, image: str, wheel: Path) -> None:
-        settings = _index()
         self.wheel = f"/wheels/{wheel.name}"
-        places = {value for value in settings.values() if value.startswith("/") and Path(value).exists()}
-        mounts = {f"{place}:{place}:ro" for place in places} | {f"{wheel.parent}:/wheels:ro"}
-        options = [f"--env={name}={value}" for name, value in settings.items()]
-        options += [f"--volume={mount}" for mount in sorted(mounts)]
+        options = [f"--env={k}={v}" for k, v in os.environ.items() if k.upper().startswith(_INDEX)]
+        mounts = {str(wheel.parent): "/wheels", **_index()}
+        options += [f"--volume={source}:{target}:ro" for source, target in mounts.items()]
         sleep = ["python3", "-c", "import time; time.sleep(3000)"]
         user = ["--user", bare_root.USER, "--env", f"HOME={bare_root.HOME}", "--env", "PATH=/usr/bin"]
         self.name = _docker("run", "--detach", "--rm", "--init", *user, *options, image, *sleep)
@@ -59,10 +58,10 @@ def _docker(*argv: str) -> str:
 
 
 def _index() -> dict[str, str]:
-    told = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)
-    kept = re.findall(r"^(?:global|install)\.([\w-]+)='(.*)'$", told, re.MULTILINE)
-    settings = {f"PIP_{name.upper().replace('-', '_')}": value for name, value in kept}
-    return settings | {name: value for name, value in os.environ.items() if name.upper().startswith(_INDEX)}
+    """The files through which this machine reaches its index, and where the container has them."""
+    pip = [file for name in _PIP_FILES if (file := Path(name).expanduser()).is_file()]
+    found = {str(file): "/etc/pip.conf" for file in pip[:1]}
+    return found | {str(each): str(each) for each in (_CERTIFICATES,) if each.is_dir()}
 
 
 @pytest.fixture(scope="module")
