@@ -1,7 +1,7 @@
 """What a page says between `<!-- generated: NAME -->` and `<!-- end of generated -->` comes from the code.
 
-`nox -s docs -- generate` runs this file, which writes those parts into the pages, so that a page is complete on a code
-host, too. MkDocs uses it as a hook: a page that would fetch something from elsewhere ends the build.
+`nox -s docs -- generate` runs this file, which writes those parts into the pages. So a page is complete on a
+code host, too. MkDocs uses it as a hook: a page that would fetch something from elsewhere ends the build.
 """
 
 from __future__ import annotations
