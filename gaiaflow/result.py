@@ -39,7 +39,7 @@ class RunResult:
     """One run of a DAG.
 
     Attributes:
-        edges: each task's downstream tasks.
+        edges: of each task its downstream tasks.
     """
 
     dag: str

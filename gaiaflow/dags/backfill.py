@@ -166,10 +166,10 @@ def _dry(api: AirflowApi, request: Request, behaviour: str) -> list[dict[str, An
 
 
 def _refused(request: Request, error: UsageError) -> UsageError:
-    """What Airflow refuses for a reason that a person mends by an option."""
+    """What Airflow refuses for a reason that a person fixes with an option."""
     if "depends_on_past" in error.message:
         return UsageError(
-            f"tasks of DAG `{request.dag}` have depends_on_past: Airflow fills no gaps between its runs",
+            f"tasks of DAG `{request.dag}` have depends_on_past: Airflow does not fill gaps between its runs",
             "add --failed or --all, and the runs that are there run again too",
         )
     return error
@@ -214,11 +214,11 @@ def begin(api: AirflowApi, request: Request, tell: Callable[[str], None]) -> dic
     if running is None:
         try:
             return dict(patiently(lambda: api.request("POST", "backfills", request.body())))
-        except ConflictError:  # an earlier request was taken, whose answer did not come; or somebody else's
+        except ConflictError:  # an earlier request was taken, whose answer did not come; or another one's
             running = active(api, request.dag)
     if running is None or not request.is_of(running):
         raise _other(request, running)
-    tell(f"backfill {running['id']} of DAG `{request.dag}` goes on")
+    tell(f"backfill {running['id']} of DAG `{request.dag}` continues")
     return _put(api, running, "unpause") if running["is_paused"] else running
 
 

@@ -131,7 +131,7 @@ CASES = [
         "the Docker engine refused the container of task `t`: no space left",
         "",
     ),
-    Case(in_the_way, "a container `theirs` of somebody else is in the way", "docker rename theirs NEW"),
+    Case(in_the_way, "the container name `theirs` is already in use", "docker rename theirs NEW"),
     Case(
         lambda: Task.partial(task_id="a"),
         "task `a` has `expand` or `partial`",

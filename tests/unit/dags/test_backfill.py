@@ -214,7 +214,7 @@ def test_the_same_command_takes_up_a_backfill_that_was_left_or_paused() -> None:
     told: list[str] = []
     again = dagbackfill.begin(api, asked(api), told.append)
     assert (again["id"], again["is_paused"]) == (first["id"], False)
-    assert told == ["backfill 1 of DAG `tides` goes on"]
+    assert told == ["backfill 1 of DAG `tides` continues"]
     assert len(api.backfills) == 1
 
 
@@ -295,7 +295,7 @@ CASES = [
          "DAG `tides` is scheduled at no time from 2024-05-01 to 2024-05-01 that is over",
          "look at its schedule: inv dag.list"),
     Case(lambda _: dagbackfill.plan(refused("a DAG with depends_on_past=True"), asked(Airflow())), 2,
-         "tasks of DAG `tides` have depends_on_past: Airflow fills no gaps between its runs",
+         "tasks of DAG `tides` have depends_on_past: Airflow does not fill gaps between its runs",
          "add --failed or --all, and the runs that are there run again too"),
     Case(lambda _: dagbackfill.plan(refused("no"), asked(Airflow())), 2, f"{REFUSED}no", ""),
     Case(lambda _: beside_another(), 2,

@@ -123,7 +123,7 @@ class TestPlace:
     @pytest.mark.parametrize(
         ("address", "path", "said"),
         [
-            ("", "", "no place for the DAGs is named"),
+            ("", "", "no destination for the DAGs is set"),
             ("s3:///prefix", "", "names no bucket"),
             ("gs://bucket", "", "neither a bucket nor a git repository"),
             ("https://me:hunter2@example.org/dags.git", "", "or a password"),

@@ -190,6 +190,6 @@ def test_a_page_in_place_of_the_registry_is_told(body: bytes, monkeypatch: pytes
     with pytest.raises(GaiaflowError) as caught:
         Registry("registry.example.org").identities(reference)
     assert caught.value.message == (
-        "what answers as the registry `registry.example.org` is not one: its answer is no JSON object"
+        "what answers as the registry `registry.example.org` is not one: its answer is not a JSON object"
     )
     assert caught.value.hint == "curl -v https://registry.example.org/v2/"
