@@ -13,6 +13,7 @@ from airflow.sdk.configuration import conf
 
 from gaiaflow import runner
 from gaiaflow.commit import tree_commit
+from gaiaflow.operators import mlflowrun
 from gaiaflow.operators.environment import project_folder
 
 TRACKING = "MLFLOW_TRACKING_URI"
@@ -33,20 +34,22 @@ def tag_variable(context: Mapping[str, Any], mode: str, image: str = "", **more:
     if ti is None:
         return {}
     facts = {
-        "dag": ti.dag_id,
-        "task": ti.task_id,
-        "run": ti.run_id,
-        "try": ti.try_number,
-        "map_index": "" if ti.map_index is None or ti.map_index < 0 else ti.map_index,
         "mode": mode,
         "image": image,
         "image_digest": image.partition("@")[2],
         "commit": os.environ.get(runner.COMMIT, ""),
         **{name: value for name, value in more.items() if value},
     }
-    tags = {f"gaiaflow.{name}": str(value) for name, value in facts.items() if value != ""}
+    tags = tags_of(ti) | {f"gaiaflow.{name}": value for name, value in facts.items() if value}
     tags |= _shown_in_mlflow(ti)
     return {runner.TAGS: json.dumps(tags)}
+
+
+def tags_of(ti: Any) -> dict[str, str]:
+    """The tags that tell one attempt of a task from all others."""
+    index = {} if ti.map_index is None or ti.map_index < 0 else {"map_index": ti.map_index}
+    facts = {"dag": ti.dag_id, "task": ti.task_id, "run": ti.run_id, "try": ti.try_number, **index}
+    return {f"gaiaflow.{name}": str(value) for name, value in facts.items()}
 
 
 def _shown_in_mlflow(ti: Any) -> dict[str, str]:
@@ -87,3 +90,22 @@ def log_address(log: Any, seen: Mapping[str, str], stack: Mapping[str, str]) -> 
     """Say in the task's log where its MLflow is."""
     if address := mlflow_address(seen, stack):
         log.info("MLflow: %s", address)
+
+
+def run_address(seen: Mapping[str, str], stack: Mapping[str, str], ti: Any) -> str:
+    """The page of the MLflow run that a function started last; empty where there is none that can be seen.
+
+    Args:
+        seen, stack: as for `mlflow_address`.
+        ti: the attempt.
+    """
+    shown, own = mlflow_address(seen, stack), seen.get(TRACKING, "")
+    # This process may know the stack's MLflow by another address than the function does.
+    asked = os.environ.get(TRACKING, shown) if own == stack.get(TRACKING) else own
+    if not shown.startswith(("http://", "https://")):
+        return ""
+    try:
+        found = mlflowrun.last(asked, tags_of(ti))
+    except (OSError, ValueError, KeyError):
+        return ""
+    return f"{shown.rstrip('/')}/#/experiments/{found[0]}/runs/{found[1]}" if found else ""
