@@ -1,4 +1,4 @@
-# Front door: one line a target; each calls inv or nox. `make help` lists them.
+# One line a target; each calls inv or nox. `make help` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
 

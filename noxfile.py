@@ -108,7 +108,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def security(session: nox.Session) -> None:
-    """Bad input, doors, files, a canary secret, and what scanners say; see docs/threat-model.md.
+    """Bad input, open ports, files, a canary secret, and what scanners say; see docs/threat-model.md.
 
     The scanners: bandit, zizmor, and pip-audit where an advisory service answers. With `GAIAFLOW_FULL_FAULTS=1`
     the fuzzers run for ten minutes.
@@ -119,7 +119,7 @@ def security(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """The example on the composed stack, seen in a browser too; screenshots stay in artefacts/screenshots."""
+    """The example on the Compose stack, seen in a browser too; screenshots stay in artefacts/screenshots."""
     install(session, "tools", tests="e2e-requirements")
     pytest(session, "tests/e2e")
 

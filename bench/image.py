@@ -1,4 +1,4 @@
-"""Docker: the project's image again after one line has changed, and the composed stack's second start."""
+"""Docker: the project's image again after one line has changed, and the Compose stack's second start."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def started_again(project: Path) -> list[Figure]:
     finally:
         inv(project, "dev.cleanup", "--yes")
     return [
-        Figure(f"the composed stack's start {when} against its first", took / first, 0.05,
+        Figure(f"the Compose stack's start {when} against its first", took / first, 0.05,
                f"{took:.1f} s against {first:.1f} s")
         for when, took in (("when it runs", running), ("after a stop", again))
     ]  # fmt: skip
@@ -44,7 +44,7 @@ def started_again(project: Path) -> list[Figure]:
 
 def figures() -> list[Figure]:
     if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
-        print("   left out: images and the composed stack: no Docker engine answers")
+        print("   left out: images and the Compose stack: no Docker engine answers")
         return []
     os.environ["GAIAFLOW_IMAGE"] = IMAGE
     with tempfile.TemporaryDirectory() as folder:

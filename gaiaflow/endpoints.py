@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from gaiaflow import envvar
 from gaiaflow.errors import UsageError, near_miss
 
 LOOPBACK = "127.0.0.1"
 ALL = "all"
-# What pods of the local cluster call this machine, and the variable for clusters that call it otherwise.
-GATEWAY, GATEWAY_VARIABLE = "host.minikube.internal", "GAIAFLOW_GATEWAY"
+# What pods of the local cluster call this machine.
+GATEWAY = "host.minikube.internal"
 
 
 class Vantage(str, Enum):
@@ -42,7 +43,7 @@ class Service:
     @property
     def variable(self) -> str:
         """The variable that moves the port, e.g. ``GAIAFLOW_S3_PORT``."""
-        return f"GAIAFLOW_{self.name.upper().replace('-', '_')}_PORT"
+        return envvar.port(self.name)
 
 
 SERVICES: dict[str, Service] = {

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from enum import Enum
 
+from gaiaflow import envvar
 from gaiaflow.errors import UsageError, near_miss
-
-VARIABLE = "GAIAFLOW_MODE"
 
 
 class Mode(str, Enum):
@@ -28,12 +27,12 @@ def resolve_mode(mode: str | None = None) -> Mode:
     Raises:
         UsageError: the name is none of the four.
     """
-    name = mode or os.environ.get(VARIABLE) or Mode.DEV.value
+    name = mode or os.environ.get(envvar.MODE) or Mode.DEV.value
     try:
         return Mode(name)
     except ValueError:
         known = [m.value for m in Mode]
-        origin = "" if mode else f", from the variable `{VARIABLE}`"
+        origin = "" if mode else ", from the variable `GAIAFLOW_MODE`"
         raise UsageError(
             f"unknown mode `{name}`{origin}{near_miss(str(name), known)}",
             f"one of {', '.join(known)}",

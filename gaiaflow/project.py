@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gaiaflow.settings import Settings
 
 HOME = ".gaiaflow"
+# A folder with one of these has a project in it already.
+_SIGNS = ("pyproject.toml", "environment.yml", "pixi.toml", "requirements.txt", "dags")
 _UNUSABLE = re.compile(r"[?:\x00-\x1f]")
 _NOT_PACKAGES = {"dags", "tests", "test", "docs", "notebooks", "data", "build", "dist", "bench", "src"}
 
@@ -55,7 +57,7 @@ class Project:
                     return cls._from(folder, data)
         raise MissingError(
             f"no project in `{here}` or above it: no pyproject.toml with [tool.gaiaflow]",
-            "go to your project's folder, or add an empty [tool.gaiaflow] to its pyproject.toml",
+            f"{towards_a_project(here)}, or go to your project's folder",
         )
 
     @classmethod
@@ -159,6 +161,12 @@ def unique_slug(name: str) -> str:
     if cleaned == name:
         return name
     return f"{cleaned[:31].strip('-')}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def towards_a_project(folder: Path) -> str:
+    """The command that makes a project of a folder, or a new one beside what is there."""
+    has_code = any((folder / name).exists() for name in _SIGNS)
+    return "inv project.adopt" if has_code else "inv project.new my-project"
 
 
 def _folder(root: Path, name: str) -> Path | None:

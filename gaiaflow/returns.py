@@ -8,6 +8,8 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+from gaiaflow import envvar
+
 _NO_DICT = {"int", "float", "str", "bool", "bytes", "None", "list", "tuple", "List", "Tuple", "set"}
 _TYPING = {"TypedDict", "Generic"}
 
@@ -30,7 +32,7 @@ def returned_keys(func_path: str) -> frozenset[str] | None:
 
 def _find(module: str) -> Path | None:
     parts = module.split(".")
-    folders = [f for f in os.environ.get("GAIAFLOW_CODE", "").split(os.pathsep) if f]
+    folders = [f for f in os.environ.get(envvar.CODE, "").split(os.pathsep) if f]
     for folder in folders or sys.path:
         stem = Path(folder or ".", *parts)
         for file in (stem.with_suffix(".py"), stem / "__init__.py"):

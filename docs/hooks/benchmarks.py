@@ -13,7 +13,7 @@ REASONS: dict[str, str] = {
         "one layer is made anew. Every package of the first build came from uv's full cache; what is left of "
         "the second is the command itself and the engine's look at the layers before."
     ),
-    "the composed stack's start after a stop against its first": (
+    "the Compose stack's start after a stop against its first": (
         "nothing is built or made anew. Every package of the first start came from a full cache; what the "
         "second takes is the time until Airflow's own processes call themselves healthy."
     ),

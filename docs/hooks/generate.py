@@ -19,10 +19,13 @@ from reference import (
     exit_codes,
     factory_arguments,
     ignored_table,
+    internal_variables,
     mode_table,
     ports,
     prod_settings,
+    setting_variables,
     settings,
+    testing_variables,
 )
 
 PARTS = {
@@ -39,6 +42,9 @@ PARTS = {
     "settings of prod": prod_settings,
     "settings": settings,
     "task_factory": factory_arguments,
+    "variables": setting_variables,
+    "variables inside": internal_variables,
+    "variables of tests": testing_variables,
     "command table": command_table,
     "commands": command_list,
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from messages import ERRORS
 from pydantic import BaseModel
 
-from gaiaflow import tasks
+from gaiaflow import envvar, tasks
 from gaiaflow.endpoints import PORTS, Endpoints, Vantage
 from gaiaflow.inspection.ignored import ignored
 from gaiaflow.lifecycle.namespace import namespace
@@ -234,6 +234,25 @@ def _ignored(mode: Mode) -> set[str]:
     rest: dict[str, Any] = {"func_args": [], "func_kwargs": {}, "map_over": {}, "dag": None}
     spec = TaskSpec("a", "a:a", mode=mode, docker={"a": 1}, kubernetes={"a": 1}, **given, **rest)
     return {each["argument"] for each in ignored(spec)}
+
+
+def setting_variables() -> str:
+    """The variables that a person sets."""
+    rows = [[f"`{name}`", s.text, "yes" if s.dotenv else "no"] for name, s in envvar.SETTINGS.items()]
+    return table(["variable", "", "in `.env`"], rows)
+
+
+def testing_variables() -> str:
+    return table(["variable", ""], [[f"`{name}`", text] for name, text in envvar.TESTING.items()])
+
+
+def internal_variables() -> str:
+    """The variables between gaiaflow's own processes, with the parts that set and read them."""
+    rows = [
+        [f"`{name}`", own.text, ", ".join(own.writers), ", ".join(own.readers)]
+        for name, own in envvar.INTERNAL.items()
+    ]
+    return table(["variable", "", "set by", "read by"], rows)
 
 
 def exit_codes() -> str:

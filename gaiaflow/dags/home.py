@@ -5,20 +5,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from gaiaflow import envvar
 from gaiaflow.infra.environments import interpreter
 from gaiaflow.infra.environments.environment import python_of
 from gaiaflow.infra.environments.source import NOTHING, source
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
-from gaiaflow.stack.composed.composition import host_contract
+from gaiaflow.stack.composed.composition import host_operator_variables
 from gaiaflow.stack.services import hostnetwork
 from gaiaflow.stack.services.airflow import airflow_environment
 from gaiaflow.stack.services.backend import Backend
 
-PYTHON = "GAIAFLOW_PYTHON"
 # Files that only a stack writes: without one, functions run without its addresses.
-_ADDRESSES = "GAIAFLOW_TASK_ENV_"
+_ADDRESSES = envvar.TASK_ENVIRONMENT
 
 
 def test_home(project: Project) -> Path:
@@ -62,9 +62,9 @@ def environment(
     stack = running_stack(project) if with_stack else None
     variables = airflow_environment(project, place, stack.endpoints() if stack else None)
     if stack is not None and stack.name == "docker":
-        variables |= host_contract(project)
+        variables |= host_operator_variables(project)
     if stack is not None and stack.name == "embedded":
-        variables = {**hostnetwork.contract(project), **variables}
+        variables = {**hostnetwork.operator_variables(project), **variables}
     if stack is None:
         variables["MLFLOW_TRACKING_URI"] = f"sqlite:///{place / 'mlflow.db'}"
         # By no other variable does MLflow keep artifacts out of ./mlruns, which is the project's tree.
@@ -72,4 +72,4 @@ def environment(
     promised = {name: Path(value) for name, value in variables.items() if name.startswith(_ADDRESSES)}
     for name in [name for name, file in promised.items() if not (with_stack and file.is_file())]:
         del variables[name]
-    return {**variables, PYTHON: project_python(project, airflow_python)}
+    return {**variables, envvar.PYTHON: project_python(project, airflow_python)}

@@ -22,11 +22,11 @@ def _apply(api: AirflowApi, name: str, slots: int) -> bool:
     try:
         found = api.request("GET", path)
     except NotFoundError:
-        api.request("POST", "pools", {"name": name, "slots": slots, "include_deferred": False})
+        api.insist("POST", "pools", {"name": name, "slots": slots, "include_deferred": False})
         return True
     if found["slots"] == slots:
         return False
     # Airflow wants the whole pool, although the mask names what changes.
     whole = {"pool": name, "slots": slots, "include_deferred": found["include_deferred"]}
-    api.request("PATCH", path, whole, update_mask="slots")
+    api.insist("PATCH", path, whole, update_mask="slots")
     return True

@@ -56,12 +56,21 @@ def find_run(api: AirflowApi, dag: str, run: str) -> dict[str, Any]:
     if not runs:
         raise MissingError(f"DAG `{dag}` has not run yet", f"inv dag.run {dag}")
     found = runs[0] if run == LATEST else next((r for r in runs if r["dag_run_id"] == run), None)
+    found = found or _earlier(api, dag, run)
     if found is None:
         known = [str(r["dag_run_id"]) for r in runs]
         raise UsageError(
             f"DAG `{dag}` has no run `{run}`{near_miss(run, known)}", f"the last are {', '.join(known[:5])}"
         )
     return found
+
+
+def _earlier(api: AirflowApi, dag: str, run: str) -> dict[str, Any] | None:
+    """A run that is none of the last ones."""
+    try:
+        return api.run(dag, run)
+    except NotFoundError:
+        return None
 
 
 def task_states(api: AirflowApi, dag: str, run: str) -> dict[str, dict[str, Any]]:

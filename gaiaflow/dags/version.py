@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gaiaflow import envvar
 from gaiaflow.dags.inspector import Inspector
-from gaiaflow.modes import VARIABLE
 
 MOST_PATHS = 5
 LONGEST_VALUE = 60
@@ -24,7 +24,7 @@ def read(
     Args:
         timed: the files whose reading is timed.
     """
-    more = {"PYTHONHASHSEED": str(seed), **({VARIABLE: mode} if mode else {})}
+    more = {"PYTHONHASHSEED": str(seed), **({envvar.MODE: mode} if mode else {})}
     folder = str(inspector.project.dags)
     return inspector.ask("serialise", more, mode=mode, dag=dag, dags=folder, timed=list(timed))
 

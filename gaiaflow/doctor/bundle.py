@@ -108,7 +108,7 @@ def _findings(_place: Place, report: Report, redactor: Redactor) -> str:
 
 
 def _composition(place: Place, _report: Report, redactor: Redactor) -> str:
-    """The compose file with everything filled in; empty where no stack was composed."""
+    """The compose file with everything filled in; empty where no stack ran by Compose."""
     import yaml
 
     from gaiaflow.stack.composed.compose import Compose

@@ -123,7 +123,7 @@ def _forwards(chosen: Target, trouble: dict[str, GaiaflowError]) -> bool | None:
     except GaiaflowError as error:
         trouble["gateway"] = error
         return None
-    forwarder = gateway.current(chosen)
+    forwarder = gateway.current(chosen.project)
     workers = executor.kept(chosen.project) == executor.KUBERNETES
     return forwarder is not None and forwarder.ports == account.forwarded_ports(backend.endpoints(), workers)
 

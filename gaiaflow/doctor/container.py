@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gaiaflow import envvar
 from gaiaflow.doctor import address, request
 from gaiaflow.doctor.address import Facts
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.infra.host.envfile import read_variables
+from gaiaflow.infra.images import kind
 from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
 from gaiaflow.infra.images.image import image_name
 from gaiaflow.stack.services import access, health, hostnetwork
@@ -36,7 +39,13 @@ class _Way:
 def read(place: Place) -> Facts:
     if place.backend != "docker" and not hostnetwork.is_shared():
         said = "the stack listens on this machine alone, whose network containers of this engine do not share"
-        return Facts(VANTAGE, unasked=(said, "inv dev.start --backend docker --with dev_docker"))
+        lost = kind.find().no_stack
+        hint = (
+            "inv dev.start --backend embedded --mode dev"
+            if lost
+            else "inv dev.start --backend docker --with dev_docker"
+        )
+        return Facts(VANTAGE, unasked=(said, hint))
     try:
         with contextlib.closing(connect(timeout=_SECONDS)) as engine:
             return _ask(place, engine)
@@ -45,12 +54,10 @@ def read(place: Place) -> Facts:
 
 
 def _ask(place: Place, engine: Any) -> Facts:
-    from dotenv import dotenv_values
-
     way = (_in_network if place.backend == "docker" else _beside)(place, engine)
     if not place.starts:
         return Facts(VANTAGE, unasked=("nothing was started to ask from", "inv doctor"))
-    asked = address.urls({k: v for k, v in dotenv_values(way.file, interpolate=False).items() if v})
+    asked = address.urls(read_variables(way.file))
     _clear(engine, place)
     begun = time.time()
     told = _run(engine, place, way, [f"{name}={url}" for name, url in asked.items()])
@@ -58,7 +65,7 @@ def _ask(place: Place, engine: Any) -> Facts:
 
 
 def _in_network(place: Place, engine: Any) -> _Way:
-    """The composed stack's own network."""
+    """The Compose stack's own network."""
     labels = [f"{PROJECT_LABEL}={place.project.id}", f"com.docker.compose.service={_MODEL}"]
     running = engine.containers.list(filters={"label": labels}, ignore_removed=True)
     if not running:
@@ -71,14 +78,14 @@ def _beside(place: Place, engine: Any) -> _Way:
     """This machine's network, for an embedded stack."""
     from docker.errors import ImageNotFound
 
-    found = hostnetwork.contract(place.project)
+    found = hostnetwork.operator_variables(place.project)
     if not found or not health.answers(_MODEL, access.endpoints(place.project).url(_MODEL)):
         raise MissingError("no MLflow runs: nothing was asked", "inv dev.start")
     try:
         image = engine.images.get(image_name(place.project))
     except ImageNotFound:
         raise MissingError("the project has no image to ask from", "inv dev.dockerize") from None
-    return _Way(image.id, found["GAIAFLOW_NETWORK"], Path(found["GAIAFLOW_TASK_ENV_DEV_DOCKER"]))
+    return _Way(image.id, found[envvar.NETWORK], Path(found[envvar.TASK_ENV_DEV_DOCKER]))
 
 
 def _run(engine: Any, place: Place, way: _Way, pairs: list[str]) -> dict[str, Any]:

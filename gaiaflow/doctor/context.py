@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
+from gaiaflow import envvar
 from gaiaflow.doctor.check import Check, of_error, ok
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra.cluster.api import current_context
 from gaiaflow.infra.cluster.target import Target
 
 
@@ -31,23 +31,8 @@ def read(place: Place) -> Facts:
     try:
         target = Target.choose(place.project)
     except GaiaflowError as error:
-        return Facts(place.project.setting("GAIAFLOW_CONTEXT", ""), False, error)
-    return Facts(target.name, bool(target.profile), None, _current())
-
-
-def _current() -> str:
-    """The user's current context by kubectl's rules; empty where none can be read."""
-    import yaml
-
-    named = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    for file in (Path(name) for name in named.split(os.pathsep) if name):
-        try:
-            found = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
-            continue
-        if isinstance(found, dict) and found.get("current-context"):
-            return str(found["current-context"])
-    return ""
+        return Facts(place.project.setting(envvar.CONTEXT, ""), False, error)
+    return Facts(target.name, bool(target.profile), None, current_context())
 
 
 def chosen(facts: Facts) -> Check:

@@ -58,15 +58,15 @@ class Report:
 
 def examine(place: Place, mode: Mode | None = None, rows: Iterable[Row] = ROWS) -> Report:
     """Look at what the mode needs; at everything where none is named."""
-    composed = place.backend == "docker"
-    needed = {row: _modes(row, composed) for row in rows}
+    on_docker = place.backend == "docker"
+    needed = {row: _modes(row, on_docker) for row in rows}
     chosen = {row: modes for row, modes in needed.items() if mode is None or mode in modes}
     facts = read_all(place, list(dict.fromkeys(row.topic for row in chosen)))
     return Report(tuple(judge(row, modes, facts[row.topic]) for row, modes in chosen.items()), mode)
 
 
-def _modes(row: Row, composed: bool) -> tuple[Mode, ...]:
-    return tuple(Mode) if row.composed and composed else row.modes
+def _modes(row: Row, on_docker: bool) -> tuple[Mode, ...]:
+    return tuple(Mode) if row.on_docker and on_docker else row.modes
 
 
 def read_all(place: Place, topics: list[Topic]) -> dict[Topic, Any]:

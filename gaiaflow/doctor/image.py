@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from gaiaflow import envvar
 from gaiaflow.doctor.check import Check, absent, ok, unknown, warning
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.host import process
 from gaiaflow.infra.images.engine import connect
-from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE, PYTHON_IMAGE, image_name, tagged
+from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE, image_name, tagged
 from gaiaflow.project import Project
 from gaiaflow.stack.composed.composition import Composition
 
@@ -67,7 +68,10 @@ def read(place: Place) -> Facts:
 def pinned(project: Project) -> dict[str, str]:
     """Each image by its variable: the base of what is built, and what compose.yml runs as it is."""
     files = Composition(project, {}).files
-    found = {PYTHON_IMAGE: DEFAULT_PYTHON_IMAGE, **defaults(file.read_text(encoding="utf-8") for file in files)}
+    found = {
+        envvar.PYTHON_IMAGE: DEFAULT_PYTHON_IMAGE,
+        **defaults(file.read_text(encoding="utf-8") for file in files),
+    }
     return {variable: project.setting(variable, name) for variable, name in found.items()}
 
 

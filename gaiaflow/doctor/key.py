@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gaiaflow import envvar
 from gaiaflow.doctor.check import Check, failed, ok, unknown
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError
@@ -16,7 +17,6 @@ from gaiaflow.infra.host import living, privatefile
 from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
 from gaiaflow.project import Project
 from gaiaflow.stack.services import keys
-from gaiaflow.stack.services.program import MARK
 
 # The variable that Airflow reads, the name in keys.json, and what a person calls it.
 NAMES = {
@@ -53,7 +53,7 @@ def _hashed(values: Mapping[str, str], salt: bytes) -> dict[str, str]:
 
 def _processes(project: Project) -> dict[str, dict[str, str]]:
     found = {}
-    for pid in living.marked(MARK, f"{project.id}/airflow"):
+    for pid in living.marked(envvar.STACK, f"{project.id}/airflow"):
         with contextlib.suppress(OSError):
             pairs = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
             found[f"pid {pid}"] = _pairs(pairs)

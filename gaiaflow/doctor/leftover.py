@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gaiaflow import envvar
 from gaiaflow.doctor.check import Check, Fix, ok, warning
 from gaiaflow.doctor.place import Place
 from gaiaflow.endpoints import EVERY
 from gaiaflow.infra.host import living, privatefile
-from gaiaflow.stack.services.program import MARK
 
 # Files that name a process and when it began.
 _RECORDS = ("run/supervisor.json", "cluster/gateway.json")
@@ -40,7 +40,7 @@ def read(place: Place) -> Facts:
     stale = tuple(home / name for name in _RECORDS if _is_stale(home / name))
     supervised = (home / _RECORDS[0]).exists() and home / _RECORDS[0] not in stale
     marks = () if supervised else EVERY
-    orphans = {pid for name in marks for pid in living.marked(MARK, f"{place.project.id}/{name}")}
+    orphans = {pid for name in marks for pid in living.marked(envvar.STACK, f"{place.project.id}/{name}")}
     return Facts(stale, len(orphans), tuple(_opened(home)))
 
 

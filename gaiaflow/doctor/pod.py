@@ -16,6 +16,8 @@ from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra.cluster import image as nodeimage, target
 from gaiaflow.infra.cluster.api import Cluster, labels
 from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import wait
+from gaiaflow.infra.host.envfile import read_variables
 from gaiaflow.infra.images.image import image_name
 from gaiaflow.project import Project
 
@@ -57,15 +59,11 @@ def _require_running(chosen: Target) -> None:
 
 
 def _variables(chosen: Target) -> dict[str, str]:
-    from dotenv import dotenv_values
-
     if not chosen.task_environment.is_file():
         raise MissingError(
             "no stack that pods reach was ever started: nothing was asked", "inv prodlocal.start"
         )
-    return {
-        key: value for key, value in dotenv_values(chosen.task_environment, interpolate=False).items() if value
-    }
+    return read_variables(chosen.task_environment)
 
 
 def _image(chosen: Target) -> str:
@@ -132,17 +130,20 @@ def _last_words(cluster: Cluster, namespace: str, name: str) -> str:
     Raises:
         GaiaflowError: it does not start, or does not end in time.
     """
-    until = time.monotonic() + _SECONDS
-    while time.monotonic() < until:
-        state = _state(cluster.find("Pod", namespace, name) or {})
-        if "terminated" in state:
-            return str(state["terminated"].get("message", ""))
-        if (reason := state.get("waiting", {}).get("reason")) in _HOPELESS:
-            raise GaiaflowError(f"the pod does not start: {reason}", "inv prodlocal.dockerize")
-        time.sleep(0.3)
-    raise GaiaflowError(f"the pod did not answer within {_SECONDS} s", "inv prodlocal.status")
+    ended = wait.until(lambda: _ended(cluster.find("Pod", namespace, name) or {}), _SECONDS, 0.3)
+    if ended is None:
+        raise GaiaflowError(f"the pod did not answer within {_SECONDS} s", "inv prodlocal.status")
+    return str(ended.get("message", ""))
 
 
-def _state(pod: dict[str, Any]) -> dict[str, Any]:
+def _ended(pod: dict[str, Any]) -> dict[str, Any] | None:
+    """How the pod's container ended; None while it has not.
+
+    Raises:
+        GaiaflowError: it will never start.
+    """
     statuses = pod.get("status", {}).get("containerStatuses") or [{}]
-    return dict(statuses[0].get("state", {}))
+    state = statuses[0].get("state", {})
+    if (reason := state.get("waiting", {}).get("reason")) in _HOPELESS:
+        raise GaiaflowError(f"the pod does not start: {reason}", "inv prodlocal.dockerize")
+    return dict(state["terminated"]) if "terminated" in state else None

@@ -9,6 +9,7 @@ from gaiaflow.doctor.check import Check, failed, ok
 from gaiaflow.doctor.place import Place
 from gaiaflow.endpoints import service_of
 from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra.cluster import gateway
 from gaiaflow.infra.host import ports
 from gaiaflow.infra.images.engine import connect
 from gaiaflow.stack import backends
@@ -30,7 +31,11 @@ class Port:
 def read(place: Place) -> list[Port]:
     """What runs keeps the ports that it has; the rest are those that the next start asks for."""
     wanted, held = ports.wanted(place.project, {}), _held(place)
-    return [Port(name, port, _owner(name, port, held)) for name, port in {**wanted, **held}.items()]
+    own = gateway.pids(place.project)
+    return [
+        Port(name, port, "ours" if held.get(name) == port else _owner(port, own))
+        for name, port in {**wanted, **held}.items()
+    ]
 
 
 def _held(place: Place) -> dict[str, int]:
@@ -42,10 +47,8 @@ def _held(place: Place) -> dict[str, int]:
     return {name: port for name, port in backend.endpoints().ports.items() if service_of(name) in up}
 
 
-def _owner(name: str, port: int, held: dict[str, int]) -> str:
-    if held.get(name) == port:
-        return "ours"
-    return "" if ports.is_free(port) else _publisher(port) or ports.owner(port)
+def _owner(port: int, own: list[int]) -> str:
+    return "" if ports.is_free(port, own) else _publisher(port) or ports.owner(port)
 
 
 def _publisher(port: int) -> str:

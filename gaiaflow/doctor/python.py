@@ -26,7 +26,7 @@ class Facts:
         fits: whether this Python is in it.
         lacking: tools that cannot be imported.
         unmade: environments that the next start has to make.
-        composed: whether the composed stack's environment is of the project's dependencies; None without one.
+        composed: whether the Compose stack's environment is of the project's dependencies; None without one.
         title: what the project's environment is made of.
     """
 
@@ -44,6 +44,7 @@ def read(place: Place) -> Facts:
     project = place.project
     wanted = pythons.wanted(project)
     version = sys.version_info[:3]
+    composed, title = _composed(place) if place.backend == "docker" else (None, "")
     return Facts(
         project,
         version,
@@ -51,17 +52,19 @@ def read(place: Place) -> Facts:
         pythons.is_own(project),
         tuple(name for name in TOOLS if importlib.util.find_spec(name) is None),
         tuple(environment.missing(project)),
-        _composed(place) if place.backend == "docker" else None,
-        environment.title(project, "project"),
+        composed,
+        title or environment.title(project, "project"),
     )
 
 
-def _composed(place: Place) -> bool:
+def _composed(place: Place) -> tuple[bool, str]:
+    """Whether the environment in the volume is current, and what it is made of."""
     from gaiaflow.stack.composed import dependency
     from gaiaflow.stack.composed.composition import Composition
 
     ports = dict(access.endpoints(place.project).ports)
-    return dependency.is_current(Composition(place.project, ports, mode=stackmode.kept(place.project)))
+    composition = Composition(place.project, ports, mode=stackmode.kept(place.project))
+    return dependency.is_current(composition), dependency.title(composition)
 
 
 def interpreter(facts: Facts) -> Check:
@@ -99,11 +102,11 @@ def _make(facts: Facts) -> None:
         environment.ensure_environment(facts.project, name)
 
 
-def composed(facts: Facts) -> Check:
+def compose_environment(facts: Facts) -> Check:
     if facts.composed is False:
         return warning(
-            "the composed stack's environment is not of the project's dependencies", "inv dev.update-deps"
+            "the Compose stack's environment is not of the project's dependencies", "inv dev.update-deps"
         )
     if facts.composed is None:
-        return ok("no composed stack has an environment to compare")
-    return ok("the composed stack's environment is of the project's dependencies")
+        return ok("no Compose stack has an environment to compare")
+    return ok("the Compose stack's environment is of the project's dependencies")

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host.envfile import read_variables
 from gaiaflow.project import Project
 from gaiaflow.secrecy import hide, is_secret
 from gaiaflow.stack.services import keys
@@ -102,10 +103,8 @@ def _files(project: Project) -> list[Path]:
 
 
 def _in_file(file: Path) -> Iterator[str]:
-    from dotenv import dotenv_values
-
     if file.suffix == ".env":
-        values = {name: value for name, value in dotenv_values(file, interpolate=False).items() if value}
+        values = read_variables(file)
         yield from (values.values() if file.parent.name == "secrets" else _chosen(values, only_named=True))
         return
     # Passwords, tokens and certificates of JSON, YAML and TOML, whatever they are called there.

@@ -66,14 +66,14 @@ class Row:
     Attributes:
         judge: makes the check of the topic's facts.
         modes: who needs it.
-        composed: everybody needs it where the stack runs on Docker.
+        on_docker: everybody needs it where the stack runs on Docker.
     """
 
     name: str
     topic: Topic
     judge: Callable[[Any], Check]
     modes: tuple[Mode, ...] = ALL
-    composed: bool = False
+    on_docker: bool = False
 
 
 MACHINE = Topic("machine", machine.read)
@@ -95,7 +95,7 @@ ROWS = (
     Row("python", PYTHON, python.interpreter),
     Row("tools", PYTHON, python.tools),
     Row("environments", PYTHON, python.environments),
-    Row("composed environment", PYTHON, python.composed, LOCAL),
+    Row("environment in Compose", PYTHON, python.compose_environment, LOCAL),
     Row("system", MACHINE, machine.system),
     Row("architecture", MACHINE, machine.processor),
     Row("cpus", MACHINE, machine.cpus, LOCAL),
@@ -110,14 +110,14 @@ ROWS = (
     Row("keys of .env", DOTENV, dotenv.keys),
     Row("leftovers", LEFT, leftover.stale, LOCAL),
     Row("private files", LEFT, leftover.private, LOCAL),
-    Row("docker client", DOCKER, docker.client, IMAGES, composed=True),
-    Row("docker engine", DOCKER, docker.engine, IMAGES, composed=True),
-    Row("docker context", DOCKER, docker.context, IMAGES, composed=True),
-    Row("compose", DOCKER, docker.compose, CONTAINERS, composed=True),
-    Row("buildx", DOCKER, docker.buildx, IMAGES, composed=True),
-    Row("images' architecture", DOCKER, docker.platform, IMAGES, composed=True),
-    Row("docker clock", DOCKER, docker.engine_clock, CONTAINERS, composed=True),
-    Row("stack's images", IMAGE, image.stack, CONTAINERS, composed=True),
+    Row("docker client", DOCKER, docker.client, IMAGES, on_docker=True),
+    Row("docker engine", DOCKER, docker.engine, IMAGES, on_docker=True),
+    Row("docker context", DOCKER, docker.context, IMAGES, on_docker=True),
+    Row("compose", DOCKER, docker.compose, CONTAINERS, on_docker=True),
+    Row("buildx", DOCKER, docker.buildx, IMAGES, on_docker=True),
+    Row("images' architecture", DOCKER, docker.platform, IMAGES, on_docker=True),
+    Row("docker clock", DOCKER, docker.engine_clock, CONTAINERS, on_docker=True),
+    Row("stack's images", IMAGE, image.stack, CONTAINERS, on_docker=True),
     Row("project's image", IMAGE, image.project, (Mode.DEV_DOCKER, Mode.PROD)),
     Row("minikube", CLUSTER, cluster.minikube, PODS),
     Row("kube context", CONTEXT, context.chosen, PODS),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-OURS = ("GAIAFLOW_", "MLFLOW_", "AWS_", "S3_", "AIRFLOW_CTX_")
+from gaiaflow import envvar
+
+OURS = (envvar.PREFIX, "MLFLOW_", "AWS_", "S3_", "AIRFLOW_CTX_")
 
 
 def local_variables(secrets: Sequence[str]) -> dict[str, str]:

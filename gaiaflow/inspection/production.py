@@ -9,16 +9,17 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from gaiaflow import envvar
 from gaiaflow.inspection import concrete, structure
 from gaiaflow.inspection.local_address import local_values
 from gaiaflow.inspection.rendered import render
-from gaiaflow.modes import VARIABLE, Mode
+from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.testing import minors
 from gaiaflow.testing.render import context_of
 from gaiaflow.testing.run import load_dags, relative
 
-_LOCAL = ("GAIAFLOW_", "MLFLOW_", "_MLFLOW", "AWS_", "S3_")
+_LOCAL = (envvar.PREFIX, "MLFLOW_", "_MLFLOW", "AWS_", "S3_")
 _PROVIDER = re.compile(
     r"airflow\.providers\.((?:[a-z0-9_]+\.)*?)(?:operators|sensors|transfers|decorators|hooks)\b"
 )
@@ -39,8 +40,8 @@ def become_production(project: Project, image: str, namespace: str) -> None:
     """Forget the stack, and where the project's code lies: production has it in the image."""
     for name in [name for name in os.environ if name.startswith(_LOCAL)]:
         del os.environ[name]
-    os.environ[VARIABLE] = Mode.PROD.value
-    os.environ.update(GAIAFLOW_IMAGE=image, GAIAFLOW_NAMESPACE=namespace, GAIAFLOW_PROJECT_NAME=project.name)
+    os.environ[envvar.MODE] = Mode.PROD.value
+    os.environ.update({envvar.IMAGE: image, envvar.NAMESPACE: namespace, envvar.PROJECT_NAME: project.name})
     hidden = {Path.cwd(), *project.code_paths}
     sys.path[:] = [path for path in sys.path if path and Path(path).resolve() not in hidden]
 

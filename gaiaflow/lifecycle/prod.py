@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +65,7 @@ def check(
     namespace: str = "",
     context: str = "",
     airflow_version: str = "",
-    provider: Iterable[str] = (),
+    provider: list[str] | None = None,
     force: bool = False,
     json: bool = False,
 ) -> None:
@@ -75,7 +74,7 @@ def check(
     from gaiaflow.production import check as prodcheck, verdict
 
     project = Project.find()
-    versions = dict(_version(word) for word in provider)
+    versions = dict(_version(word) for word in provider or ())
     aim = prodcheck.Aim.of(project, image, namespace, context, airflow_version, versions)
     asked = inspector(project)
     with Phases(1).phase("checks for production"):

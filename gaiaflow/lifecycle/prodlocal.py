@@ -82,7 +82,7 @@ def stop(c: Context, profile: str = "", context: str = "") -> None:
     if c.config.run.dry:
         say(f"would stop the cluster `{target.name}`")
         return
-    if gateway.close(target):
+    if gateway.close(target.project):
         say("the gateway is closed")
     modelurl.close_all(target)
     if target.context:
@@ -132,7 +132,7 @@ def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False)
     if c.config.run.dry:
         say("would remove it")
     elif confirm("remove it?", yes):
-        gateway.close(target)
+        gateway.close(target.project)
         modelurl.close_all(target)
         with Phases(1).phase(f"remove {what}"):
             bringup.remove(target, say)

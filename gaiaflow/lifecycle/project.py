@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ def new(
     defaults: bool = False,
 ) -> None:
     """Make a project from the template; asks for the answers that are not given."""
-    from gaiaflow.projects import origin, scaffold
+    from gaiaflow.projects import scaffold
 
     folder = Path(path).expanduser()
     answers = _answers(name, package, author, examples, environment)
@@ -57,12 +58,12 @@ def new(
         say(f"would make a project from {template or 'the template of gaiaflow'} in {folder}")
         return
     if ask and not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on", f"inv project.new {path} --defaults")
+        raise UsageError("there is no terminal to ask on", f"inv project.new {shlex.quote(path)} --defaults")
     made = scaffold.create(folder, answers, ask=ask, template=template)
     say(f"made {len(made)} files in {folder}")
-    source = origin.find()
-    say(f"it requires {source.requirement}, from {source.kind}")
-    say(f"next: cd {folder} && git init && git add . && git commit -m 'From the template' && make dev")
+    _tell_source()
+    place = shlex.quote(str(folder))
+    say(f"next: cd {place} && git init && git add . && git commit -m 'From the template' && make dev")
 
 
 @lifecycle_task
@@ -111,7 +112,18 @@ def adopt(c: Context, name: str = "", minimal: bool = False, diff: bool = False,
         adoption.apply(least)
         if rest.additions and confirm("add what is offered too?", yes):
             adoption.apply(rest)
-        say("next: make dev" if "Makefile" in plan.additions and (plan.root / "Makefile").exists() else _NEXT)
+        made = "Makefile" in plan.additions and (plan.root / "Makefile").exists()
+        if made:
+            _tell_source()
+        say("next: make dev" if made else _NEXT)
+
+
+def _tell_source() -> None:
+    """Which gaiaflow the project installs."""
+    from gaiaflow.projects import origin
+
+    source = origin.find()
+    say(f"it requires {source.requirement}, from {source.kind}")
 
 
 def _describe(plan: Plan) -> None:

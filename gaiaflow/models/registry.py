@@ -122,6 +122,15 @@ class ModelRegistry:
         ids = [str(row["experiment_id"]) for row in found.get("experiments", [])]
         return next((each for each in ids if each != _DEFAULT_EXPERIMENT), _DEFAULT_EXPERIMENT)
 
+    def run_page(self, run_id: str) -> str:
+        """Where a person sees a run.
+
+        Raises:
+            GaiaflowError: MLflow does not know it, or does not answer.
+        """
+        experiment = self._ask("runs/get", run_id=run_id)["run"]["info"]["experiment_id"]
+        return f"{self.url}/#/experiments/{experiment}/runs/{run_id}"
+
     def _version(self, model: Model, number: int) -> Version:
         asked = {"name": model.name, "version": number}
         try:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gaiaflow import envvar
 from gaiaflow.errors import MissingError, TaskFailedError, UsageError, final, near_miss
 from gaiaflow.operators.call import CallMixin
 from gaiaflow.spec import TaskSpec
@@ -26,7 +27,7 @@ def required_image(spec: TaskSpec) -> str:
     Raises:
         UsageError: neither the task nor ``GAIAFLOW_IMAGE`` names one.
     """
-    image = spec.image or os.environ.get("GAIAFLOW_IMAGE")
+    image = spec.image or os.environ.get(envvar.IMAGE)
     if not image:
         raise UsageError(
             f"mode `{spec.mode}` needs an image, and neither `image` nor `GAIAFLOW_IMAGE` is set",
@@ -61,12 +62,12 @@ def checked_overrides(
 
 def project_name() -> str:
     """What tells a project's pods from others' in its namespace; empty when unknown."""
-    return os.environ.get("GAIAFLOW_PROJECT_NAME") or ""
+    return os.environ.get(envvar.PROJECT_NAME) or ""
 
 
 def project_id() -> str:
     """What tells a project's containers from others' on this machine, where two clones may have one name."""
-    return os.environ.get("GAIAFLOW_PROJECT_ID") or project_name()
+    return os.environ.get(envvar.PROJECT_ID) or project_name()
 
 
 def run_variables() -> dict[str, str]:

@@ -7,7 +7,7 @@ import functools
 import os
 from pathlib import Path
 
-CODE = "GAIAFLOW_CODE"
+from gaiaflow import envvar
 
 
 def doc_of(func_path: str) -> str:
@@ -22,7 +22,7 @@ def doc_of(func_path: str) -> str:
 
 
 def _files(module: str) -> list[Path]:
-    folders = [Path(folder) for folder in os.environ.get(CODE, "").split(os.pathsep) if folder]
+    folders = [Path(folder) for folder in os.environ.get(envvar.CODE, "").split(os.pathsep) if folder]
     path = Path(*module.split("."))
     files = [folder / end for folder in folders for end in (path.with_suffix(".py"), path / "__init__.py")]
     return [file for file in files if file.is_file()]

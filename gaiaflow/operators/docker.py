@@ -14,7 +14,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import DeviceRequest, Mount
 from requests.exceptions import RequestException
 
-from gaiaflow import runner
+from gaiaflow import envvar, runner
 from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level
@@ -180,7 +180,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         logs = {"max-size": self.log_opts_max_size, "max-file": self.log_opts_max_file}
         mounts = [m if isinstance(m, Mount) or "Target" in m else Mount(**m) for m in self.mounts]
         return self.cli.create_host_config(
-            network_mode=self.network_mode or os.environ.get("GAIAFLOW_NETWORK"),
+            network_mode=self.network_mode or os.environ.get(envvar.NETWORK),
             nano_cpus=int(cores * 10**9) if cores else None,
             mem_limit=int(memory) if memory else None,
             device_requests=[*(self.device_requests or []), *gpus],

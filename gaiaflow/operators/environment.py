@@ -9,11 +9,10 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from gaiaflow import runner
+from gaiaflow import envvar, runner
 from gaiaflow.errors import MissingError
 from gaiaflow.operators.earlier import translated
 
-PROJECT = "GAIAFLOW_PROJECT"
 # Airflow's own settings and keys are not the function's business; AIRFLOW_CTX_* tells it its run.
 _HIDDEN = ("AIRFLOW_", "_AIRFLOW", "__AIRFLOW")
 _SHOWN = "AIRFLOW_CTX_"
@@ -26,13 +25,13 @@ def read_variables(file: Path) -> dict[str, str]:
 
 def project_folder() -> Path | None:
     """The folder with ``.env``, or None where nobody named one."""
-    folder = os.environ.get(PROJECT)
+    folder = os.environ.get(envvar.PROJECT)
     return Path(folder) if folder else None
 
 
 def working_folder() -> str | None:
     """Where a function of mode dev starts: the project's source folder."""
-    folders = [f for f in os.environ.get("GAIAFLOW_CODE", "").split(os.pathsep) if f]
+    folders = [f for f in os.environ.get(envvar.CODE, "").split(os.pathsep) if f]
     return folders[-1] if folders else None
 
 
@@ -64,7 +63,7 @@ def local_environment(secrets: list[str]) -> dict[str, str]:
 
 def _activation() -> dict[str, str]:
     """What the project's conda environment sets, over what the shell has of another one."""
-    python = Path(os.environ.get("GAIAFLOW_PYTHON") or sys.executable)
+    python = Path(os.environ.get(envvar.PYTHON) or sys.executable)
     try:
         found = json.loads((python.parents[1] / runner.ACTIVATION).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -78,7 +77,7 @@ def stack_variables(mode: str) -> dict[str, str]:
     Raises:
         MissingError: the file that the stack promised is gone.
     """
-    path = os.environ.get(f"GAIAFLOW_TASK_ENV_{mode.upper()}")
+    path = os.environ.get(envvar.task_environment(mode))
     if not path:
         return {}
     if not Path(path).is_file():

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow.sdk.exceptions import AirflowTaskTimeout
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
 from gaiaflow.errors import FINAL_NOTE, GaiaflowError, MissingError, TaskFailedError, UsageError
 

@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipExc
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from gaiaflow import runner
+from gaiaflow import envvar, runner
 from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level, pod_log, pod_spec
@@ -271,12 +271,12 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
 
 def _place(mode: str) -> dict[str, Any]:
     """Which cluster and which namespace. In prod the namespace may come from the service account's own file."""
-    namespace = {"namespace": os.environ.get("GAIAFLOW_NAMESPACE") or None}
+    namespace = {"namespace": os.environ.get(envvar.NAMESPACE) or None}
     if mode == Mode.PROD.value:
         return {"in_cluster": True, **namespace}
     # Images of the local cluster exist only on its node.
     policy = {"image_pull_policy": "IfNotPresent"}
-    config = os.environ.get("GAIAFLOW_KUBECONFIG") or None
+    config = os.environ.get(envvar.KUBECONFIG) or None
     if config == IN_CLUSTER:
         return {"in_cluster": True, **policy, **namespace}
     return {"in_cluster": False, "config_file": config, **policy, **namespace}
@@ -285,7 +285,7 @@ def _place(mode: str) -> dict[str, Any]:
 def _labels() -> dict[str, str]:
     project = pod_spec.label_value(project_name())
     named = {"gaiaflow/project": project} if project else {}
-    if own := pod_spec.label_value(os.environ.get("GAIAFLOW_PROJECT_ID", "")):
+    if own := pod_spec.label_value(os.environ.get(envvar.PROJECT_ID, "")):
         named["gaiaflow/project-id"] = own
     return {"app.kubernetes.io/managed-by": "gaiaflow", **named}
 

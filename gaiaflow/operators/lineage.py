@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow.sdk.configuration import conf
+from airflow.providers.common.compat.sdk import conf  # airflow.sdk has it from 3.2 on
 
-from gaiaflow import runner
+from gaiaflow import envvar, runner
 from gaiaflow.commit import tree_commit
 from gaiaflow.operators import mlflowrun
 from gaiaflow.operators.environment import project_folder
 
 TRACKING = "MLFLOW_TRACKING_URI"
 # Where a person opens the stack's MLflow, whatever a container or a pod calls it.
-PUBLIC = "GAIAFLOW_MLFLOW_URL"
-# The composed Airflow has no git: the host writes down what it saw last.
-COMMIT_FILE = "GAIAFLOW_COMMIT_FILE"
+# Airflow in Compose has no git: the host writes down what it saw last.
 
 
 def tag_variable(context: Mapping[str, Any], mode: str, image: str = "", **more: str) -> dict[str, str]:
@@ -65,7 +63,7 @@ def _shown_in_mlflow(ti: Any) -> dict[str, str]:
 
 def commit_now() -> str:
     """The commit of the project's tree, see `tree_commit`: as it is now, or as the host noted it down."""
-    if note := os.environ.get(COMMIT_FILE):
+    if note := os.environ.get(envvar.COMMIT_FILE):
         file = Path(note)
         return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     folder = project_folder()
@@ -81,7 +79,7 @@ def mlflow_address(seen: Mapping[str, str], stack: Mapping[str, str]) -> str:
     """
     address = seen.get(TRACKING, "")
     if address and address == stack.get(TRACKING):
-        address = os.environ.get(PUBLIC) or address
+        address = os.environ.get(envvar.MLFLOW_URL) or address
     parts = urlsplit(address)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if parts.netloc else address
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.python import ExternalPythonOperator
 
-from gaiaflow import runner
+from gaiaflow import envvar, runner
 from gaiaflow.errors import MissingError
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level
@@ -63,7 +63,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            python=os.environ.get("GAIAFLOW_PYTHON") or sys.executable,
+            python=os.environ.get(envvar.PYTHON) or sys.executable,
             python_callable=function_of_the_project,
             expect_airflow=False,
             **kwargs,
@@ -98,8 +98,10 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
         return local_environment(self.secrets), os.environ
 
     def command_line(self) -> list[str]:
-        """What is started for the function."""
-        return [str(self.python), "-u", runner.__file__]
+        """What is started for the function; its environment may get another folder while the function runs."""
+        python = Path(self.python)
+        settled = python.parent.parent.resolve() / python.parent.name / python.name
+        return [str(settled), "-u", runner.__file__]
 
     def _call_variables(self, context: Mapping[str, Any], folder: Path) -> dict[str, str]:
         call = self.encode_call(context)

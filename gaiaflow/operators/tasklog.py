@@ -17,12 +17,13 @@ from typing import Any
 from airflow.config_templates.airflow_local_settings import DEFAULT_LOGGING_CONFIG as LOGGING
 from airflow.sdk.configuration import conf
 
+from gaiaflow import envvar
+
 __all__ = ["LOGGING", "REMOTE_TASK_LOG", "ArtifactLog"]
 
 FOLDER = "airflow-logs"
 TIMEOUT = 30
 PAUSE = 1.0
-ONLY_IN = "GAIAFLOW_WORKER"
 
 
 class ArtifactLog:
@@ -36,7 +37,7 @@ class ArtifactLog:
 
     def upload(self, path: os.PathLike[str] | str, ti: Any = None) -> None:  # noqa: ARG002 - Airflow passes it
         """Send the log of a worker pod; elsewhere the file stays and is read from where it lies."""
-        if not os.environ.get(ONLY_IN):
+        if not os.environ.get(envvar.WORKER):
             return
         data = (Path(conf.get("logging", "base_log_folder")) / path).read_bytes()
         with _request("PUT", str(path), data):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Collection, Mapping
@@ -22,7 +23,7 @@ else:
     import tomli as tomllib
 
 PYPROJECT = "pyproject.toml"
-TABLE = "# All keys have defaults; see `inv --list` for what works on this project.\n[tool.gaiaflow]\n"
+TABLE = "# All keys have defaults; see `gaiaflow --list` for what works on this project.\n[tool.gaiaflow]\n"
 _NOTEBOOK = "notebooks/mlflow_introduction.ipynb"
 # What of the template a project of any shape can take; each unless one of the others is there.
 _WANTED = {
@@ -43,6 +44,9 @@ LEAST = ("tasks.py", PYPROJECT, _GITIGNORE)
 # These are the project's own: what comes stands at their end.
 _AT_THE_END = (PYPROJECT, _GITIGNORE)
 _IGNORED = {".env": ".env", ".gaiaflow/": "", ".venv-gaiaflow/": "Makefile"}
+# Where a project may say which gaiaflow it needs.
+_REQUIRED = re.compile(r"gaiaflow *(@|[=~>]=)")
+_REQUIRING = ("Makefile", PYPROJECT, "requirements.txt", "requirements-dev.txt", "environment.yml", "pixi.toml")
 _NAMESPACE = "from gaiaflow.lifecycle.namespace import namespace\n\nns = namespace()\n"
 
 
@@ -92,7 +96,8 @@ def plan(root: Path, name: str = "", *, minimal: bool = False) -> Plan:
     _plan_table(root, name, known, additions, advice)
     _plan_gitignore(root, additions)
     manager = recognition.environment(root, known)
-    advice += _plan_tasks(root, additions) + recognition.advice(manager, known)
+    advice += _plan_tasks(root, additions) + _plan_requirement(root, additions)
+    advice += recognition.advice(manager, known)
     if _NOTEBOOK in additions:
         advice += _plan_notebook(known)
     return Plan(root, additions, advice, manager, recognition.is_earlier(root))
@@ -181,6 +186,16 @@ def _plan_tasks(root: Path, additions: Mapping[str, bytes]) -> list[str]:
     return [f"tasks.py is yours; for gaiaflow's commands it needs:\n{_indented(_NAMESPACE)}"]
 
 
+def _plan_requirement(root: Path, additions: Mapping[str, bytes]) -> list[str]:
+    """How others get this gaiaflow, where neither our Makefile nor a file of the project says it."""
+    said = "Makefile" in additions or any(_REQUIRED.search(_text(root / name)) for name in _REQUIRING)
+    if said:
+        return []
+    source = origin.find()
+    install = _indented(f"pip install {shlex.quote(source.requirement)}")
+    return [f"no file says which gaiaflow the project needs; yours is from {source.kind}:\n{install}"]
+
+
 def _plan_notebook(known: Mapping[str, Any]) -> list[str]:
     """What the notebook imports, where pyproject does not name it."""
     named = " ".join(map(str, known.get("project", {}).get("dependencies", [])))
@@ -190,13 +205,17 @@ def _plan_notebook(known: Mapping[str, Any]) -> list[str]:
 
 
 def named(found: Plan) -> list[str]:
-    """Each file with what it gets: `tasks.py (new)`, `pyproject.toml (3 lines at its end)`."""
+    """Each file with what it gets: `tasks.py (new)`, `pyproject.toml (2 lines at its end)`."""
     return [
-        f"{name} ({len(added.splitlines())} lines at its end)"
-        if (found.root / name).exists()
-        else f"{name} (new)"
+        f"{name} ({_counted(added)} at its end)" if (found.root / name).exists() else f"{name} (new)"
         for name, added in found.additions.items()
     ]
+
+
+def _counted(added: bytes) -> str:
+    """How many lines with something in them."""
+    lines = sum(bool(line.strip()) for line in added.splitlines())
+    return f"{lines} line{'' if lines == 1 else 's'}"
 
 
 def difference(found: Plan) -> str:

@@ -46,7 +46,8 @@ def find() -> Origin:
     if "dir_info" in record and record["url"].startswith("file:"):
         return _from_folder(_path(record["url"]), record["url"])
     if "url" in record:
-        return Origin(f"gaiaflow @ {_without_password(record['url'])}", "a file")
+        kind = "a file that only this machine has" if record["url"].startswith("file:") else "a file"
+        return Origin(f"gaiaflow @ {_without_password(record['url'])}", kind)
     version = distribution.version if distribution else gaiaflow.__version__
     return Origin(f"gaiaflow=={version}", "the package index", released=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gaiaflow import envvar
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.infra.environments import interpreter
 from gaiaflow.models.registry import ModelRegistry
@@ -13,7 +14,6 @@ from gaiaflow.stack.services.backend import Backend, Credential, Holding
 
 AUTO = "auto"
 NAMES = (AUTO, "embedded", "docker")
-VARIABLE = "GAIAFLOW_BACKEND"
 # What a start leaves below `.gaiaflow/`.
 _TRACES = {"embedded": "data", "docker": "compose"}
 
@@ -72,7 +72,7 @@ def _own(project: Project) -> tuple[str, str]:
     if last := current(project):
         return last.name, "as the last time"
     settings = {
-        VARIABLE: project.setting(VARIABLE, AUTO),
+        envvar.BACKEND: project.setting(envvar.BACKEND, AUTO),
         "[tool.gaiaflow] backend": project.settings.backend or AUTO,
     }
     for place, name in settings.items():

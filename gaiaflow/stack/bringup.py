@@ -167,7 +167,7 @@ class Bringup:
             endpoints = backend.endpoints()
             if found.address:
                 workers = executors.kept(target.project) == executors.KUBERNETES
-                gateway.open_ports(target, found.address, account.forwarded_ports(endpoints, workers))
+                gateway.open_ports(target.project, found.address, account.forwarded_ports(endpoints, workers))
             keys = store.variables(target.project, bool(endpoints.store))
             account.write_task_environment(target, endpoints, found.name, keys)
             if target.profile and backend.name == "docker":
@@ -202,7 +202,7 @@ def remove(target: Target, say: Callable[[str], None]) -> None:
 
 def facts(target: Target) -> dict[str, object]:
     """What `prodlocal.status` shows, by name."""
-    forwarder = gateway.current(target)
+    forwarder = gateway.current(target.project)
     state = target.minikube.state() if target.profile else None
     facts: dict[str, object] = {
         "cluster": target.name,

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from gaiaflow import podrule
+from gaiaflow import envvar, podrule
 from gaiaflow.endpoints import Endpoints, Vantage
 from gaiaflow.errors import UsageError
 from gaiaflow.infra.cluster import gateway, image as nodeimage
@@ -18,14 +18,13 @@ from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.environments import interpreter
 from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import privatefile
-from gaiaflow.infra.host.envfile import text_of
+from gaiaflow.infra.host.envfile import read_variables, text_of
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import image
 from gaiaflow.infra.images.context import digest, open_to_all
 from gaiaflow.infra.images.engine import PROJECT_LABEL
 from gaiaflow.infra.images.secretfile import is_never_for_images
-from gaiaflow.modes import VARIABLE
 from gaiaflow.project import Project
 from gaiaflow.projects import dagfile
 from gaiaflow.stack.composed import image as stackimage
@@ -65,7 +64,7 @@ def bring(target: Target, tell: Tell = silent) -> str:
         fill(project, folder)
         made = f"{project.id}/worker:{digest(folder, base, own.content)}"
         labels = {PROJECT_LABEL: project.id, image.KIND_LABEL: KIND}
-        parts = {"GAIAFLOW_AIRFLOW_IMAGE": base, "GAIAFLOW_IMAGE": own.content}
+        parts = {envvar.AIRFLOW_IMAGE: base, envvar.IMAGE: own.content}
         image.run_build(
             "the image of worker pods", folder, folder / "Dockerfile", [made], labels, parts, tell=tell
         )
@@ -76,7 +75,7 @@ def bring(target: Target, tell: Tell = silent) -> str:
 def _check_python(project: Project) -> None:
     """A worker pod has one Python for Airflow and for what uv made; conda's packages bring their own."""
     own = image.python_image(project)
-    if not source(project).is_conda and own != project.setting(image.PYTHON_IMAGE, image.DEFAULT_PYTHON_IMAGE):
+    if not source(project).is_conda and own != project.setting(envvar.PYTHON_IMAGE, image.DEFAULT_PYTHON_IMAGE):
         asked = interpreter.wanted(project)
         raise UsageError(
             f"worker pods run functions on Airflow's Python, and the project asks for `{asked}`",
@@ -107,9 +106,7 @@ def write_template(target: Target, image: str, endpoints: Endpoints) -> Path:
 def secret_values(target: Target) -> dict[str, str]:
     """What the worker's secret holds: what the project adds to its Airflow, and addresses and keys of S3, as
     variables and as the operators' file."""
-    from dotenv import dotenv_values
-
-    found = {k: v for k, v in dotenv_values(target.task_environment, interpolate=False).items() if v}
+    found = read_variables(target.task_environment)
     added = additions.variables(target.project, _PROJECT)
     return {**added, **found, "task.env": text_of(found)}
 
@@ -160,12 +157,12 @@ def _environment(target: Target, endpoints: Endpoints) -> dict[str, str]:
     return {
         **{additions.variable(name): value for name, value in options.items()},
         "AIRFLOW_HOME": "/tmp/airflow",  # noqa: S108 - of the pod alone
-        "GAIAFLOW_WORKER": "1",
-        VARIABLE: state.read(project).mode,
+        envvar.WORKER: "1",
+        envvar.MODE: state.read(project).mode,
         **airflow.project_variables(project, _PROJECT, (_PROJECT / "src", _PROJECT), _PYTHON),
-        "GAIAFLOW_NAMESPACE": target.namespace,
-        "GAIAFLOW_KUBECONFIG": "in-cluster",
-        "GAIAFLOW_TASK_ENV_PROD_LOCAL": f"{_TASK_ENVIRONMENT}/task.env",
+        envvar.NAMESPACE: target.namespace,
+        envvar.KUBECONFIG: "in-cluster",
+        envvar.TASK_ENV_PROD_LOCAL: f"{_TASK_ENVIRONMENT}/task.env",
     }
 
 

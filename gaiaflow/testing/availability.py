@@ -7,14 +7,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gaiaflow.dags.home import PYTHON
+from gaiaflow import envvar
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 
-# Modes whose skip is a failure, e.g. GAIAFLOW_REQUIRE_MODES=dev,dev_docker; CI says it.
-REQUIRE = "GAIAFLOW_REQUIRE_MODES"
-IMAGE = "GAIAFLOW_IMAGE"
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _TIMEOUT = 5
 _START = {
@@ -37,21 +34,21 @@ def is_rendered(mode: Mode) -> bool:
 
 
 def _missing_python() -> str:
-    python = os.environ.get(PYTHON, "")
+    python = os.environ.get(envvar.PYTHON, "")
     return "" if Path(python).is_file() else "the project's environment: inv dev.start"
 
 
 def _missing_docker() -> str:
     import docker
 
-    image = os.environ.get(IMAGE)
+    image = os.environ.get(envvar.IMAGE)
     try:
         client = docker.from_env(timeout=_TIMEOUT)
         client.ping()
     except docker.errors.DockerException:
         return "a Docker engine that answers: docker info"
     if not image:
-        return f"an image: {IMAGE}"
+        return f"an image: {envvar.IMAGE}"
     try:
         client.images.get(image)
     except docker.errors.ImageNotFound:
@@ -66,7 +63,7 @@ def _missing_cluster() -> str:
 
     client: Any = import_module("kubernetes.client")
     config: Any = import_module("kubernetes.config")
-    file = os.environ.get("GAIAFLOW_KUBECONFIG", "")
+    file = os.environ.get(envvar.KUBECONFIG, "")
     if not file:
         return "a cluster: GAIAFLOW_KUBECONFIG, inv prodlocal.start"
     if not Path(file).is_file():
@@ -77,7 +74,7 @@ def _missing_cluster() -> str:
             client.VersionApi(api).get_code(_request_timeout=_TIMEOUT)
     except (HTTPError, OSError, config.ConfigException, client.ApiException) as error:
         return f"the cluster of {file}, which does not answer ({type(error).__name__}): inv prodlocal.start"
-    return "" if os.environ.get(IMAGE) else f"an image: {IMAGE}"
+    return "" if os.environ.get(envvar.IMAGE) else f"an image: {envvar.IMAGE}"
 
 
 def _missing_account() -> str:
@@ -87,7 +84,7 @@ def _missing_account() -> str:
 def _missing_stack(mode: Mode, project: Project) -> str:
     """A project that tracks with MLflow needs the stack where its functions have no file in common."""
     needs = [str(line) for line in project.pyproject.get("project", {}).get("dependencies", [])]
-    file = f"GAIAFLOW_TASK_ENV_{mode.value.upper()}"
+    file = envvar.task_environment(mode.value)
     if mode is not Mode.PROD and any(line.startswith("mlflow") for line in needs) and not os.environ.get(file):
         return f"the stack's addresses ({file}): {_START[mode]}"
     return ""
@@ -103,7 +100,7 @@ _CHECKS = {
 
 def required() -> set[str]:
     """The modes that must not be skipped."""
-    return {name.strip() for name in os.environ.get(REQUIRE, "").split(",") if name.strip()}
+    return {name.strip() for name in os.environ.get(envvar.REQUIRE_MODES, "").split(",") if name.strip()}
 
 
 def settle_image(project: Project, shared: bool) -> None:
@@ -115,8 +112,8 @@ def settle_image(project: Project, shared: bool) -> None:
     from gaiaflow.infra.images.image import image_name
 
     if shared:
-        os.environ.pop(IMAGE, None)
+        os.environ.pop(envvar.IMAGE, None)
     try:
-        os.environ[IMAGE] = image_name(project)
+        os.environ[envvar.IMAGE] = image_name(project)
     except GaiaflowError:
-        os.environ.pop(IMAGE, None)
+        os.environ.pop(envvar.IMAGE, None)

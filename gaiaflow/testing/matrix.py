@@ -10,6 +10,8 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gaiaflow.errors import GaiaflowError
@@ -24,6 +26,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--project", action="append", type=Path, default=[], help="a folder; may be repeated")
     parser.add_argument("--dag", action="append", default=[], help="only this DAG; may be repeated")
     parser.add_argument("--modes", default="", help="comma-separated; the first that runs is compared with")
+    parser.add_argument("--date", default="", help="the logical date of all runs; by default today")
     parser.add_argument("--here", action="store_true", help="run in this Python")
     parser.add_argument("--home", type=Path, help="AIRFLOW_HOME; by default the first project's")
     parser.add_argument("--artefacts", type=Path, default=Path("artefacts"), help="where the reports go")
@@ -67,8 +70,8 @@ def run_here(found: list[Project], args: argparse.Namespace) -> int:
     args.artefacts.mkdir(parents=True, exist_ok=True)
     artefacts = args.artefacts.resolve()
     modes = [mode for mode in args.modes.split(",") if mode]
-    with own_stdout():
-        cells = run_matrix(found, args.dag, modes, progress=_progress, home=args.home)
+    with _printing_to_stderr():
+        cells = run_matrix(found, args.dag, modes, progress=_progress, home=args.home, date=args.date)
     for write, name in ((report.write_json, "json"), (report.write_junit, "xml"), (report.write_html, "html")):
         write(cells, artefacts / f"dag_tests.{name}")
     if args.json:
@@ -78,18 +81,18 @@ def run_here(found: list[Project], args: argparse.Namespace) -> int:
     return int(any(cell.outcome == FAILED for cell in cells) or not cells)
 
 
-class own_stdout:  # noqa: N801 - used as a function
+@contextmanager
+def _printing_to_stderr() -> Iterator[None]:
     """Keep what Airflow and the functions print off stdout."""
-
-    def __enter__(self) -> None:
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
         sys.stdout.flush()
-        self.kept = os.dup(1)
-        os.dup2(2, 1)
-
-    def __exit__(self, *_: object) -> None:
-        sys.stdout.flush()
-        os.dup2(self.kept, 1)
-        os.close(self.kept)
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _progress(cell: str, state: str, detail: str) -> None:

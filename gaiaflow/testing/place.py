@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gaiaflow import envvar, runner
 from gaiaflow.dags.home import environment
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
 
 # A function must not see a mode, a call or an address that was left by another run.
-_OURS = ("AIRFLOW_", "GAIAFLOW_CALL", "GAIAFLOW_RESULT", "GAIAFLOW_TASK_ENV_", "MLFLOW_TRACKING_URI")
+_OURS = ("AIRFLOW_", runner.CALL, runner.RESULT_FILE, envvar.TASK_ENVIRONMENT, "MLFLOW_TRACKING_URI")
 _KEPT = ("AIRFLOW__LOGGING__",)
 
 # What `enter` set, and what was there before it.
@@ -44,7 +45,7 @@ def enter(
     for name in [name for name in os.environ if name.startswith(_OURS) and not name.startswith(_KEPT)]:
         delenv(name)
     for name, value in variables.items():
-        if name.startswith("GAIAFLOW_"):
+        if name.startswith(envvar.PREFIX):
             _settled[name] = (value, os.environ.get(name))
         setenv(name, value)
     if str(project.dags) not in sys.path:

@@ -9,6 +9,8 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
+from gaiaflow import envvar
+
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
@@ -88,5 +90,5 @@ def _local_values(pod: Mapping[str, Any]) -> Iterator[str]:
     for container in pod["spec"]["containers"]:
         for variable in container.get("env") or ():
             value = str(variable.get("value", ""))
-            if not variable["name"].startswith("GAIAFLOW_") and _LOCAL.search(value):
+            if not variable["name"].startswith(envvar.PREFIX) and _LOCAL.search(value):
                 yield f"the variable {variable['name']} holds a local address or a known key"

@@ -242,6 +242,61 @@ def test_what_cannot_be_recalled_says_why(flow: Project) -> None:
     assert caught.value.message == "task `end` is of EmptyOperator, not made by create_task"
 
 
+DATED = """
+from airflow.sdk import DAG, Asset
+from gaiaflow.tasks import FromRun, create_task
+
+with DAG("dated", schedule=[Asset("scenes")]):
+    create_task("one", "pk.f:one", func_args=[FromRun("logical_date"), FromRun("run_id")],
+                func_kwargs={"end": FromRun("data_interval_end"), "extra": FromRun('asset("scenes")', "path")},
+                map_over={"day": ["x", FromRun("ds")]})
+"""
+RUN = {
+    "run_id": "asset_triggered__1",
+    "logical_date": "2024-05-01T00:00:00Z",
+    "data_interval_start": "2024-05-01T00:00:00Z",
+    "data_interval_end": "2024-05-02T00:00:00Z",
+    "try_number": 3,
+    "asset_events": [
+        {"name": "scenes", "extra": {"path": "new"}, "timestamp": "2024-05-02T00:00:00Z"},
+        {"name": "scenes", "extra": {"path": "old"}, "timestamp": "2024-05-01T00:00:00Z"},
+    ],
+}
+
+
+@pytest.fixture
+def dated(flow: Project) -> Project:
+    (flow.dags / "dated.py").write_text(DATED)
+    return flow
+
+
+def test_the_run_is_in_words_until_it_has_a_date(dated: Project) -> None:
+    calls = []
+    for when in ({}, {"date": "2024-05-01"}):
+        (found,) = explain.answer(dated, {"dag": "dated", "modes": ["dev"], "when": when})["explained"]
+        calls.append(json.loads(found["tasks"]["one"]["environment"]["GAIAFLOW_CALL"]))
+    assert calls[0]["args"] == ["FromRun(logical_date)", "FromRun(run_id)"]
+    assert calls[1]["args"] == ["2024-05-01T00:00:00+00:00", "FromRun(run_id)"]
+    assert calls[1]["kwargs"]["end"] == "2024-05-01T00:00:00+00:00"
+    assert calls[1]["kwargs"]["extra"] == 'FromRun(asset("scenes"), path)'
+
+
+def test_a_task_of_a_past_run_gets_that_run_s_date_or_another(dated: Project) -> None:
+    request = {"dag": "dated", "task": "one", "map_index": 1, "run": RUN, "conf": {}}
+    call = recall.answer(dated, request)["call"]
+    assert call["args"] == ["2024-05-01T00:00:00+00:00", "asset_triggered__1"]
+    assert call["kwargs"] == {"end": "2024-05-02T00:00:00+00:00", "extra": "new", "day": "2024-05-01"}
+    assert call["from_run"]["kwargs"] == {
+        "end": "data_interval_end",
+        "extra": 'asset("scenes")',
+        "day": "ds",
+    }
+    kept = {"func_args": ["2024-05-01T00:00:00+00:00", "r"], "func_kwargs": {"day": "2024-05-01"}}
+    moved = {**RUN, "logical_date": "2024-06-01T00:00:00Z"}
+    call = recall.answer(dated, {**request, "run": moved, "arguments": kept, "moved": True})["call"]
+    assert (call["args"][0], call["kwargs"]["day"]) == ("2024-06-01T00:00:00+00:00", "2024-06-01")
+
+
 def test_files_are_timed_each_by_itself(flow: Project, tmp_path: Path) -> None:
     outcome = tmp_path / "outcome.json"
     files = ["file.py", "broken.py"]

@@ -54,7 +54,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
 def test_a_worker_sends_its_log_and_it_is_read_back(
     kept: dict[str, bytes], written: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(tasklog.ONLY_IN, "1")
+    monkeypatch.setenv("GAIAFLOW_WORKER", "1")
     tasklog.REMOTE_TASK_LOG.upload(PATH)
     assert list(kept.values()) == [written]
     assert tasklog.REMOTE_TASK_LOG.read(PATH, None) == (
@@ -66,7 +66,7 @@ def test_a_worker_sends_its_log_and_it_is_read_back(
 def test_elsewhere_the_log_stays_where_it_is(
     kept: dict[str, bytes], written: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(tasklog.ONLY_IN, raising=False)
+    monkeypatch.delenv("GAIAFLOW_WORKER", raising=False)
     tasklog.REMOTE_TASK_LOG.upload(PATH)
     assert (kept, bool(written)) == ({}, True)
 
@@ -79,7 +79,7 @@ def test_a_log_that_is_not_there_is_no_error(kept: dict[str, bytes]) -> None:
 def test_a_log_that_comes_a_moment_later_is_read(
     kept: dict[str, Any], written: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(tasklog.ONLY_IN, "1")
+    monkeypatch.setenv("GAIAFLOW_WORKER", "1")
     monkeypatch.setattr(tasklog, "PAUSE", 0.01)
     tasklog.REMOTE_TASK_LOG.upload(PATH)
     kept["next"] = 500

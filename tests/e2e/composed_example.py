@@ -29,7 +29,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Composed(Running):
-    """A copy of the example project whose composed stack has been started once."""
+    """A copy of the example project whose Compose stack has been started once."""
 
     def start(self, *argv: str, code: int = 0) -> str:
         options = ("--backend", "docker", "--with", "dev_docker", "--auto-ports", "--wait", "400")

@@ -1,4 +1,4 @@
-"""The example project on a composed stack, started once for all tests, and one run of its pipeline a mode."""
+"""The example project on a Compose stack, started once for all tests, and one run of its pipeline a mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The example pipeline on the composed stack, in dev and in dev_docker: the embedded stack's values, kept."""
+"""The example pipeline on the Compose stack, in dev and in dev_docker: the embedded stack's values, kept."""
 
 from __future__ import annotations
 

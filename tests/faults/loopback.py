@@ -1,4 +1,4 @@
-"""Servers of the tests' own on loopback: one that accepts and says nothing, a door before another socket."""
+"""Servers of the tests' own on loopback: one that accepts and says nothing, a relay before another socket."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def answering(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[int
         server.shutdown()
 
 
-class Door:
+class Relay:
     """A Unix socket before another, which can be shut: as an engine that stops in the middle.
 
     Args:

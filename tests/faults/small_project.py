@@ -197,12 +197,12 @@ class SmallProject:
         argv = ["docker", "ps", "--quiet", "--filter", f"label=com.docker.compose.project={self.project.id}"]
         return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
 
-    def clients(self, verb: str, word: str = "-") -> dict[str, Any]:
+    def clients(self, action: str, word: str = "-") -> dict[str, Any]:
         """Make an object, a run and a model, or list them, as a user's own program does."""
         values = shell_environment(self.project, backends.current(self.project))
         python = str(ensure_environment(self.project, "services"))
         done = subprocess.run(
-            [python, "-c", _CLIENTS, verb, word],
+            [python, "-c", _CLIENTS, action, word],
             env={**os.environ, **values, "MLFLOW_DISABLE_TELEMETRY": "true"},
             cwd=self.root,
             capture_output=True,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from evidence import Evidence
-from loopback import Door
+from loopback import Relay
 from signalling import Moment, assert_told_to_end, interrupt
 from small_project import SmallProject
 
@@ -54,9 +54,9 @@ SOCKET = (engine_address() or "unix:///var/run/docker.sock").removeprefix("unix:
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
+def relay(tmp_path: Path) -> Iterator[Relay]:
     """The engine's socket behind one of ours, which shuts when a container is to be made."""
-    found = Door(
+    found = Relay(
         tmp_path / "engine.sock", SOCKET, lambda chunk: b"/containers/create" in chunk.split(b"\r\n")[0]
     )
     yield found
@@ -143,19 +143,19 @@ def test_containers_may_be_killed(composed: SmallProject, evidence: Evidence) ->
     )
 
 
-def test_an_engine_that_stops_in_the_middle(composed: SmallProject, door: Door, evidence: Evidence) -> None:
+def test_an_engine_that_stops_in_the_middle(composed: SmallProject, relay: Relay, evidence: Evidence) -> None:
     composed.start("--service", "mlflow", backend="docker")
     made = composed.clients("make", "engine")
     composed.stop()
     argv = ("dev.start", "--backend", "docker", "--auto-ports", "--service", "mlflow", "--force-new")
-    done = composed.call(*argv, DOCKER_HOST=door.address)
-    assert door.shut.is_set()
+    done = composed.call(*argv, DOCKER_HOST=relay.address)
+    assert relay.shut.is_set()
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("error: ") == 1
     assert "Docker engine" in done.stderr
     assert "Traceback" not in done.stderr
     for command in (("dev.stop",), ("dev.logs",), ("dev.dockerize",), ("dev.images",)):
-        told = composed.inv(*command, code=3, DOCKER_HOST=door.address)
+        told = composed.inv(*command, code=3, DOCKER_HOST=relay.address)
         assert "Docker engine" in told
     composed.stop()
     composed.start("--service", "mlflow", backend="docker")
@@ -164,7 +164,7 @@ def test_an_engine_that_stops_in_the_middle(composed: SmallProject, door: Door, 
     _assert_stopped(composed)
     evidence.add(
         "fault",
-        "the engine stops in the middle of a start (a door before its socket shuts at the first container)",
+        "the engine stops in the middle of a start (a relay before its socket shuts at the first container)",
         "one error, exit 3, from start, stop, logs, dockerize and images; with the engine back all is there",
     )
 

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 import gaiaflow
+from gaiaflow import envvar
 from gaiaflow.infra.host import living
 from gaiaflow.project import Project
 from gaiaflow.stack.services import s3
-from gaiaflow.stack.services.program import MARK
 
 PACKAGE = Path(gaiaflow.__file__).parent
 SERVICES = ("s3", "mlflow", "airflow", "jupyter")
@@ -67,7 +67,7 @@ class Running:
         return {name: service["state"] for name, service in shown["services"].items()}
 
     def pids(self) -> set[int]:
-        return {pid for name in SERVICES for pid in living.marked(MARK, f"{self.project.id}/{name}")}
+        return {pid for name in SERVICES for pid in living.marked(envvar.STACK, f"{self.project.id}/{name}")}
 
     def s3(self, code: str) -> str:
         """Run a line with a boto3 client `c` in the services' environment, where boto3 is."""

@@ -81,6 +81,7 @@ class Api:
             raise NotFoundError(path)
         assert found.status_code < 300, found.text
         return found.json()
+    insist = request
 
 with TestClient(create_app(apps="all")) as client:
     api = Api(client)

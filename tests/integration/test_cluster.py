@@ -350,7 +350,7 @@ def test_pods_reach_services_on_loopback_and_nobody_else_does(bed: Bed) -> None:
     endpoints = Endpoints({"mlflow": mlflow, "s3": s3})
     with services([mlflow, s3]):
         if found.address:
-            gateway.open_ports(bed.target, found.address, account.forwarded_ports(endpoints))
+            gateway.open_ports(bed.target.project, found.address, account.forwarded_ports(endpoints))
         file = account.write_task_environment(bed.target, endpoints, found.name, {})
         variables = dict(line.replace('"', "").split("=", 1) for line in file.read_text().splitlines())
         names = ("MLFLOW_TRACKING_URI", "AWS_ENDPOINT_URL_S3")
@@ -361,7 +361,7 @@ def test_pods_reach_services_on_loopback_and_nobody_else_does(bed: Bed) -> None:
         assert not {"00000000", "0" * 32} & (listening(mlflow) | listening(s3))
         facts = json.loads(bed.inv("prodlocal.status", "--json").stdout)
         assert facts["gateway"] == found.address
-    gateway.close(bed.target)
+    gateway.close(bed.target.project)
 
 
 class Watch(threading.Thread):
@@ -497,10 +497,10 @@ def test_cleanup_asks(bed: Bed) -> None:
 def test_stop_and_start_again(own_profile: Bed) -> None:
     bed = own_profile
     before = versions(bed)
-    gateway.open_ports(bed.target, "127.0.0.2", free_ports(1))
+    gateway.open_ports(bed.target.project, "127.0.0.2", free_ports(1))
     stopped = bed.inv("prodlocal.stop")
     assert stopped.returncode == 0, stopped.stderr
-    assert gateway.current(bed.target) is None
+    assert gateway.current(bed.target.project) is None
     assert json.loads(bed.inv("prodlocal.status", "--json").stdout)["state"] == "stopped"
     assert "nothing is running" in bed.inv("prodlocal.stop").stderr
     for words in (("config",), ("images",), ("dockerize", "--existing", "--image", IMAGE)):

@@ -1,4 +1,4 @@
-"""The composed stack on a real engine: started once, used, changed, stopped, started again, and cleaned up."""
+"""The Compose stack on a real engine: started once, used, changed, stopped, started again, and cleaned up."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 
 import gaiaflow
+from gaiaflow import envvar
+from gaiaflow.dags.api import AirflowApi
 from gaiaflow.infra.images import engine
-from gaiaflow.infra.images.image import PYTHON_IMAGE
 from gaiaflow.project import Project
+from gaiaflow.stack import backends
 
 pytestmark = [
     pytest.mark.engine,
@@ -30,10 +32,38 @@ PYPROJECT = """
 name = "compose-test"
 version = "0.1"
 dependencies = [{dependencies}]
-[tool.gaiaflow]
+[tool.gaiaflow.airflow]
+requirements = ["apache-airflow-providers-ssh"]
+config = {{"core.parallelism" = "7"}}
+pools = {{downloads = 2}}
+"""
+# What Airflow's own processes find of it.
+ADDED = """
+import json, logging, sys
+logging.disable()
+from airflow.configuration import conf
+from airflow.models import Connection, Variable
+from airflow import plugins_manager
+import airflow.providers.ssh
+plugins_manager.ensure_plugins_loaded()
+plugins = [plugin["name"] for plugin in plugins_manager.get_plugin_info()]
+found = Connection.get_connection_from_secrets("shell")
+width = conf.getint("core", "parallelism")
+found = [found.login, found.password, Variable.get("title"), width, "mine" in plugins]
+sys.stdout.write(json.dumps(found) + "\\n")
+"""
+DOTENV = """\
+AIRFLOW_CONN_SHELL='{"conn_type": "ssh", "login": "u", "password": "p4$s\\"x"}'
+AIRFLOW_VAR_TITLE="it's $1"
+"""
+PLUGIN = """
+from airflow.plugins_manager import AirflowPlugin
+class Mine(AirflowPlugin):
+    name = "mine"
 """
 CODE = """
 import importlib.util
+import os
 
 
 def record(value):
@@ -47,7 +77,8 @@ def record(value):
 
 
 def double(value):
-    return {"doubled": 2 * value, "has_extra": importlib.util.find_spec("iniconfig") is not None}
+    seen = [name for name in os.environ if name.startswith("AIRFLOW_")]
+    return {"doubled": 2 * value, "has_extra": importlib.util.find_spec("iniconfig") is not None, "seen": seen}
 """
 DAG = """
 from airflow.sdk import DAG
@@ -114,12 +145,14 @@ def client() -> Iterator[Any]:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(tmp_path_factory.mktemp("composed"))
     running.root.chmod(0o755)
-    for folder in ("dags", "compose_test"):
+    for folder in ("dags", "compose_test", "plugins"):
         (running.root / folder).mkdir()
     (running.root / "compose_test" / "__init__.py").write_text("")
     (running.root / "tasks.py").write_text(
         "from gaiaflow.lifecycle.namespace import namespace\n\nns = namespace()\n"
     )
+    (running.root / ".env").write_text(DOTENV)
+    (running.root / "plugins" / "mine.py").write_text(PLUGIN)
     running.write()
     for mode in ("dev", "dev_docker"):
         (running.root / "dags" / f"{mode}.py").write_text(DAG.format(mode=mode))
@@ -185,9 +218,22 @@ def test_containers_are_shut_in(stack: Running, client: Any) -> None:
         assert "docker-proxy" in container.name or not any("docker.sock" in s for s in sources), container.name
 
 
+def test_airflow_has_what_the_project_adds(stack: Running, client: Any) -> None:
+    said = in_scheduler(client, stack, ADDED)
+    assert json.loads(said.splitlines()[-1]) == ["u", 'p4$s"x', "it's $1", 7, True], said
+    login = backends.airflow_access(stack.project)
+    pool = AirflowApi(login.url, login.user, login.secret).request("GET", "pools/downloads")
+    assert pool["slots"] == 2
+    assert "p4$s" not in str([c.labels for c in own(client, stack)])
+
+
 def test_same_flow_in_dev_and_in_a_container(stack: Running, client: Any) -> None:
     found = {mode: stack.run(mode) for mode in ("dev", "dev_docker")}
-    assert found["dev"]["double"] == found["dev_docker"]["double"] == {"doubled": 42, "has_extra": False}
+    assert (
+        found["dev"]["double"]
+        == found["dev_docker"]["double"]
+        == {"doubled": 42, "has_extra": False, "seen": []}
+    )
     for mode, values in found.items():
         assert artifact(stack, values["record"]["run_id"]) == "kept"
         tags = tags_of(stack, values["record"]["run_id"])
@@ -244,10 +290,10 @@ def test_store_answers_to_its_keys_only(stack: Running, client: Any) -> None:
 def test_edit_and_new_dependency_show_in_the_next_run(stack: Running) -> None:
     stack.write("iniconfig", code=CODE.replace("2 * value", "3 * value"))
     stack.inv("dev.update-deps")
-    assert stack.run("dev")["double"] == {"doubled": 63, "has_extra": True}
+    assert stack.run("dev")["double"] == {"doubled": 63, "has_extra": True, "seen": []}
     stack.write()
     stack.inv("dev.update-deps")
-    assert stack.run("dev")["double"] == {"doubled": 42, "has_extra": False}
+    assert stack.run("dev")["double"] == {"doubled": 42, "has_extra": False, "seen": []}
 
 
 def test_export_names_what_runs(stack: Running) -> None:
@@ -274,11 +320,11 @@ def test_stop_and_start_keep_everything(stack: Running) -> None:
     stack.start()
     assert set(states(stack).values()) == {"running"}
     assert artifact(stack, run_id) == "kept"
-    assert stack.run("dev")["double"] == {"doubled": 42, "has_extra": False}
+    assert stack.run("dev")["double"] == {"doubled": 42, "has_extra": False, "seen": []}
 
 
 def test_cleanup_takes_its_own_and_leaves_strangers(stack: Running, client: Any) -> None:
-    image = stack.project.setting(PYTHON_IMAGE, "")
+    image = stack.project.setting(envvar.PYTHON_IMAGE, "")
     stranger = {"gaiaflow.project": "compose-test-stranger"}
     with contextlib.ExitStack() as decoys:
         volume = client.volumes.create("compose-test-decoy", labels=stranger)

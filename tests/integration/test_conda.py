@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.environments import conda, environment, lockfile
+from gaiaflow.infra.environments import environment, lockfile
 from gaiaflow.infra.environments.description import describe
 from gaiaflow.infra.environments.locking import write_lock
 from gaiaflow.infra.environments.source import source
@@ -79,12 +81,16 @@ def test_environment_yml_is_solved_once_and_installed(channel: Path, tmp_path: P
     assert environment.missing(project) == ["airflow", "services", "jupyter"]
 
 
-def test_a_changed_file_is_solved_again_and_the_old_environment_goes(channel: Path, tmp_path: Path) -> None:
+def test_a_changed_file_is_solved_again_and_the_old_environment_goes_when_nothing_runs(
+    channel: Path, tmp_path: Path
+) -> None:
     project = project_in(tmp_path, environment__yml=manifest(channel, "greet=1.0"))
     assert run(project)[0] == "1.0"
     old = (project.home / "envs" / "project").resolve()
     project_in(tmp_path, environment__yml=manifest(channel, "greet"))
     assert run(project)[0] == "2.0"
+    assert old.exists()
+    environment.prune(project)
     assert not old.exists()
 
 
@@ -162,6 +168,53 @@ def test_a_missing_package_file_leaves_the_old_environment(channel: Path, tmp_pa
     assert subprocess.run([python, "-c", "import greet"], check=False).returncode == 0
 
 
+@contextlib.contextmanager
+def disk(folder: Path) -> Iterator[Path]:
+    """A disk of our own; skipped where this user may not mount."""
+    folder.mkdir(mode=0o700)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1g,mode=0700", "tmpfs", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip(f"cannot mount here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def leave(folder: Path, free: int) -> None:
+    """Let a disk have so many bytes free."""
+    found = os.statvfs(folder)
+    used = (found.f_blocks - found.f_bfree) * found.f_frsize
+    subprocess.run(["mount", "-o", f"remount,size={used + free}", folder], check=True)
+
+
+def test_a_disk_that_fills_while_it_is_solved_and_installed(
+    channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = project_in(tmp_path, environment__yml=manifest(channel, "greet=1.0", pip="six"))
+    with disk(tmp_path / ".gaiaflow") as home, disk(tmp_path / "cache") as cache:
+        monkeypatch.setenv("RATTLER_CACHE_DIR", str(cache))
+        environment.ensure_environment(project, "conda")
+        leave(home, 5_000)
+        assert refused(project).startswith("cannot solve the conda environment: ")
+        for free in (100_000, 10_000_000):
+            leave(home, free)
+            message = refused(project)
+            assert message.startswith("cannot install the conda packages: ")
+            assert message.endswith("No space left on device")
+        leave(home, 500_000_000)
+        shutil.rmtree(cache / "pkgs")
+        leave(cache, 1_000_000)
+        assert "No space left on device" in refused(project)
+        leave(cache, 500_000_000)
+        assert run(project)[0] == "1.0"
+
+
 @pytest.fixture
 def stalling() -> Iterator[str]:
     """A server that takes a request and never answers."""
@@ -180,7 +233,7 @@ def stalling() -> Iterator[str]:
 
 
 def test_a_channel_that_stalls(stalling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(conda.SECONDS, "3")
+    monkeypatch.setenv("GAIAFLOW_CHANNEL_SECONDS", "3")
     text = f"channels:\n  - {stalling}\ndependencies:\n  - python\n"
     message = refused(project_in(tmp_path, environment__yml=text))
     assert message == f"cannot solve the conda environment: no answer within 3 s from {stalling}"

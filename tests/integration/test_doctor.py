@@ -37,7 +37,7 @@ http.server.HTTPServer(("", 8000), Handler).serve_forever()
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    """A project whose stack is a composed one, as its state says."""
+    """A project whose stack is of Compose, as its state says."""
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "doctor-test"\n[tool.gaiaflow]\n')
     made = Place(Project.find(tmp_path))
     home = privatefile.folder(made.project.home)

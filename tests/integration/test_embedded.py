@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from example_stack import SERVICES, Running, opener
 
+from gaiaflow import envvar
 from gaiaflow.infra.host import living
-from gaiaflow.stack.services.program import MARK
 
 pytestmark = pytest.mark.stack
 
@@ -55,7 +55,7 @@ def test_everything_listens_on_loopback_only(stack: Running) -> None:
 
 
 def test_airflow_has_few_processes(stack: Running) -> None:
-    assert 4 <= len(living.marked(MARK, f"{stack.project.id}/airflow")) <= 15
+    assert 4 <= len(living.marked(envvar.STACK, f"{stack.project.id}/airflow")) <= 15
 
 
 def test_s3_checks_keys(stack: Running) -> None:

@@ -1,4 +1,4 @@
-"""An S3 store of somebody else's under the composed MLflow: the embedded stack's, by the bridge's address."""
+"""An S3 store of somebody else's under Compose's MLflow: the embedded stack's, by the bridge's address."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from example_stack import Running, opener
 
 from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.images import engine
 from gaiaflow.project import Project
 
@@ -34,12 +33,12 @@ def store(stack: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     stack.start("--auto-ports", "--wait", "400", "--service", "s3")
     s3 = stack.credentials()["s3"]
     port = int(s3["url"].rpartition(":")[2])
-    folder = tmp_path_factory.mktemp("door")
+    folder = tmp_path_factory.mktemp("reached")
     (folder / "pyproject.toml").write_text(PYPROJECT)
-    door = Target(Project.find(folder), "", "", "")
-    gateway.open_ports(door, bridge(), [port])
+    reached = Project.find(folder)
+    gateway.open_ports(reached, bridge(), [port])
     yield {"url": f"http://{bridge()}:{port}", "user": s3["user"], "secret": s3["secret"]}
-    gateway.close(door)
+    gateway.close(reached)
 
 
 @pytest.fixture(scope="module")

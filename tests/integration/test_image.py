@@ -113,7 +113,7 @@ def test_building_writes_nothing_into_the_tree(project: Project, tmp_path: Path)
 
 
 def test_own_dockerfile_gets_the_runner(project: Project, client: Any) -> None:
-    base = project.setting(image.PYTHON_IMAGE, image.DEFAULT_PYTHON_IMAGE)
+    base = project.setting("GAIAFLOW_PYTHON_IMAGE", image.DEFAULT_PYTHON_IMAGE)
     (project.source / "Dockerfile").write_text(
         f"FROM {base}\nCOPY image_test /srv/image_test\nENV PYTHONPATH=/srv\n"
     )

@@ -1,4 +1,4 @@
-"""MinIO under the composed MLflow: of the image `GAIAFLOW_TEST_MINIO_IMAGE`, else one that speaks as it does.
+"""MinIO under Compose's MLflow: of the image `GAIAFLOW_TEST_MINIO_IMAGE`, else one that speaks as it does.
 
 The stand-in takes MinIO's command line, variables and health check, and refuses what MinIO refuses.
 """

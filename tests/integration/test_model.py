@@ -10,8 +10,8 @@ import pytest
 from example_model import NAME, answers, predict
 from example_stack import Running
 
+from gaiaflow import envvar
 from gaiaflow.infra.host import living
-from gaiaflow.stack.services.program import MARK
 
 pytestmark = pytest.mark.stack
 # Two versions that differ by one ppm, the first under an alias; much quicker than two runs of the pipeline.
@@ -71,7 +71,7 @@ def test_it_is_a_service_of_the_stack(registered: Running) -> None:
     registered.inv("model.stop")
     assert not answers(url)
     assert "model" not in registered.states()
-    assert f"{registered.project.id}/model" not in living.marks(MARK).values()
+    assert f"{registered.project.id}/model" not in living.marks(envvar.STACK).values()
     assert not Path(registered.root, ".gaiaflow", "model").exists()
 
 

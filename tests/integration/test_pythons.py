@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import uv
 
 from gaiaflow.infra.environments import environment, interpreter
 from gaiaflow.project import Project
@@ -19,6 +22,17 @@ def where(x):
     import six
     return {"python": list(sys.version_info[:2]), "prefix": sys.prefix, "six": six.__version__, "x": x}
 """
+
+
+# Its argument is the Python that Airflow reads it with.
+DAG = """\
+import sys
+from airflow.sdk import DAG
+from gaiaflow.tasks import create_task
+with DAG("where", schedule=None):
+    create_task("t", "where:where", func_kwargs={"x": list(sys.version_info[:2])})
+"""
+ROOT = Path(__file__).parents[2]
 
 
 def python_of_this_machine(minor: str) -> Path:
@@ -60,8 +74,32 @@ def test_a_function_runs_on_the_python_that_the_project_asks_for(  # type: ignor
     python = environment.ensure_environment(project, "project")
     found = call(run_tasks, python, tmp_path)
     assert found["python"] == list(map(int, minor.split(".")))
-    assert found["prefix"] == str(project.home / "envs" / "project")
+    assert found["prefix"] == str((project.home / "envs" / "project").resolve())
     assert (found["six"], found["x"]) == ("1.17.0", {"a": [1.5, "ü"]})
+
+
+def test_airflow_is_on_the_python_of_gaiaflow_and_functions_stay_on_theirs(tmp_path: Path) -> None:
+    """gaiaflow on 3.13, functions on the Python that runs this."""
+    other, own = python_of_this_machine("3.13"), sys.version_info[:2]
+    tools = tmp_path / "tools"
+    subprocess.run([uv.find_uv_bin(), "venv", "--quiet", "--python", other, tools], check=True)
+    lock = ["--require-hashes", "-r", environment.LOCKS / "tools.txt"]
+    subprocess.run([uv.find_uv_bin(), "pip", "install", "--quiet", "--python", tools, *lock], check=True)
+    project_in(tmp_path, f"=={own[0]}.{own[1]}.*")
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "where.py").write_text(DAG)
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{Path(sys.base_prefix) / 'bin'}:{os.environ['PATH']}",
+    }
+    done = subprocess.run(
+        [tools / "bin" / "python", "-m", "gaiaflow", "dag.test", "where", "--json"],
+        cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=500,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["tasks"]["t"]["value"]
+    assert (found["python"], found["x"], found["six"]) == (list(own), [3, 13], "1.17.0")
 
 
 def test_a_given_environment_is_used_and_left_as_it_is(tmp_path: Path, run_tasks) -> None:  # type: ignore[no-untyped-def]

@@ -20,8 +20,9 @@ from docker.errors import ImageNotFound, NotFound
 from evidence import Evidence
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from gaiaflow import envvar
 from gaiaflow.infra.images.engine import connect, engine_address, engine_answers
-from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE, PYTHON_IMAGE
+from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE
 from gaiaflow.operators.container_file import folder_archive, only_file
 from tests.socket_proxy import create, running, server
 
@@ -211,7 +212,7 @@ REPORT = (
 @pytest.fixture(scope="module")
 def python_image(tried: Try) -> str:
     """The image that the stack is built from."""
-    name = os.environ.get(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE)
+    name = os.environ.get(envvar.PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE)
     try:
         tried.client.images.get(name)
     except ImageNotFound:

@@ -29,8 +29,8 @@ STARTERS = re.compile(
 LISTS = re.compile(r"(list|Sequence)\[")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 # Where processes are started, and why there.
-DOORS = {
-    "infra/host/process.py": "the door of the lifecycle",
+STARTS = {
+    "infra/host/process.py": "what every command uses",
     "infra/host/bootstrap.py": "runs before anything of gaiaflow is installed",
     "dags/test.py": "a test run whose stderr is the terminal's",
     "dags/replay.py": "replays a task in Airflow's environment; its streams are the terminal's",
@@ -230,13 +230,13 @@ def test_every_process_is_an_argument_list_at_a_known_door(evidence: Evidence) -
         for call in _calls(ast.parse(file.read_text()))
         if _starts(call)
     ]
-    assert {place for place, _ in starts} == DOORS.keys()
+    assert {place for place, _ in starts} == STARTS.keys()
     without = [f"{place}:{call.node.lineno}" for place, call in starts if not _is_argument_list(call)]
     assert {where.partition(":")[0] for where in without} == BARE.keys(), without
     evidence.add(
         "processes",
         "the places where a process is started",
-        f"{len(DOORS)} files, each with its reason; always an argument list, or none at all",
+        f"{len(STARTS)} files, each with its reason; always an argument list, or none at all",
     )
 
 

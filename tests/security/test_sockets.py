@@ -55,7 +55,7 @@ def test_embedded_listens_on_loopback_only(embedded: SmallProject, evidence: Evi
     assert set(embedded.state["ports"].values()) <= set(found)
     assert not AIRFLOW_LOG_PORTS & set(found)
     evidence.add(
-        "doors",
+        "access",
         "every listening TCP socket of the embedded stack",
         f"{len(found)} sockets, all on 127.0.0.1; Airflow's log servers (8793, 8794; no host option) are off",
     )
@@ -76,8 +76,8 @@ def test_docker_publishes_on_loopback_only(composed: SmallProject, evidence: Evi
     assert {port for _, port, _ in published} == set(composed.state["ports"].values())
     assert not [inner for _, _, inner in published if int(inner.partition("/")[0]) in AIRFLOW_LOG_PORTS]
     evidence.add(
-        "doors",
-        "every published port of the composed stack",
+        "access",
+        "every published port of the Compose stack",
         f"{len(published)} ports, all on 127.0.0.1; 8793 and 8794 not published, and off",
     )
 
@@ -112,7 +112,7 @@ def test_what_answers_asks_who_you_are(stack: SmallProject, evidence: Evidence) 
     assert status(f"{urls['mlflow']}/api/2.0/mlflow/experiments/search", {"Host": FOREIGN}) == 403
     assert status(f"{urls['mlflow']}/", {"Host": FOREIGN}) == 403
     evidence.add(
-        "doors",
+        "access",
         f"Airflow, its execution API, JupyterLab without a token, MLflow for a foreign Host, {_name(stack)}",
         "401, 403, 403, 403",
     )
@@ -130,7 +130,7 @@ def test_the_airflow_token_of_another_project_is_refused(stack: SmallProject, ev
     own, other = _signed(token, keys.airflow_jwt), _signed(token, Keys().airflow_jwt)
     assert status(dags, {"Authorization": f"Bearer {own}"}) == 200  # so that the key alone makes the difference
     assert status(dags, {"Authorization": f"Bearer {other}"}) in (401, 403)
-    evidence.add("doors", f"Airflow with a token that another project's key signed, {_name(stack)}", "refused")
+    evidence.add("access", f"Airflow with a token that another project's key signed, {_name(stack)}", "refused")
 
 
 def _signed(token: str, key: str) -> str:
@@ -148,7 +148,7 @@ def test_the_inner_ports_of_s3_want_a_certificate(embedded: SmallProject, eviden
         assert not _speaks_plainly(port)
         assert not _lets_in_without_certificate(port)
     evidence.add(
-        "doors",
+        "access",
         "the S3 store's five gRPC ports, in plain text and by TLS without a client's certificate",
         "refused",
     )

@@ -39,7 +39,7 @@ def test_two_clones_of_one_name_differ(tmp_path: Path) -> None:
 def test_none_is_said_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"no project in .* or above it") as caught:
         Project.find(tmp_path)
-    assert "[tool.gaiaflow]" in caught.value.hint
+    assert caught.value.hint == "inv project.new my-project, or go to your project's folder"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_dollar_in_dotenv_is_a_dollar_here_and_in_tasks(
     """What `inv` shows and uses is what a function finds."""
     root = make(tmp_path)
     (root / ".env").write_text("GREETING=${HOME}/$x\n")
-    monkeypatch.setenv(environment.PROJECT, str(root))
+    monkeypatch.setenv("GAIAFLOW_PROJECT", str(root))
     assert Project.find(root).dotenv == environment.project_variables() == {"GREETING": "${HOME}/$x"}
 
 

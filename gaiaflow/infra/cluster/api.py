@@ -215,19 +215,38 @@ def contexts() -> list[str]:
     Raises:
         MissingError: there is none that can be read.
     """
+    listed = [config["contexts"] for config in _users_configs() if isinstance(config.get("contexts"), list)]
+    names = [
+        str(entry["name"]) for row in listed for entry in row if isinstance(entry, dict) and "name" in entry
+    ]
+    if not names:
+        raise MissingError(f"no kubeconfig with contexts in `{_users_own()}`", "inv prodlocal.start")
+    return names
+
+
+def current_context() -> str:
+    """The user's current context by kubectl's rules; empty where there is none, or none can be read."""
+    try:
+        named = (str(config.get("current-context") or "") for config in _users_configs())
+        return next(filter(None, named), "")
+    except MissingError:
+        return ""
+
+
+def _users_configs() -> list[dict[str, Any]]:
+    """
+    Raises:
+        MissingError: one of the files cannot be read.
+    """
     import yaml
 
     files = [Path(name) for name in _users_own().split(os.pathsep) if name and Path(name).is_file()]
     try:
-        read = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in files]
-        names = [str(entry["name"]) for config in read for entry in config.get("contexts") or []]
-    except (OSError, ValueError, AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
+        return [dict(yaml.safe_load(file.read_text(encoding="utf-8")) or {}) for file in files]
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
         raise MissingError(
             f"cannot read the kubeconfig: {type(error).__name__}", "kubectl config view"
         ) from None
-    if not names:
-        raise MissingError(f"no kubeconfig with contexts in `{_users_own()}`", "inv prodlocal.start")
-    return names
 
 
 def _users_own() -> str:

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection
 from ipaddress import ip_network
 
-from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK
+from gaiaflow import envvar
+from gaiaflow.endpoints import GATEWAY, LOOPBACK
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
 from gaiaflow.infra.cluster import forward
 from gaiaflow.infra.cluster.forwarder import Forwarder
-from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.cluster.target import OWN_FOLDER, Target
+from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
 
 # What pods ask for.
@@ -61,7 +63,7 @@ def find(target: Target) -> Gateway:
         MissingError: nobody knows it for this kind of cluster.
         UsageError: the setting means every interface of this machine.
     """
-    if wanted := target.project.setting(GATEWAY_VARIABLE, ""):
+    if wanted := target.project.setting(envvar.GATEWAY, ""):
         _refuse_every_interface(wanted)
         return Gateway(wanted, wanted if _is_ours(wanted) else "")
     if target.profile:
@@ -97,23 +99,25 @@ def refuse_unknown_host(name: str, mlflow_port: int) -> None:
     if refused:
         raise GaiaflowError(
             f"MLflow does not answer pods: it was not started for the host `{name}`",
-            f"{GATEWAY_VARIABLE}={name} in .env, then inv dev.restart --service mlflow",
+            f"GAIAFLOW_GATEWAY={name} in .env, then inv dev.restart --service mlflow",
         )
 
 
-def open_ports(target: Target, address: str, ports: list[int]) -> Forwarding:
+def open_ports(project: Project, address: str, ports: list[int]) -> Forwarding:
     """Have these ports forwarded; a process that does just that already is left alone.
 
     Raises:
         GaiaflowError: it could not listen.
     """
-    running = current(target)
+    running = current(project)
     if running and (running.address, running.ports) == (address, ports):
         return running
-    close(target)
-    argv = [sys.executable, "-I", "-S", forward.__file__, str(target.folder), address, *map(str, ports)]
+    close(project)
+    forwarder = _forwarder(project)
+    folder = privatefile.folder(privatefile.folder(project.home) / OWN_FOLDER)
+    argv = [sys.executable, "-I", "-S", forward.__file__, str(folder), address, *map(str, ports)]
     try:
-        made = _forwarder(target).start(argv, {}, {"address": address, "ports": ports}, _START_SECONDS)
+        made = forwarder.start(argv, {}, {"address": address, "ports": ports}, _START_SECONDS)
     except GaiaflowError as error:
         raise GaiaflowError(
             f"nothing can listen on the gateway `{address}` at {', '.join(map(str, ports))}: {error.message}",
@@ -122,34 +126,49 @@ def open_ports(target: Target, address: str, ports: list[int]) -> Forwarding:
     return Forwarding(**made)
 
 
-def close(target: Target) -> bool:
+def close(project: Project) -> bool:
     """End the forwarding; False when there was none."""
-    return _forwarder(target).close()
+    return _forwarder(project).close()
 
 
-def current(target: Target) -> Forwarding | None:
-    """What is forwarded, while the process lives."""
-    kept = _forwarder(target).known()
+def current(project: Project) -> Forwarding | None:
+    """What is forwarded for the project, whichever cluster it is for, while the process lives."""
+    kept = _forwarder(project).known()
     return Forwarding(**kept) if kept else None
+
+
+def pids(project: Project) -> list[int]:
+    """The project's forwarding process, where there is one: its listeners are no strangers."""
+    running = current(project)
+    return [running.pid] if running else []
+
+
+def drop_others(project: Project, held: Collection[int]) -> None:
+    """Forward only ports that the stack has now: at one that it has left, a pod would reach a stranger."""
+    running = current(project)
+    if running and (kept := [port for port in running.ports if port in held]) != running.ports:
+        close(project)
+        if kept:
+            open_ports(project, running.address, kept)
 
 
 @contextmanager
 def aside(project: Project) -> Iterator[None]:
     """The forwarding ends for a while: the S3 store starts only where its port is free on every address."""
-    target = Target(project, "", "", "")  # whatever cluster it is for, the record lies in one place
-    running = current(target)
+    running = current(project)
     if running is None:
         yield
         return
-    close(target)
+    close(project)
     try:
         yield
     finally:
-        open_ports(target, running.address, running.ports)
+        open_ports(project, running.address, running.ports)
 
 
-def _forwarder(target: Target) -> Forwarder:
-    return Forwarder(target.folder / "gateway.json", target.folder / "gateway.log", _FACTS)
+def _forwarder(project: Project) -> Forwarder:
+    folder = project.home / OWN_FOLDER
+    return Forwarder(folder / "gateway.json", folder / "gateway.log", _FACTS)
 
 
 def _refuse_every_interface(address: str) -> None:
@@ -160,8 +179,8 @@ def _refuse_every_interface(address: str) -> None:
         every = set(address) <= set("0:")
     if every:
         raise UsageError(
-            f"`{GATEWAY_VARIABLE}` is `{address}`: every interface of this machine, for the whole network",
-            f"{GATEWAY_VARIABLE}=<the one address of this machine that pods reach> in .env",
+            f"`GAIAFLOW_GATEWAY` is `{address}`: every interface of this machine, for the whole network",
+            "GAIAFLOW_GATEWAY=<the one address of this machine that pods reach> in .env",
         )
 
 
@@ -205,5 +224,5 @@ def _pool_gateway(pool: Mapping[str, str]) -> str:
 def _no_way(network: str, why: str) -> MissingError:
     return MissingError(
         f"how pods of `{network}` reach this machine is not known: {why}",
-        f"{GATEWAY_VARIABLE}=<address of this machine that pods reach> in .env",
+        "GAIAFLOW_GATEWAY=<address of this machine that pods reach> in .env",
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gaiaflow import envvar
 from gaiaflow.errors import MissingError, UsageError
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from gaiaflow.infra.cluster.minikube import Minikube, State
 
 # What Airflow reads, also in containers, and what only gaiaflow does: the admin's access among it.
-FOLDER, _OWN_FOLDER = "prodlocal", "cluster"
+FOLDER, OWN_FOLDER = "prodlocal", "cluster"
 _CONFIG, _CONTAINER_CONFIG, _TASK_ENVIRONMENT = "config", "config-container", "task.env"
 _ADMIN, _STATE = "admin", "cluster.json"
 WORKER = "worker.yaml"
@@ -23,16 +24,16 @@ WORKER = "worker.yaml"
 
 def namespace_of(project: Project) -> str:
     """Where the project's pods run: ``GAIAFLOW_NAMESPACE``, else ``gaiaflow-`` and the project's id."""
-    return project.setting("GAIAFLOW_NAMESPACE", f"gaiaflow-{project.id}")
+    return project.setting(envvar.NAMESPACE, f"gaiaflow-{project.id}")
 
 
-def contract(project: Project) -> dict[str, str]:
+def operator_variables(project: Project) -> dict[str, str]:
     """The variables by which operators find the local cluster; the files come with `inv prodlocal.start`."""
     folder = project.home / FOLDER
     return {
-        "GAIAFLOW_NAMESPACE": namespace_of(project),
-        "GAIAFLOW_KUBECONFIG": str(folder / _CONFIG),
-        "GAIAFLOW_TASK_ENV_PROD_LOCAL": str(folder / _TASK_ENVIRONMENT),
+        envvar.NAMESPACE: namespace_of(project),
+        envvar.KUBECONFIG: str(folder / _CONFIG),
+        envvar.TASK_ENV_PROD_LOCAL: str(folder / _TASK_ENVIRONMENT),
     }
 
 
@@ -63,10 +64,10 @@ class Target:
             raise UsageError("--profile and --context exclude each other", "give one of them")
         namespace = namespace_of(project)
         if not profile and not context:
-            profile = project.setting("GAIAFLOW_PROFILE", "")
-            context = "" if profile else project.setting("GAIAFLOW_CONTEXT", "")
+            profile = project.setting(envvar.PROFILE, "")
+            context = "" if profile else project.setting(envvar.CONTEXT, "")
         if not profile and not context:
-            kept = privatefile.read_json(project.home / _OWN_FOLDER / _STATE)
+            kept = privatefile.read_json(project.home / OWN_FOLDER / _STATE)
             profile, context = str(kept.get("profile", "")), str(kept.get("context", ""))
         if context:
             from gaiaflow.infra.cluster import kubeconfig
@@ -84,7 +85,7 @@ class Target:
     def folder(self) -> Path:
         """Where what gaiaflow alone knows of the cluster lies, 0700."""
         privatefile.folder(self.project.home)
-        return privatefile.folder(self.project.home / _OWN_FOLDER)
+        return privatefile.folder(self.project.home / OWN_FOLDER)
 
     @property
     def airflow_folder(self) -> Path:
@@ -139,7 +140,7 @@ class Target:
     @property
     def is_made_here(self) -> bool:
         """Whether this project made the profile: only then may it be deleted."""
-        kept = privatefile.read_json(self.project.home / _OWN_FOLDER / _STATE)
+        kept = privatefile.read_json(self.project.home / OWN_FOLDER / _STATE)
         return bool(self.profile) and kept.get("profile") == self.profile and kept.get("made") is True
 
     def refuse_foreign_profile(self) -> None:

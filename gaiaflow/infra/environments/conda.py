@@ -9,21 +9,20 @@ import hashlib
 import json
 import os
 import platform
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gaiaflow import envvar
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.environments import interpreter, lockfile, manifest, uv
 from gaiaflow.infra.environments.pins import package_name
 from gaiaflow.infra.environments.source import PIXI_LOCK, Source
-from gaiaflow.infra.host import living, privatefile, process
+from gaiaflow.infra.host import disk, living, privatefile, process
 from gaiaflow.project import Project
 
 SOLVES = "solves"
-SECONDS = "GAIAFLOW_CHANNEL_SECONDS"  # how long the channels have to answer
 _PATIENCE = 300
 _INSTALL_SECONDS = 1800
 _SUBDIRS = {
@@ -57,13 +56,20 @@ class Tools:
         with tempfile.TemporaryDirectory(dir=folder) as name:
             asked, outcome = Path(name, "request.json"), Path(name, "outcome.json")
             privatefile.write_json(asked, request)
-            argv: list[str | Path] = [self.python, "-I", script, asked, outcome]
+            # No bytecode: a full disk would cut it, and Python reads a cut file as a broken one.
+            argv: list[str | Path] = [self.python, "-I", "-B", script, asked, outcome]
             env = {**process_environment(), **living.mark(self.project.id)}
             done = process.run(argv, env=env, timeout=request["seconds"] + 60, check=False)
-            told = privatefile.read_json(outcome) or {"error": f"rattler ended with {done.code}:\n{done.tail}"}
+            told = privatefile.read_json(outcome) or {"error": _unanswered(done)}
         if said := told.get("error"):
-            raise GaiaflowError(f"{_WHAT[request['do']]}: {str(said).strip()}", _HINTS[request["do"]])
+            hint = disk.hint(str(said), _HINTS[request["do"]])
+            raise GaiaflowError(f"{_WHAT[request['do']]}: {str(said).strip()}", hint)
         return told
+
+
+def _unanswered(done: process.Output) -> str:
+    """Why the solver left no outcome: the last thing that it said."""
+    return ": ".join([f"rattler ended with {done.code}", *done.stderr.strip().splitlines()[-1:]])
 
 
 _WHAT = {
@@ -72,7 +78,7 @@ _WHAT = {
 }
 _HINTS = {
     "solve": "change the channels or the versions in the file that asks for them, then: inv dev.update-deps",
-    "install": "look at the disk's free space and at the channel, then: inv dev.update-deps",
+    "install": "see whether the channels have what the lock names, then: inv dev.update-deps",
 }
 
 
@@ -138,7 +144,7 @@ def solve(tools: Tools, found: Source) -> lockfile.Kept:
     """
     project = tools.project
     wanted = manifest.read(project, found, subdir())
-    patience = float(project.setting(SECONDS, str(_PATIENCE)))
+    patience = float(project.setting(envvar.CHANNEL_SECONDS, str(_PATIENCE)))
     folder = privatefile.folder(project.home / SOLVES)
     with tempfile.TemporaryDirectory(dir=folder) as name:
         file = Path(name, "solved.lock")
@@ -160,13 +166,17 @@ def build(tools: Tools, found: Source, folder: Path) -> list[str]:
     """Make the environment in a new folder, where it stays: conda packages hold its path. What is in it.
 
     Raises:
-        GaiaflowError: it could not be made; the folder is gone again.
+        GaiaflowError: it could not be made.
     """
-    try:
-        return _built(tools, found, folder)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    lock = solved(tools, found)
+    pins = folder / "pins.txt"
+    tools.ask(**request(lock, subdir(), str(lock.file), str(folder), str(pins)))
+    before = _frozen(tools.project, folder)
+    _add_pip(tools.project, found, folder, pins.read_text(encoding="utf-8").splitlines(), before)
+    added = _added(tools.project, folder, before)
+    if added and found.kind != PIXI_LOCK and not lock.pip:
+        lockfile.write(lock.file, lock.file.read_text(encoding="utf-8"), lock.made_of, added)
+    return sorted([*installed(folder), *added])
 
 
 def request(lock: lockfile.Kept, platform_name: str, file: str, prefix: str, pins: str) -> dict[str, Any]:
@@ -178,18 +188,6 @@ def request(lock: lockfile.Kept, platform_name: str, file: str, prefix: str, pin
     """
     return {"do": "install", "lock": file, "subdir": platform_name, "prefix": prefix, "requirements": pins,
             "pins": lock.pip, "seconds": _INSTALL_SECONDS}  # fmt: skip
-
-
-def _built(tools: Tools, found: Source, folder: Path) -> list[str]:
-    lock = solved(tools, found)
-    pins = folder / "pins.txt"
-    tools.ask(**request(lock, subdir(), str(lock.file), str(folder), str(pins)))
-    before = _frozen(tools.project, folder)
-    _add_pip(tools.project, found, folder, pins.read_text(encoding="utf-8").splitlines(), before)
-    added = _added(tools.project, folder, before)
-    if added and found.kind != PIXI_LOCK and not lock.pip:
-        lockfile.write(lock.file, lock.file.read_text(encoding="utf-8"), lock.made_of, added)
-    return sorted([*installed(folder), *added])
 
 
 def _add_pip(project: Project, found: Source, folder: Path, pins: list[str], before: list[str]) -> None:

@@ -9,18 +9,18 @@ import re
 import sys
 from pathlib import Path
 
+from gaiaflow import envvar
 from gaiaflow.errors import MissingError, UsageError
 from gaiaflow.infra.host import process
 from gaiaflow.project import Project
 
-VARIABLE = "GAIAFLOW_PYTHON"
 OLDEST = (3, 8)  # of the runner
 _TOLD = "import sys; print(*sys.version_info[:3], sep='.')"
 
 
 def given(project: Project) -> Path | None:
     """The interpreter of an environment that exists: ``GAIAFLOW_PYTHON``, else `python` of pyproject.toml."""
-    named = project.setting(VARIABLE, project.settings.python or "")
+    named = project.setting(envvar.PYTHON, project.settings.python or "")
     # Not resolved: the links of a venv are what makes it one.
     return Path(os.path.normpath(project.root / Path(named).expanduser())) if named else None
 
@@ -34,7 +34,7 @@ def checked(python: Path) -> Path:
     """
     if not python.is_file():
         raise MissingError(
-            f"no Python at `{python}`, which `python` in [tool.gaiaflow] or {VARIABLE} names",
+            f"no Python at `{python}`, which `python` in [tool.gaiaflow] or GAIAFLOW_PYTHON names",
             'name the Python of an environment that exists, as python = ".venv/bin/python"',
         )
     if version(python) < OLDEST:

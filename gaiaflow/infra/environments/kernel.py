@@ -70,13 +70,13 @@ def _beside(project: Project, python: Path) -> Path:
     if kept.is_file() and kept.read_text(encoding="utf-8") == stamp:
         return folder
     made = folder.with_name(f"{FOLDER}.new")
-    shutil.rmtree(made, ignore_errors=True)
-    privatefile.folder(made)
-    pins = "".join(f"{line}\n" for line in frozen.splitlines() if "==" in line)
-    constraints = privatefile.write(made / "constraints.txt", pins)
-    uv.run(project, "pip", "install", "--python", str(python), "--target", str(made), "--constraint",
-           str(constraints), "ipykernel")  # fmt: skip
-    privatefile.write(made / "stamp", stamp)
+    with privatefile.whole(made):
+        privatefile.folder(made)
+        pins = "".join(f"{line}\n" for line in frozen.splitlines() if "==" in line)
+        constraints = privatefile.write(made / "constraints.txt", pins)
+        uv.run(project, "pip", "install", "--python", str(python), "--target", str(made), "--constraint",
+               str(constraints), "ipykernel")  # fmt: skip
+        privatefile.write(made / "stamp", stamp)
     shutil.rmtree(folder, ignore_errors=True)
     made.rename(folder)
     return folder

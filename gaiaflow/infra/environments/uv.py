@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.host import living, process
+from gaiaflow.infra.host import disk, living, process
 from gaiaflow.project import Project
 
 TIMEOUT = 1800
+_HINT = "see what uv says above; a proxy or index of yours goes into uv's own settings"
 # What would make uv look at another environment, or at another project than this one.
 _NOT_INHERITED = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME")
 
@@ -23,8 +24,10 @@ def run(project: Project, *argv: str) -> str:
 
     kept = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
     env = {**kept, **living.mark(project.id)}
-    hint = "see what uv says above; a proxy or index of yours goes into uv's own settings"
     try:
-        return process.run([uv.find_uv_bin(), *argv], env=env, timeout=TIMEOUT, hint=hint).stdout
+        return process.run([uv.find_uv_bin(), *argv], env=env, timeout=TIMEOUT, hint=_HINT).stdout
     except FileNotFoundError as error:
         raise GaiaflowError(f"uv is not in this environment: {error}", "make setup") from None
+    except GaiaflowError as error:
+        error.hint = disk.hint(error.message, error.hint)
+        raise

@@ -14,6 +14,13 @@ def write_variables(file: Path, values: Mapping[str, str]) -> Path:
     return privatefile.write(file, text_of(values))
 
 
+def read_variables(file: Path) -> dict[str, str]:
+    """The variables that have a value."""
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in dotenv_values(file, interpolate=False).items() if value}
+
+
 def text_of(values: Mapping[str, str]) -> str:
     """Variables in dotenv format."""
     return "".join(f"{key}={_quoted(value)}\n" for key, value in values.items())

@@ -14,9 +14,10 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import Any
 
+from gaiaflow import envvar
 from gaiaflow.infra.host.process import run
 
-MARK = "GAIAFLOW_COMMAND"
+MARK = envvar.COMMAND
 _PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
 
 

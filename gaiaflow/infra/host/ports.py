@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from gaiaflow.project import Project
 
 # Below the range that the kernel gives to outgoing connections, above the well-known defaults.
 INNER_FIRST, INNER_LAST = 20000, 31000
+# Linux refuses the wildcard where any address has a listener; macOS only the very address that is taken.
+_ADDRESSES = ("0.0.0.0", LOOPBACK, "::", "::1")  # noqa: S104 - looked at, never listened on
+_NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 class PortLostError(UsageError):
@@ -27,16 +30,20 @@ class Claims(ExitStack):
 
     Each is held as the name of an abstract Unix socket. Linux keeps those as it keeps ports, by network
     namespace, and lets them go when the process ends, however it ends. Elsewhere nothing is held.
+
+    Args:
+        own: the processes whose listeners do not count, as `is_free` has them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own: Callable[[], Collection[int]] = tuple) -> None:
         super().__init__()
+        self._own = own
         self._held: set[int] = set()
 
     def take(self, port: int) -> bool:
         """Whether the port is free and nobody else's; it is this start's from then on."""
         if port in self._held:
-            return is_free(port)
+            return is_free(port, self._own())
         name = self.enter_context(socket.socket(socket.AF_UNIX))
         try:
             name.bind(f"\0gaiaflow-port-{port}")
@@ -44,17 +51,35 @@ class Claims(ExitStack):
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return False
-        return is_free(port)  # looked at last: who held the name before may listen by now
+        return is_free(port, self._own())  # looked at last: who held the name before may listen by now
 
 
-def is_free(port: int) -> bool:
-    """Whether a service could listen there on loopback now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
+def is_free(port: int, own: Collection[int] = ()) -> bool:
+    """Whether no address of this machine has a listener there, by IPv4 or IPv6.
+
+    One on another address than loopback counts too: the S3 store does not start beside it, and the cluster's
+    way to this stack would find its port taken.
+
+    Args:
+        own: pids of this project's forwarding, which listens at the services' ports on another address.
+    """
+    if own and (inodes := _listening_inodes(port)):
+        ours = set().union(*(_sockets(Path(f"/proc/{pid}/fd")) for pid in own))
+        return inodes <= ours and can_listen(LOOPBACK, port)
+    return all(can_listen(address, port) for address in _ADDRESSES)
+
+
+def can_listen(address: str, port: int) -> bool:
+    """Whether a service could listen at this address now; an address that this machine lacks is no obstacle."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((address, port))
+    except OSError as error:
+        return error.errno in _NO_SUCH_ADDRESS
     return True
 
 
@@ -144,14 +169,17 @@ def lost(name: str, port: int) -> PortLostError:
     )
 
 
-def refuse_lost(chosen: Mapping[str, int]) -> None:
+def refuse_lost(chosen: Mapping[str, int], own: Collection[int] = ()) -> None:
     """Tell a port that somebody else holds by now from other reasons to end.
+
+    Args:
+        own: as `is_free` has it.
 
     Raises:
         PortLostError: one of them is taken.
     """
     for name, port in chosen.items():
-        if not is_free(port):
+        if not is_free(port, own):
             raise lost(name, port)
 
 

@@ -1,4 +1,4 @@
-"""The one door to other processes: run one and read it, or find out who one is."""
+"""The one place that starts other processes: run one and read it, or find out who one is."""
 
 from __future__ import annotations
 

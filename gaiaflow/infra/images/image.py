@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow import envvar
 from gaiaflow.commit import tree_commit
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.infra.environments import interpreter
@@ -18,7 +19,7 @@ from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import living, process
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
-from gaiaflow.infra.images import identity
+from gaiaflow.infra.images import identity, kind as engines
 from gaiaflow.infra.images.context import digest, staged
 from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
 from gaiaflow.project import Project
@@ -26,15 +27,13 @@ from gaiaflow.project import Project
 if TYPE_CHECKING:
     from docker import DockerClient
 
-PYTHON_IMAGE = "GAIAFLOW_PYTHON_IMAGE"
 DEFAULT_PYTHON_IMAGE = "python:3.11.14-slim-bookworm"
-ENVIRONMENT = "GAIAFLOW_ENVIRONMENT"  # which stage of the Dockerfile makes the environment
 KIND_LABEL = "gaiaflow.kind"
 CONTENT_LABEL = "gaiaflow.content"
 RUNNER = "/opt/gaiaflow/runner.py"
 # What the image says of itself, for the tags of MLflow's runs; the last lines, so that no layer depends on it.
-COMMIT, CONTENT = "GAIAFLOW_COMMIT", "GAIAFLOW_CONTENT"
-_FACTS = f"ARG {COMMIT}\nARG {CONTENT}\nENV {COMMIT}=${{{COMMIT}}} {CONTENT}=${{{CONTENT}}}\n"
+_COMMIT, _CONTENT = envvar.COMMIT, envvar.CONTENT
+_FACTS = f"ARG {_COMMIT}\nARG {_CONTENT}\nENV {_COMMIT}=${{{_COMMIT}}} {_CONTENT}=${{{_CONTENT}}}\n"
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 # An attestation says when a build ran: with one, each build of the same tree has another digest.
 _NO_ATTESTATIONS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
@@ -68,7 +67,7 @@ class Image:
 
 def image_name(project: Project) -> str:
     """``[tool.gaiaflow] image`` or ``GAIAFLOW_IMAGE``, else ``<project>/<package>:<version>``."""
-    if wanted := project.setting("GAIAFLOW_IMAGE", project.settings.image or ""):
+    if wanted := project.setting(envvar.IMAGE, project.settings.image or ""):
         return wanted
     package = re.sub(r"[^a-z0-9]+", "_", (project.packages or (project.name,))[0].lower()).strip("_")
     tag = re.sub(r"[^\w.-]", "-", project.version)
@@ -80,10 +79,10 @@ def python_image(project: Project) -> str:
     number = DEFAULT_PYTHON_IMAGE.partition(":")[2].partition("-")[0]
     asked = interpreter.wanted(project)
     if source(project).is_conda or interpreter.fits(number, asked):
-        return project.setting(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE)
+        return project.setting(envvar.PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE)
     fitting = (f"3.{minor}" for minor in _MINORS if interpreter.fits(f"3.{minor}.99", asked))
     exact = asked if re.fullmatch(r"3\.\d+\.\d+", asked) else next(fitting, "3")
-    return project.setting(PYTHON_IMAGE, f"python:{exact}-slim-bookworm")
+    return project.setting(envvar.PYTHON_IMAGE, f"python:{exact}-slim-bookworm")
 
 
 def build(
@@ -111,7 +110,7 @@ def build(
     own = _own_dockerfile(project, dockerfile)
     name = _checked_name(tag or image_name(project))
     kind = "conda" if source(project).is_conda else "uv"
-    arguments = {PYTHON_IMAGE: python_image(project), ENVIRONMENT: kind, **(build_args or {})}
+    arguments = {envvar.PYTHON_IMAGE: python_image(project), envvar.ENVIRONMENT: kind, **(build_args or {})}
     with (
         contextlib.closing(connect(engine=engine)) as client,
         staged(project, own) as folder,
@@ -123,7 +122,7 @@ def build(
                   "gaiaflow.name": project.name, "org.opencontainers.image.title": project.name,
                   "org.opencontainers.image.version": project.version,
                   **({"org.opencontainers.image.revision": commit} if commit else {})}  # fmt: skip
-        facts = {**arguments, COMMIT: commit, CONTENT: beside}
+        facts = {**arguments, envvar.COMMIT: commit, envvar.CONTENT: beside}
         run_build(
             f"image `{name}`",
             folder,
@@ -165,7 +164,7 @@ def build_on(
     beside = f"{_repository(name)}:content-{content}"
     own = {PROJECT_LABEL: project.id, CONTENT_LABEL: beside, "org.opencontainers.image.title": name}
     with contextlib.closing(connect(engine=engine)) as client:
-        arguments = {"GAIAFLOW_IMAGE": base.content}
+        arguments = {envvar.IMAGE: base.content}
         run_build(
             f"image `{name}`",
             context,
@@ -192,6 +191,8 @@ def run_build(
     engine: Mapping[str, str] | None = None,
 ) -> None:
     """`docker build`; what it printed last is the end of the error."""
+    if engine is None:
+        engines.refuse_for_build()
     command = ["docker", "build", "--progress", "plain", "--file", str(dockerfile)]
     command += [part for name in names for part in ("--tag", name)]
     command += [part for key, value in labels.items() for part in ("--label", f"{key}={value}")]

@@ -28,7 +28,7 @@ _START_HELP = {
     "mode": "where tasks run that name no mode themselves: dev, dev_docker, prod_local or prod; "
     "else GAIAFLOW_MODE, in the shell or in .env, else dev",
     "wait": "seconds until a service that does not answer is called still starting",
-    "with": "docker only: `dev_docker` lets the composed Airflow make containers, through a checking proxy",
+    "with": "docker only: `dev_docker` lets Compose's Airflow make containers, through a checking proxy",
     "docker-build": "docker only: build the stack's images although they are there",
     "cache": "docker only: let --docker-build take unchanged layers from earlier builds",
     "force-new": "docker only: make the containers anew although they are there; data stays",

@@ -70,5 +70,5 @@ def _rows(timing: Timing) -> list[list[str]]:
     """One row for all of it, then one a phase."""
     when = datetime.fromisoformat(timing.at).astimezone().strftime("%Y-%m-%d %H:%M")
     whole = "all" if timing.ok else "failed after"
-    head = [when, timing.verb, timing.backend, timing.start, whole, f"{timing.seconds:.1f}"]
+    head = [when, timing.command, timing.backend, timing.start, whole, f"{timing.seconds:.1f}"]
     return [head, *(["", "", "", "", phase["name"], f"{phase['seconds']:.1f}"] for phase in timing.phases)]

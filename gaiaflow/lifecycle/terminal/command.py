@@ -17,11 +17,12 @@ from invoke.context import Context
 from invoke.exceptions import Exit, Failure, ParseError
 from invoke.tasks import Task, task as invoke_task
 
+from gaiaflow import envvar
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.images import engine
 from gaiaflow.lifecycle.terminal import interruption
 from gaiaflow.lifecycle.terminal.called import as_called
-from gaiaflow.lifecycle.terminal.output import DEBUG, emit_json, is_on, say_always, speaking, speech
+from gaiaflow.lifecycle.terminal.output import emit_json, is_on, say_always, speaking, speech
 
 COMMON = {
     "quiet": "no progress on stderr, only errors and questions; or the variable GAIAFLOW_QUIET",
@@ -177,4 +178,6 @@ def render_error(error: GaiaflowError) -> str:
 
 
 def _wants_traceback(debug: bool) -> bool:
-    return debug or is_on(DEBUG) or logging.getLogger().isEnabledFor(logging.DEBUG)  # the last is `inv --debug`
+    return (
+        debug or is_on(envvar.DEBUG) or logging.getLogger().isEnabledFor(logging.DEBUG)
+    )  # the last is `inv --debug`

@@ -98,7 +98,7 @@ def columns(rows: list[tuple[str, str]]) -> Iterable[str]:
     left = max(len(name) for name, _ in rows)
     width = max(pty_size()[0] - left - 5, _NARROWEST)
     for name, text in rows:
-        first, *rest = textwrap.wrap(text, width) or [""]
+        first, *rest = textwrap.wrap(as_called(text), width) or [""]
         yield f"  {name.ljust(left)}  {first}".rstrip()
         yield from (f"{' ' * (left + 4)}{line}" for line in rest)
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow import envvar
 from gaiaflow.errors import UsageError
 from gaiaflow.lifecycle.terminal.called import as_called
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 # Of every JSON object on stdout; it rises when a key goes or changes its meaning, not when one comes.
 SCHEMA = 1
-QUIET, DEBUG = "GAIAFLOW_QUIET", "GAIAFLOW_DEBUG"
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Speech:
 
     @property
     def quiet(self) -> bool:
-        return self.hushed or is_on(QUIET)
+        return self.hushed or is_on(envvar.QUIET)
 
     def begin(self, hushed: bool) -> None:
         self.active, self.hushed, self.emitted = True, hushed, False

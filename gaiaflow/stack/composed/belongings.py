@@ -1,4 +1,4 @@
-"""What the composed stack of one project left on the engine: found by label, named with its size, removed."""
+"""What the Compose stack of one project left on the engine: found by label, named with its size, removed."""
 
 from __future__ import annotations
 

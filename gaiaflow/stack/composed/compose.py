@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from gaiaflow.endpoints import SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
+from gaiaflow.infra.cluster import gateway
 from gaiaflow.infra.host import living, ports, process
 from gaiaflow.infra.host.progress import Phase, Tell
+from gaiaflow.infra.images import kind
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import belongings, containers, dependency, image as stackimage
-from gaiaflow.stack.composed.composition import DEV_DOCKER, Composition, refuse_remote_engine
+from gaiaflow.stack.composed.composition import DEV_DOCKER, Composition
 from gaiaflow.stack.composed.containers import ONCE, PARTS, Container
 from gaiaflow.stack.services import access, executor, health, mode as stackmode, model, state
 from gaiaflow.stack.services.backend import (
@@ -48,7 +50,7 @@ class Compose:
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with alone(self.project):
-            return start_with_ports(self._start, options, phase)
+            return start_with_ports(self.project, self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
         with phase("choose ports and keys"):
@@ -56,7 +58,7 @@ class Compose:
         with phase("check the stack's images") as tell:
             self._build(composition, options, tell)
         if _NEEDS_ENVIRONMENT & set(options.services):
-            with phase("environment project"):
+            with phase(dependency.title(composition)):
                 dependency.ensure(composition)
         with phase("start the containers") as tell:
             begun = self._up(composition, options, tell)
@@ -72,6 +74,7 @@ class Compose:
 
     def _settle(self, options: StartOptions, claims: ports.Claims) -> Composition:
         """Decide on the ports, refuse before anything has started, and write what the containers read."""
+        kind.refuse_for_stack()
         living.end_left(self.project.id)
         up = self._running_services()
         running = "airflow" in up
@@ -89,10 +92,7 @@ class Compose:
             near = near_miss(name, [DEV_DOCKER])
             raise UsageError(f"`--with {name}` is not known{near}", f"inv dev.start --with {DEV_DOCKER}")
         kept = self.extras() if airflow_runs else ()
-        extras = tuple(sorted({*options.extras, *kept}))
-        if DEV_DOCKER in extras:
-            refuse_remote_engine()
-        return extras
+        return tuple(sorted({*options.extras, *kept}))
 
     def _remember(self, composition: Composition, made: str, began: float) -> None:
         remembered = state.Remembered(
@@ -145,7 +145,8 @@ class Compose:
         """Tell a port that somebody else holds by now from other reasons to fail."""
         up = self._running_services()
         begun = set(options.services) - up
-        ports.refuse_lost({name: port for name, port in composition.ports.items() if service_of(name) in begun})
+        chosen = {name: port for name, port in composition.ports.items() if service_of(name) in begun}
+        ports.refuse_lost(chosen, gateway.pids(self.project))
 
     def _explained(self, error: GaiaflowError, parts: Sequence[str]) -> GaiaflowError:
         """The error with the last lines of the container that failed, when one did."""

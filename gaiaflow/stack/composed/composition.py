@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from gaiaflow import envvar
 from gaiaflow.commit import tree_commit
-from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, LOOPBACK, MODEL, PORTS, Endpoints, Vantage
+from gaiaflow.endpoints import GATEWAY, LOOPBACK, MODEL, PORTS, Endpoints, Vantage
 from gaiaflow.errors import UsageError
 from gaiaflow.infra.cluster import target
 from gaiaflow.infra.host import envfile as taskenv, privatefile, process
 from gaiaflow.infra.host.shipped import shipped
+from gaiaflow.infra.images import kind
 from gaiaflow.infra.images.engine import engine_address
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import image as stackimage
 from gaiaflow.stack.composed.direct import direct_names
-from gaiaflow.stack.composed.handover import hand_over, owner, write_env_file
+from gaiaflow.stack.composed.handover import hand_over, is_other, owner, write_env_file
 from gaiaflow.stack.services import additions, airflow, executor, keys, mlflow, model, s3, store
 from gaiaflow.stack.services.keys import USER
 from gaiaflow.stack.services.program import unsteered
@@ -32,19 +33,17 @@ _PYTHON = "/opt/env/current/bin/python"
 # What the project's tree is at, for Airflow in containers without git; a variable would make them anew.
 _COMMIT = "commit"
 # The site's own choices, handed on as they are.
-_CHOICES = ("GAIAFLOW_POSTGRES_IMAGE", "GAIAFLOW_S3_IMAGE")
-_MEMORY = tuple(
-    f"GAIAFLOW_{name}_MEMORY" for name in ("AIRFLOW", "TASKS", "POSTGRES", "MLFLOW", "S3", "JUPYTER", "MODEL")
-)
+_CHOICES = (envvar.POSTGRES_IMAGE, envvar.S3_IMAGE)
+_MEMORY = tuple(name for name in envvar.SETTINGS if name.endswith("_MEMORY"))
 
 
-def host_contract(project: Project) -> dict[str, str]:
+def host_operator_variables(project: Project) -> dict[str, str]:
     """What the operator of dev_docker reads, for a process on the host beside the stack; empty without
     ``--with dev_docker``."""
     file = project.home / "compose" / "task" / f"{DEV_DOCKER}.env"
     if not file.is_file():
         return {}
-    return {"GAIAFLOW_TASK_ENV_DEV_DOCKER": str(file), "GAIAFLOW_NETWORK": f"{project.id}_default"}
+    return {envvar.TASK_ENV_DEV_DOCKER: str(file), envvar.NETWORK: f"{project.id}_default"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Composition:
 
     def variables(self) -> dict[str, str]:
         """The environment of ``docker compose``; it holds no secret."""
-        images = {f"GAIAFLOW_{k.upper()}_IMAGE": v for k, v in stackimage.names(self.project).items()}
+        images = {envvar.stack_image(k): v for k, v in stackimage.names(self.project).items()}
         chosen = {name: self.project.setting(name, "") for name in (*_CHOICES, *_MEMORY)}
         uid, gid = owner()
         return {
@@ -98,19 +97,19 @@ class Composition:
             **{name: value for name, value in chosen.items() if value},
             **{{**PORTS, MODEL.name: MODEL}[name].variable: str(port) for name, port in self.ports.items()},
             **_socket(),
-            "GAIAFLOW_PROJECT_ID": self.project.id,
-            "GAIAFLOW_S3_BUCKET": store.bucket(self.project),
-            "GAIAFLOW_PROJECT": str(self.project.root),
-            "GAIAFLOW_SOURCE": str(self.project.source),
-            "GAIAFLOW_COMPOSE_HOME": str(self.home),
-            "GAIAFLOW_UID": str(uid),
-            "GAIAFLOW_GID": str(gid),
+            envvar.PROJECT_ID: self.project.id,
+            envvar.S3_BUCKET: store.bucket(self.project),
+            envvar.PROJECT: str(self.project.root),
+            envvar.SOURCE: str(self.project.source),
+            envvar.COMPOSE_HOME: str(self.home),
+            envvar.UID: str(uid),
+            envvar.GID: str(gid),
         }
 
     def fingerprint(self) -> str:
         """Changes with anything that Compose is told: what runs on another one has to be made anew."""
         texts = [file.read_bytes() for file in (*self.files, *sorted(self.home.glob("*.env")))]
-        told = sorted(item for item in self.variables().items() if item[0].startswith("GAIAFLOW_"))
+        told = sorted(item for item in self.variables().items() if item[0].startswith(envvar.PREFIX))
         return hashlib.sha256(b"\0".join([*texts, repr(told).encode()])).hexdigest()
 
     # The files that hold the keys
@@ -145,7 +144,7 @@ class Composition:
 
     def _check_readable(self) -> None:
         """Where the host's user is root, the containers' is another, who has to get into the folder."""
-        for folder in {self.project.root, self.project.source} if owner()[0] != os.getuid() else ():
+        for folder in {self.project.root, self.project.source} if is_other() else ():
             if folder.stat().st_mode & 0o005 != 0o005:
                 raise UsageError(
                     f"`{folder}` is closed to others, and the containers do not run as root",
@@ -188,7 +187,7 @@ class Composition:
 
     @property
     def endpoints(self) -> Endpoints:
-        gateway = self.project.setting(GATEWAY_VARIABLE, GATEWAY)
+        gateway = self.project.setting(envvar.GATEWAY, GATEWAY)
         return Endpoints(self.ports, gateway, store.address(self.project))
 
     def s3_keys(self) -> dict[str, str]:
@@ -221,24 +220,24 @@ class Composition:
             **airflow.settings(self.project, _AIRFLOW_HOME, made),
             **{f"AIRFLOW__{name.upper()}": value for name, value in options.items()},
             **{additions.variable(name): value for name, value in pods.items()},
-            **self._contract(),
+            **self._operator_variables(),
             **self.task_environment(),
         }
 
-    def _contract(self) -> dict[str, str]:
+    def _operator_variables(self) -> dict[str, str]:
         """What the operators read."""
         cluster = self.project.home / target.FOLDER
         places = {
-            "GAIAFLOW_KUBECONFIG": cluster / "config-container",
-            "GAIAFLOW_TASK_ENV_PROD_LOCAL": cluster / "task.env",
+            envvar.KUBECONFIG: cluster / "config-container",
+            envvar.TASK_ENV_PROD_LOCAL: cluster / "task.env",
         }
         return {
-            **airflow.contract(self.project, self.mode),
+            **airflow.operator_variables(self.project, self.mode),
             **{name: str(file) for name, file in places.items()},  # prodlocal.start writes them, also later
-            "GAIAFLOW_TASK_ENV_DEV_DOCKER": str(self.home / "task" / f"{DEV_DOCKER}.env"),
-            "GAIAFLOW_PYTHON": _PYTHON,
-            "GAIAFLOW_MLFLOW_URL": self.endpoints.url("mlflow"),
-            "GAIAFLOW_COMMIT_FILE": str(self.home / "task" / _COMMIT),
+            envvar.TASK_ENV_DEV_DOCKER: str(self.home / "task" / f"{DEV_DOCKER}.env"),
+            envvar.PYTHON: _PYTHON,
+            envvar.MLFLOW_URL: self.endpoints.url("mlflow"),
+            envvar.COMMIT_FILE: str(self.home / "task" / _COMMIT),
         }
 
     def _mlflow(self) -> dict[str, str]:
@@ -253,7 +252,7 @@ class Composition:
             "AWS_ENDPOINT_URL_S3": self.endpoints.url("s3", Vantage.CONTAINER),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "GAIAFLOW_BUCKET": store.bucket(self.project),
+            envvar.BUCKET: store.bucket(self.project),
         }
 
     def _s3(self) -> dict[str, str]:
@@ -266,26 +265,14 @@ class Composition:
             f"JUPYTER_{name}_DIR": f"/opt/jupyter/{name.lower()}" for name in ("CONFIG", "DATA", "RUNTIME")
         }
         token = keys.load(self.project).jupyter_token
-        return {**self.task_environment(), **folders, "JUPYTER_TOKEN": token, "GAIAFLOW_MODE": "dev"}
-
-
-def refuse_remote_engine() -> None:
-    """The proxy takes the socket and its group from this machine, and containers mount the project's folder.
-
-    Raises:
-        UsageError: the engine is another machine's.
-    """
-    address = engine_address() or ""
-    if "://" in address and not address.startswith("unix://"):
-        raise UsageError(
-            f"the Docker engine at `{address}` is another machine's: mode dev_docker needs the one here",
-            "docker context use default, or unset DOCKER_HOST",
-        )
+        return {**self.task_environment(), **folders, "JUPYTER_TOKEN": token, envvar.MODE: "dev"}
 
 
 def _socket() -> dict[str, str]:
     """Where the engine's socket is, and the group that may use it; for the proxy of dev_docker."""
-    address = engine_address() or ""
+    engine, address = kind.find(), engine_address() or ""
     path = Path(address.removeprefix("unix://") if address.startswith("unix://") else "/var/run/docker.sock")
-    found = {"GAIAFLOW_DOCKER_SOCKET": str(path)}
-    return {**found, "GAIAFLOW_SOCKET_GID": str(path.stat().st_gid)} if path.exists() else found
+    if engine.socket or engine.is_root:  # there it belongs to root, with the group of root
+        return {envvar.DOCKER_SOCKET: engine.socket or str(path), envvar.SOCKET_GID: "0"}
+    found = {envvar.DOCKER_SOCKET: str(path)}
+    return {**found, envvar.SOCKET_GID: str(path.stat().st_gid)} if path.exists() else found

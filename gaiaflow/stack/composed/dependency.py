@@ -1,4 +1,4 @@
-"""The project's environment of the composed stack: made with uv in a volume, apart from Airflow's own packages.
+"""The project's environment of the Compose stack: made with uv in a volume, apart from Airflow's own packages.
 
 Each make goes into a folder of its own and is switched to when it is whole, so that a change reaches the
 running stack at once, takes away what went, and an interrupted one leaves nothing half-made in use.
@@ -10,19 +10,23 @@ import hashlib
 import secrets
 from contextlib import closing
 
+from gaiaflow import envvar
 from gaiaflow.infra.environments import interpreter, recipe
+from gaiaflow.infra.environments.description import PACKAGES, describe, packages
 from gaiaflow.infra.environments.environment import LOCKS
 from gaiaflow.infra.environments.pins import merge_pins
 from gaiaflow.infra.environments.requirement import inputs, requirements
 from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import living, privatefile, process
 from gaiaflow.infra.images.engine import connect
-from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE, PYTHON_IMAGE
+from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE
+from gaiaflow.project import Project
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.composed.handover import hand_over
 
 TIMEOUT = 1800
 RECORD = "environment.json"
+_REQUIREMENTS = "requirements"  # the folder of what goes into the container, and of what was made of it
 _PROJECT = """
 export UV_PYTHON_INSTALL_DIR=/opt/env/python
 uv venv --quiet --python "$2" "/opt/env/$0"
@@ -62,6 +66,12 @@ def is_current(composition: Composition) -> bool:
     return privatefile.read_json(composition.home / RECORD) == _wanted(composition)
 
 
+def title(composition: Composition) -> str:
+    """The environment in one line, as ``environment project: uv.lock, 12 packages``."""
+    made = composition.home / _REQUIREMENTS if is_current(composition) else None
+    return f"environment project: {describe(composition.project, made)}"
+
+
 def ensure(composition: Composition) -> bool:
     """Make the environment unless it is current; whether anything was done.
 
@@ -71,7 +81,7 @@ def ensure(composition: Composition) -> bool:
     if is_current(composition):
         return False
     name = f"{_stamp(composition)}-{secrets.token_hex(2)}"
-    project, folder = composition.project, composition.folder("requirements")
+    project, folder = composition.project, composition.folder(_REQUIREMENTS)
     text = requirements(project)
     privatefile.write(folder / "project.txt", text)
     if source(project).is_conda:
@@ -85,8 +95,15 @@ def ensure(composition: Composition) -> bool:
     privatefile.write(folder / "constraints.txt", merge_pins(frozen, _jupyter_lock()))
     hand_over(folder)
     _run(composition, _JUPYTER, name)
+    listed = _of_conda(project) if source(project).is_conda else frozen.splitlines()
+    privatefile.write(folder / PACKAGES, "".join(f"{line}\n" for line in listed))
     privatefile.write_json(composition.home / RECORD, _wanted(composition))
     return True
+
+
+def _of_conda(project: Project) -> list[str]:
+    """The packages of the environment here, which the recipe made of the same lock."""
+    return packages(project.home / "envs" / "project")
 
 
 def _run(composition: Composition, script: str, *arguments: str) -> str:
@@ -105,7 +122,7 @@ def _wanted(composition: Composition) -> dict[str, str]:
 def _stamp(composition: Composition) -> str:
     project = composition.project
     parts = [inputs(project), _jupyter_lock(), *map(str, project.code_paths)]
-    parts.append(project.setting(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE))
+    parts.append(project.setting(envvar.PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 

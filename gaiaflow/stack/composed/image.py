@@ -1,4 +1,4 @@
-"""The images of the composed stack: built when what goes in has changed, named by project and content."""
+"""The images of the Compose stack: built when what goes in has changed, named by project and content."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gaiaflow
+from gaiaflow import envvar
 from gaiaflow.infra.environments import providers
 from gaiaflow.infra.environments.environment import LOCKS
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images.context import copy_tree, digest, open_to_all
 from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
-from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE, KIND_LABEL, PYTHON_IMAGE, run_build
+from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE, KIND_LABEL, run_build
 from gaiaflow.project import Project
 from gaiaflow.stack.services import certificates
 
@@ -40,6 +41,7 @@ IN_AIRFLOW = (
     "commit.py",
     "core",
     "dagfactory.py",
+    "envvar.py",
     "errors.py",
     "fromtask.py",
     "modes.py",
@@ -54,7 +56,7 @@ IN_AIRFLOW = (
 
 def names(project: Project) -> dict[str, str]:
     """Each target's image name, by what would go into it now."""
-    base = project.setting(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE)
+    base = project.setting(envvar.PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE)
     with _context(project) as folder:
         content = digest(folder, base)
     return {target: f"{project.id}/{target}:{content}" for target in TARGETS}
@@ -79,7 +81,7 @@ def build(project: Project, targets: list[str], cache: bool = True, tell: Tell =
         GaiaflowError: a build failed; the message ends with its last lines.
     """
     wanted = names(project)
-    arguments = {PYTHON_IMAGE: project.setting(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE)}
+    arguments = {envvar.PYTHON_IMAGE: project.setting(envvar.PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE)}
     with _context(project) as folder:
         for target in targets:
             labels = {PROJECT_LABEL: project.id, KIND_LABEL: KIND}
@@ -123,10 +125,10 @@ def _context(project: Project) -> Iterator[Path]:
         (folder / "locks").mkdir()
         for lock in [*LOCKS.glob("*.txt"), compose / "postgres.txt"]:
             shutil.copyfile(lock, folder / "locks" / lock.name)
-        if added := providers.requirements(project):
-            bound = providers.constraints((LOCKS / "airflow.txt").read_text(encoding="utf-8"))
-            (folder / "locks" / "added.txt").write_text(added, encoding="utf-8")
-            (folder / "locks" / "added-constraints.txt").write_text(bound, encoding="utf-8")
+        (folder / "added").mkdir()
+        bound = providers.constraints((LOCKS / "airflow.txt").read_text(encoding="utf-8"))
+        (folder / "added" / "requirements.txt").write_text(providers.requirements(project), encoding="utf-8")
+        (folder / "added" / "constraints.txt").write_text(bound, encoding="utf-8")
         copy_tree(package, folder / "gaiaflow", ["*", *(f"!{name}" for name in IN_AIRFLOW), "**/__pycache__"])
         open_to_all(folder)
         yield folder

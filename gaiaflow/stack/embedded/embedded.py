@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
+from gaiaflow import envvar
 from gaiaflow.endpoints import EVERY, SERVICES, Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, StillStartingError
 from gaiaflow.infra.cluster import gateway
@@ -39,7 +40,7 @@ from gaiaflow.stack.services.backend import (
     choose_ports,
     start_with_ports,
 )
-from gaiaflow.stack.services.program import MARK, Stack
+from gaiaflow.stack.services.program import Stack
 
 # What each service is made of: who prepares it, who names its programs, which environments it needs.
 _PARTS = {
@@ -78,7 +79,7 @@ class Embedded:
 
     def start(self, options: StartOptions, phase: Phase) -> Endpoints:
         with alone(self.project):
-            return start_with_ports(self._start, options, phase)
+            return start_with_ports(self.project, self._start, options, phase)
 
     def _start(self, options: StartOptions, phase: Phase, claims: ports.Claims) -> Endpoints:
         with phase("choose ports and keys"):
@@ -106,6 +107,7 @@ class Embedded:
         up = self._running_services()
         if not up:
             self._sweep(list(EVERY))
+            environment.prune(self.project)
         mode = stackmode.settle(self.project, options.mode, "airflow" in up)
         began = stackmode.began(self.project, "airflow" in up)
         runs_on = executor.settle(self.project, options.executor, "airflow" in up)
@@ -155,7 +157,7 @@ class Embedded:
 
     def _is_ours(self, service: str, port: int) -> bool:
         """Whether the answer came from this stack: a stranger may have taken the port at this moment."""
-        return ports.is_listened_on_by(living.marked(MARK, f"{self.project.id}/{service}"), port)
+        return ports.is_listened_on_by(living.marked(envvar.STACK, f"{self.project.id}/{service}"), port)
 
     def _raise_if_dead(self, stack: Stack, pids: dict[str, int]) -> None:
         """End the start when one of its processes ended: with its last lines, and with the rest stopped."""
@@ -173,7 +175,8 @@ class Embedded:
 
     def _raise_if_taken(self, stack: Stack, service: str) -> None:
         """Tell a port that somebody else holds by now from other reasons to end."""
-        ports.refuse_lost({name: port for name, port in stack.ports.items() if service_of(name) == service})
+        chosen = {name: port for name, port in stack.ports.items() if service_of(name) == service}
+        ports.refuse_lost(chosen, gateway.pids(self.project))
 
     # Stop
 
@@ -210,7 +213,7 @@ class Embedded:
         marks = {f"{self.project.id}/{service}" for service in services}
         living.end(
             lambda: [
-                *(pid for pid, mark in living.marks(MARK).items() if mark in marks),
+                *(pid for pid, mark in living.marks(envvar.STACK).items() if mark in marks),
                 *living.left(self.project.id),
             ]
         )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from gaiaflow import envvar
 from gaiaflow.endpoints import LOOPBACK
 from gaiaflow.infra.cluster import target
 from gaiaflow.infra.host import privatefile, process
-from gaiaflow.modes import VARIABLE
 from gaiaflow.stack.embedded import sqlitefile
 from gaiaflow.stack.services import executor, hostnetwork
 from gaiaflow.stack.services.additions import variable
 from gaiaflow.stack.services.airflow import airflow_environment, database_url
 from gaiaflow.stack.services.keys import USER
-from gaiaflow.stack.services.program import MARK, Program, Stack
+from gaiaflow.stack.services.program import Program, Stack
 
 # Airflow's API server may wait for a lock in the very loop that would let it go: there for a moment only.
 API_LOCK_SECONDS = 2
@@ -35,11 +35,11 @@ def _environment(stack: Stack) -> dict[str, str]:
         **executor.options(stack.project, stack.executor, stack.project.home / target.FOLDER / "config"),
     }
     return {
-        **hostnetwork.contract(stack.project),
+        **hostnetwork.operator_variables(stack.project),
         **airflow_environment(stack.project, home, stack.endpoints),
-        VARIABLE: stack.mode,
+        envvar.MODE: stack.mode,
         **{variable(name): value for name, value in served.items()},
-        MARK: stack.mark("airflow"),
+        envvar.STACK: stack.mark("airflow"),
         "PYTHONUNBUFFERED": "1",
         "SPT_NOENV": "1",  # or Airflow's titles for its processes write over the mark
     }

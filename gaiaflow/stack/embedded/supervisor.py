@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gaiaflow import envvar
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.host import living, privatefile, process, wait
 from gaiaflow.stack.embedded import launch, unixrpc
@@ -26,7 +27,7 @@ from gaiaflow.stack.services.program import SOCKET_MAX, Program
 
 STOP_SECONDS = 6
 # supervisord carries it, so that one whose start was cut off before it was recorded is found.
-MARK = "GAIAFLOW_SUPERVISOR"
+MARK = envvar.SUPERVISOR
 NEAR_SOCKET = "supervisor.sock"
 # In a folder of its own, where the home lies too deep for a socket.
 FAR_SOCKET = "gaiaflow.sock"

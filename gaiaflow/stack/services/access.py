@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gaiaflow import envvar
 from gaiaflow.endpoints import Endpoints, Vantage
 from gaiaflow.errors import MissingError
 from gaiaflow.infra.host import ports
@@ -41,5 +42,5 @@ def shell_environment(project: Project, backend: Backend | None) -> dict[str, st
         **store.variables(project, bool(endpoints.store)),
         "AIRFLOW_URL": endpoints.url("airflow"),
         "JUPYTER_URL": endpoints.url("jupyter"),
-        "GAIAFLOW_PROJECT": str(project.root),
+        envvar.PROJECT: str(project.root),
     }

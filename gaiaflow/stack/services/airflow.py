@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from gaiaflow import envvar
 from gaiaflow.endpoints import Endpoints, Vantage
 from gaiaflow.infra.cluster import target
 from gaiaflow.infra.environments.environment import python_of
 from gaiaflow.infra.host import privatefile
 from gaiaflow.infra.images.image import image_name
-from gaiaflow.modes import VARIABLE
 from gaiaflow.project import Project
 from gaiaflow.stack.services import additions, keys as keyring, store
 from gaiaflow.stack.services.additions import variable
@@ -26,16 +26,16 @@ REFRESH = 5
 LOCK_SECONDS = 60
 # What the operators read and a person may set in the project's .env or in the shell.
 _PASSED_ON = (
-    VARIABLE,
-    "GAIAFLOW_NETWORK",
-    "GAIAFLOW_KUBECONFIG",
-    "GAIAFLOW_NAMESPACE",
-    "GAIAFLOW_TASK_ENV_DEV_DOCKER",
-    "GAIAFLOW_TASK_ENV_PROD_LOCAL",
+    envvar.MODE,
+    envvar.NETWORK,
+    envvar.KUBECONFIG,
+    envvar.NAMESPACE,
+    envvar.TASK_ENV_DEV_DOCKER,
+    envvar.TASK_ENV_PROD_LOCAL,
 )
 
 
-def contract(project: Project, mode: str = "") -> dict[str, str]:
+def operator_variables(project: Project, mode: str = "") -> dict[str, str]:
     """The variables that the operators read.
 
     Args:
@@ -43,9 +43,9 @@ def contract(project: Project, mode: str = "") -> dict[str, str]:
     """
     passed = {name: project.setting(name, "") for name in _PASSED_ON}
     return {
-        **target.contract(project),
+        **target.operator_variables(project),
         **{name: value for name, value in passed.items() if value},
-        **({VARIABLE: mode} if mode else {}),
+        **({envvar.MODE: mode} if mode else {}),
         **project_variables(project, project.root, project.code_paths, python_of(project, "project")),
     }
 
@@ -57,12 +57,12 @@ def project_variables(project: Project, root: Path, code: Iterable[Path], python
         root, code, python: the paths as the process sees them, on this machine or in a worker pod.
     """
     return {
-        "GAIAFLOW_IMAGE": image_name(project),
-        "GAIAFLOW_PROJECT": str(root),
-        "GAIAFLOW_PROJECT_NAME": project.name,
-        "GAIAFLOW_PROJECT_ID": project.id,
-        "GAIAFLOW_CODE": os.pathsep.join(map(str, code)),
-        "GAIAFLOW_PYTHON": str(python),
+        envvar.IMAGE: image_name(project),
+        envvar.PROJECT: str(root),
+        envvar.PROJECT_NAME: project.name,
+        envvar.PROJECT_ID: project.id,
+        envvar.CODE: os.pathsep.join(map(str, code)),
+        envvar.PYTHON: str(python),
     }
 
 
@@ -130,5 +130,5 @@ def airflow_environment(
     reached: dict[str, str] = {}
     if endpoints:
         reached = endpoints.task_environment(Vantage.HOST) | store.variables(project, bool(endpoints.store))
-        reached["GAIAFLOW_MLFLOW_URL"] = endpoints.url("mlflow")
-    return {**unsteered(), **contract(project), **settings(project, place, keys), **reached}
+        reached[envvar.MLFLOW_URL] = endpoints.url("mlflow")
+    return {**unsteered(), **operator_variables(project), **settings(project, place, keys), **reached}

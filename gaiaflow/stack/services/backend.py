@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from gaiaflow.endpoints import Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, UsageError
+from gaiaflow.infra.cluster import gateway
 from gaiaflow.infra.host import ports, privatefile
 from gaiaflow.infra.host.ports import Claims, PortLostError
 from gaiaflow.infra.host.progress import Phase, silent
@@ -198,14 +200,31 @@ def choose_ports(
 
 
 def start_with_ports(
-    start: Callable[[StartOptions, Phase, Claims], Endpoints], options: StartOptions, phase: Phase
+    project: Project,
+    start: Callable[[StartOptions, Phase, Claims], Endpoints],
+    options: StartOptions,
+    phase: Phase,
 ) -> Endpoints:
-    """Start; a port that a stranger took after the look at it is chosen again where that was asked for."""
-    with Claims() as claims:
-        try:
-            return start(options, phase, claims)
-        except PortLostError:
-            if not options.auto_ports:
-                raise
-        with phase("a port was taken meanwhile: once more"):
-            return start(options, lambda _: nullcontext(silent), claims)
+    """Start; a port that a stranger took after the look at it is chosen again where that was asked for.
+
+    Pods are then led to ports that the stack has, and to no others.
+    """
+    with Claims(partial(gateway.pids, project)) as claims:
+        endpoints = _start_again(start, options, phase, claims)
+    gateway.drop_others(project, endpoints.ports.values())
+    return endpoints
+
+
+def _start_again(
+    start: Callable[[StartOptions, Phase, Claims], Endpoints],
+    options: StartOptions,
+    phase: Phase,
+    claims: Claims,
+) -> Endpoints:
+    try:
+        return start(options, phase, claims)
+    except PortLostError:
+        if not options.auto_ports:
+            raise
+    with phase("a port was taken meanwhile: once more"):
+        return start(options, lambda _: nullcontext(silent), claims)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from gaiaflow import envvar
 from gaiaflow.endpoints import LOOPBACK
 from gaiaflow.stack.services.program import Program, Stack
 
@@ -24,6 +25,6 @@ def programs(stack: Stack) -> list[Program]:
         "JUPYTER_CONFIG_DIR": str(stack.folder("jupyter", "config")),
         "JUPYTER_DATA_DIR": str(stack.folder("jupyter", "data")),
         "JUPYTER_RUNTIME_DIR": str(stack.folder("jupyter", "runtime")),
-        "GAIAFLOW_MODE": "dev",
+        envvar.MODE: "dev",
     }
     return [Program("jupyter", argv, env, folder, private=False)]

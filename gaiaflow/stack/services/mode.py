@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from gaiaflow import envvar
 from gaiaflow.errors import UsageError
-from gaiaflow.modes import VARIABLE, Mode, resolve_mode
+from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
 from gaiaflow.stack.services import state
 
@@ -21,7 +22,7 @@ def asked(project: Project, mode: str) -> str:
     Raises:
         UsageError: no such mode.
     """
-    named = mode or project.setting(VARIABLE, "")
+    named = mode or project.setting(envvar.MODE, "")
     return resolve_mode(named).value if named else ""
 
 

@@ -6,15 +6,14 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gaiaflow.endpoints import GATEWAY, GATEWAY_VARIABLE, Endpoints, Vantage
-from gaiaflow.infra.environments.environment import python_of
+from gaiaflow import envvar
+from gaiaflow.endpoints import GATEWAY, Endpoints, Vantage
+from gaiaflow.infra.environments.environment import python_of, settled
 from gaiaflow.infra.host import loopback, privatefile
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.stack.services.keys import Keys
 
-# Every process of the stack carries it, so that none is left behind.
-MARK = "GAIAFLOW_STACK"
 REGION = "us-east-1"
 BUCKET = "mlflow"
 # sockaddr_un holds 108 bytes with the final zero; macOS 104.
@@ -23,7 +22,7 @@ SOCKET_MAX = 100
 _NOT_INHERITED = (
     "AIRFLOW_",
     "AWS_",
-    "GAIAFLOW_",
+    envvar.PREFIX,
     "JUPYTER_",
     "MLFLOW_",
     "PYTHON",
@@ -80,7 +79,7 @@ class Stack:
 
     @property
     def endpoints(self) -> Endpoints:
-        return Endpoints(self.ports, self.project.setting(GATEWAY_VARIABLE, GATEWAY))
+        return Endpoints(self.ports, self.project.setting(envvar.GATEWAY, GATEWAY))
 
     def folder(self, *parts: str) -> Path:
         """A folder of the home, made when it is not there."""
@@ -90,16 +89,21 @@ class Stack:
         return path
 
     def python(self, environment: str) -> str:
-        """The interpreter of one of the environments."""
-        return str(python_of(self.project, environment))
+        """The interpreter of one of the environments.
+
+        By the folder that its name leads to now, which stays whole under a running process; JupyterLab's new
+        kernels are to find what was added.
+        """
+        python = python_of(self.project, environment)
+        return str(python if environment == "jupyter" else settled(python))
 
     def mark(self, service: str) -> str:
-        """The value of MARK in a service's processes."""
+        """The value of GAIAFLOW_STACK in a service's processes."""
         return f"{self.project.id}/{service}"
 
     def environment(self, service: str) -> dict[str, str]:
         """What every service starts from."""
-        return {**unsteered(), MARK: self.mark(service), "PYTHONUNBUFFERED": "1", "DO_NOT_TRACK": "1"}
+        return {**unsteered(), envvar.STACK: self.mark(service), "PYTHONUNBUFFERED": "1", "DO_NOT_TRACK": "1"}
 
     def s3_keys(self) -> dict[str, str]:
         """The S3 keys as boto3 and MLflow read them."""

@@ -1,10 +1,11 @@
-"""Which S3 store a composed stack uses: SeaweedFS, MinIO, or one of somebody else's, and the keys to it."""
+"""Which S3 store a stack uses: SeaweedFS, MinIO or an external one, and the keys to it."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from gaiaflow import envvar
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.project import Project
 from gaiaflow.stack.services import keys, state
@@ -15,8 +16,6 @@ MINIO, EXTERNAL = "minio", "external"
 PROVIDERS = ("seaweedfs", MINIO, EXTERNAL)
 _KEY, _SECRET = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 _REGION = "AWS_DEFAULT_REGION"
-_ENDPOINT = "GAIAFLOW_S3_ENDPOINT"
-_BUCKET = "GAIAFLOW_S3_BUCKET"
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -25,7 +24,7 @@ def provider(project: Project) -> str:
     Raises:
         UsageError: the variable names none that there is.
     """
-    name = project.setting("GAIAFLOW_S3_PROVIDER", PROVIDERS[0])
+    name = project.setting(envvar.S3_PROVIDER, PROVIDERS[0])
     if name not in PROVIDERS:
         raise UsageError(
             f"`GAIAFLOW_S3_PROVIDER` is `{name}`{near_miss(name, PROVIDERS)}", f"one of {', '.join(PROVIDERS)}"
@@ -41,16 +40,17 @@ def address(project: Project) -> str:
     """
     if provider(project) != EXTERNAL:
         return ""
-    if url := project.setting(_ENDPOINT, ""):
+    if url := project.setting(envvar.S3_ENDPOINT, ""):
         return url
     raise UsageError(
-        "`GAIAFLOW_S3_PROVIDER` is `external`, but nothing says where it is", f"{_ENDPOINT}=https://… in .env"
+        "`GAIAFLOW_S3_PROVIDER` is `external`, but nothing says where it is",
+        "GAIAFLOW_S3_ENDPOINT=https://… in .env",
     )
 
 
 def outside(project: Project) -> str:
     """The same for the stack as it last ran; the embedded backend always runs its own."""
-    return project.setting(_ENDPOINT, "") if _chosen(project) == EXTERNAL else ""
+    return project.setting(envvar.S3_ENDPOINT, "") if _chosen(project) == EXTERNAL else ""
 
 
 def bucket(project: Project) -> str:
@@ -59,10 +59,10 @@ def bucket(project: Project) -> str:
     Raises:
         UsageError: the variable is not a valid name of a bucket.
     """
-    name = project.setting(_BUCKET, BUCKET)
+    name = project.setting(envvar.S3_BUCKET, BUCKET)
     if not _BUCKET_NAME.fullmatch(name):
         raise UsageError(
-            f"`{_BUCKET}` is `{name}`: not a valid bucket name",
+            f"`GAIAFLOW_S3_BUCKET` is `{name}`: not a valid bucket name",
             "3 to 63 lower-case letters, digits, dots and dashes",
         )
     return name

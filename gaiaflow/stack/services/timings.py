@@ -26,7 +26,7 @@ class Timing:
         phases: each with its ``name`` and its ``seconds``.
     """
 
-    verb: str
+    command: str
     backend: str
     start: str
     at: str

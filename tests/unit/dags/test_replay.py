@@ -156,6 +156,11 @@ class Api:
             raise NotFoundError("no such DAG")
         return self.known
 
+    def run(self, _: str, run: str) -> dict[str, Any]:
+        if run != "backfill__0":
+            raise NotFoundError("no such run")
+        return {"dag_run_id": run, "state": "failed"}
+
     def dag_ids(self) -> list[str]:
         return ["flow", "other"]
 
@@ -164,6 +169,8 @@ def test_a_run_is_found_by_its_id_or_as_the_latest() -> None:
     api: Any = Api("manual__2", "manual__1")
     assert dagstate.find_run(api, "flow", "manual__1")["dag_run_id"] == "manual__1"
     assert dagstate.find_run(api, "flow", "latest")["dag_run_id"] == "manual__2"
+    # None of the last ones, which are listed.
+    assert dagstate.find_run(api, "flow", "backfill__0")["state"] == "failed"
     with pytest.raises(UsageError) as caught:
         dagstate.find_run(api, "flow", "manual_1")
     assert caught.value.message == "DAG `flow` has no run `manual_1` (did you mean `manual__1`?)"

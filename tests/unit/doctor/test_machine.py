@@ -256,3 +256,13 @@ def test_a_taken_port_is_named_with_who_holds_it(place: Place, monkeypatch: pyte
         f"taken ports: {number} of `mlflow` by `{name}` (pid {os.getpid()})",
         "inv dev.start --auto-ports",
     )
+
+
+def test_a_port_that_is_forwarded_to_the_stack_is_free_for_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.2", 0)) as forwarding:
+        monkeypatch.setenv("GAIAFLOW_S3_PORT", str(forwarding.getsockname()[1]))
+        assert [bool(entry.owner) for entry in port.read(place) if entry.service == "s3"] == [True]
+        monkeypatch.setattr(port.gateway, "pids", lambda _: [os.getpid()])
+        assert [entry.owner for entry in port.read(place) if entry.service == "s3"] == [""]

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from gaiaflow import envvar
 from gaiaflow.doctor import dotenv, key, leftover, python
 from gaiaflow.doctor.check import Check
 from gaiaflow.doctor.place import Place
 from gaiaflow.infra.host import living, privatefile
 from gaiaflow.project import Project
-from gaiaflow.stack.services.program import MARK
 
 
 @pytest.fixture
@@ -138,17 +138,21 @@ def fit(place: Place) -> python.Facts:
             ),
         ),
         (
-            python.composed,
+            python.compose_environment,
             {},
-            ("ok", "the composed stack's environment is of the project's dependencies", ""),
+            ("ok", "the Compose stack's environment is of the project's dependencies", ""),
         ),
-        (python.composed, {"composed": None}, ("ok", "no composed stack has an environment to compare", "")),
         (
-            python.composed,
+            python.compose_environment,
+            {"composed": None},
+            ("ok", "no Compose stack has an environment to compare", ""),
+        ),
+        (
+            python.compose_environment,
             {"composed": False},
             (
                 "warning",
-                "the composed stack's environment is not of the project's dependencies",
+                "the Compose stack's environment is not of the project's dependencies",
                 "inv dev.update-deps",
             ),
         ),
@@ -200,7 +204,7 @@ def test_keys_are_compared_and_never_shown() -> None:
 @pytest.fixture
 def airflow(place: Place) -> Iterator[str]:
     """A process that carries the mark of the stack's Airflow, and a key."""
-    env = {MARK: f"{place.project.id}/airflow", "AIRFLOW__CORE__FERNET_KEY": "hunter2"}
+    env = {envvar.STACK: f"{place.project.id}/airflow", "AIRFLOW__CORE__FERNET_KEY": "hunter2"}
     child = subprocess.Popen(["/bin/sleep", "60"], env=env)
     yield f"pid {child.pid}"
     child.kill()

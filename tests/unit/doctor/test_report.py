@@ -39,8 +39,8 @@ def place(folder: Path) -> Place:
     return Place(Project.find(folder))
 
 
-def row(name: str, check: Check, modes: tuple[Mode, ...] = tuple(Mode), composed: bool = False) -> Row:
-    return Row(name, Topic(name, lambda _: None, imports=()), lambda _: check, modes, composed)
+def row(name: str, check: Check, modes: tuple[Mode, ...] = tuple(Mode), on_docker: bool = False) -> Row:
+    return Row(name, Topic(name, lambda _: None, imports=()), lambda _: check, modes, on_docker)
 
 
 def raising(error: Exception) -> Topic:
@@ -105,7 +105,7 @@ def test_a_mode_is_ready_by_what_it_needs_itself(place: Place) -> None:
 
 
 def test_docker_counts_for_all_where_the_stack_runs_on_it(place: Place) -> None:
-    rows = [row("docker", failed("down", "start it"), (Mode.DEV_DOCKER,), composed=True)]
+    rows = [row("docker", failed("down", "start it"), (Mode.DEV_DOCKER,), on_docker=True)]
     assert examine(place, None, rows).exit_code == 0
     place.project.home.mkdir()
     (place.project.home / "state.json").write_text('{"backend": "docker"}')
@@ -212,5 +212,5 @@ def test_outside_a_project_it_is_one_error(folder: Path) -> None:
     assert done.returncode == 3
     assert done.stderr == (
         f"error: no project in `{folder}` or above it: no pyproject.toml with [tool.gaiaflow]\n"
-        "hint: go to your project's folder, or add an empty [tool.gaiaflow] to its pyproject.toml\n"
+        "hint: inv project.new my-project, or go to your project's folder\n"
     )

@@ -233,5 +233,8 @@ def test_outside_of_a_project(
     assert inv(["dev.status"]) == 3
     assert capsys.readouterr().err == (
         f"error: no project in `{tmp_path}` or above it: no pyproject.toml with [tool.gaiaflow]\n"
-        "hint: go to your project's folder, or add an empty [tool.gaiaflow] to its pyproject.toml\n"
+        "hint: inv project.new my-project, or go to your project's folder\n"
     )
+    (tmp_path / "requirements.txt").touch()
+    assert inv(["dev.status"]) == 3
+    assert capsys.readouterr().err.endswith("\nhint: inv project.adopt, or go to your project's folder\n")

@@ -28,9 +28,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project.find(tmp_path)
 
 
-def timing(verb: str = "dev.start", seconds: float = 1.5) -> Timing:
+def timing(command: str = "dev.start", seconds: float = 1.5) -> Timing:
     at = "2026-01-02T03:04:05+00:00"
-    return Timing(verb, "embedded", "warm", at, seconds, True, [{"name": "s3 answers", "seconds": 0.5}])
+    return Timing(command, "embedded", "warm", at, seconds, True, [{"name": "s3 answers", "seconds": 0.5}])
 
 
 def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -49,7 +49,7 @@ def test_the_last_ones_are_kept_for_the_user_alone(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["{", "[]", "null", '{"verb": "x"}', "\xff", json.dumps({**timing().as_dict(), "phases": [1]})]
+    "line", ["{", "[]", "null", '{"command": "x"}', "\xff", json.dumps({**timing().as_dict(), "phases": [1]})]
 )
 def test_a_line_that_was_cut_is_left_out(project: Project, line: str) -> None:
     timings.add(project, timing())
@@ -57,7 +57,7 @@ def test_a_line_that_was_cut_is_left_out(project: Project, line: str) -> None:
     file.write_text(f"{line}\n{file.read_text()}", encoding="latin-1")
     assert timings.read(project) == [timing()]
     timings.add(project, timing("dev.dockerize"))
-    assert [row.verb for row in timings.read(project)] == ["dev.start", "dev.dockerize"]
+    assert [row.command for row in timings.read(project)] == ["dev.start", "dev.dockerize"]
 
 
 def test_a_start_is_written_down_phase_by_phase_also_when_it_fails(project: Project) -> None:
@@ -70,7 +70,7 @@ def test_a_start_is_written_down_phase_by_phase_also_when_it_fails(project: Proj
     ):
         raise GaiaflowError("no")
     row = timings.read(project)[0]
-    assert (row.verb, row.backend, row.start, row.ok) == ("dev.start", "docker", "cold", False)
+    assert (row.command, row.backend, row.start, row.ok) == ("dev.start", "docker", "cold", False)
     assert [phase["name"] for phase in row.phases] == ["images", "containers"]
 
 

@@ -70,11 +70,34 @@ def test_the_files_are_named_before_anything_is_asked(project: Path) -> None:
     assert (done.returncode, kept(project)) == (2, OWN), done.stderr
     assert "--yes" in done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "needed   pyproject.toml (3 lines at its end)"
+    assert lines[0] == "needed   pyproject.toml (2 lines at its end)"
     assert lines[1] == "         .gitignore (3 lines at its end)"
     assert lines[2] == "offered  .env (new)"
     assert "         noxfile.py (new)" in lines
     assert "+" not in {line[:1] for line in lines}
+
+
+def test_a_line_that_lacks_its_end_is_not_counted_as_added(project: Path) -> None:
+    (project / ".gitignore").write_text("*.pyc\n.env\n.venv-gaiaflow/")
+    done = inv(project, "project.adopt", "--minimal")
+    assert "         .gitignore (1 line at its end)\n" in done.stdout
+
+
+def test_the_makefile_requires_this_gaiaflow_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").touch()
+    done = inv(tmp_path, "project.adopt", "--yes")
+    requirement = f"gaiaflow @ {ROOT.as_uri()}"
+    assert done.stderr.endswith(
+        f"it requires {requirement}, from a clone that only this machine has\nnext: make dev\n"
+    )
+    assert f"REQUIREMENT := {requirement}\n" in (tmp_path / "Makefile").read_text()
+
+
+def test_beside_a_makefile_of_its_own_it_says_what_to_install(project: Path) -> None:
+    told = f"yours is from a clone that only this machine has:\n    pip install 'gaiaflow @ {ROOT.as_uri()}'\n"
+    assert told in inv(project, "project.adopt", "--yes").stderr
+    (project / "Makefile").write_text("setup:\n\tpip install gaiaflow==1.0.0\n")
+    assert "pip install" not in inv(project, "project.adopt").stderr
 
 
 def test_the_texts_are_shown_when_asked_for(project: Path) -> None:
@@ -96,7 +119,7 @@ def test_the_least_is_the_table_tasks_and_what_git_ignores(tmp_path: Path) -> No
 
 
 class Terminal:
-    """Answers for a verb that asks on a terminal."""
+    """Answers for a command that asks on a terminal."""
 
     def __init__(self, folder: Path, *argv: str) -> None:
         self.folder, self.argv = folder, argv

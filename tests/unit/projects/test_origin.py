@@ -73,6 +73,18 @@ def test_the_record_of_the_installer_decides(
     assert found.released == (record is None)
 
 
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("file:///srv/gaiaflow-2.3-py3-none-any.whl", "a file that only this machine has"),
+        ("https://example.org/gaiaflow-2.3-py3-none-any.whl", "a file"),
+    ],
+)
+def test_a_wheel_of_this_machine_is_told_as_one(installed: Any, url: str, kind: str) -> None:
+    found = installed({"url": url, "archive_info": {}})
+    assert (found.requirement, found.kind) == (f"gaiaflow @ {url}", kind)
+
+
 def clone(folder: Path, remote: str = "") -> Path:
     (folder / "gaiaflow").mkdir(parents=True)
     (folder / "pyproject.toml").touch()

@@ -9,19 +9,21 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from gaiaflow.endpoints import GATEWAY_VARIABLE, Endpoints
+from gaiaflow.endpoints import Endpoints
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.cluster import account, gateway
 from gaiaflow.infra.cluster.target import Target
-from gaiaflow.infra.host import living, privatefile
+from gaiaflow.infra.host import living, ports, privatefile
+from gaiaflow.infra.host.progress import Phase, silent
 from gaiaflow.infra.images import engine
 from gaiaflow.project import Project
+from gaiaflow.stack.services.backend import StartOptions, start_with_ports
 
 # Another address of this machine than the one that services listen on.
 GATEWAY = "127.0.0.2"
@@ -37,7 +39,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "p"\n[tool.gaiaflow]\n')
     made = Target.choose(Project.find(tmp_path), profile="none")
     yield made
-    gateway.close(made)
+    gateway.close(made.project)
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def exchange(port: int, size: int) -> int:
 
 
 def test_streams_arrive_whole_in_both_directions(target: Target, service: int) -> None:
-    gateway.open_ports(target, GATEWAY, [service])
+    gateway.open_ports(target.project, GATEWAY, [service])
     assert exchange(service, SIZE) == SIZE
     callers = [threading.Thread(target=exchange, args=(service, 1000)) for _ in range(20)]
     for caller in callers:
@@ -82,19 +84,19 @@ def test_streams_arrive_whole_in_both_directions(target: Target, service: int) -
 
 
 def test_it_is_one_process_and_ends_when_closed(target: Target, service: int) -> None:
-    first = gateway.open_ports(target, GATEWAY, [service])
-    assert gateway.open_ports(target, GATEWAY, [service]) == first
-    assert gateway.current(target) == first
-    assert gateway.close(target)
+    first = gateway.open_ports(target.project, GATEWAY, [service])
+    assert gateway.open_ports(target.project, GATEWAY, [service]) == first
+    assert gateway.current(target.project) == first
+    assert gateway.close(target.project)
     assert living.started(first.pid) != first.started
-    assert not gateway.close(target)
+    assert not gateway.close(target.project)
     with pytest.raises(OSError, match=r"refused") as caught:
         exchange(service, 1)
     assert caught.value.errno == errno.ECONNREFUSED
 
 
 def test_it_ends_with_the_project(target: Target, service: int) -> None:
-    running = gateway.open_ports(target, GATEWAY, [service])
+    running = gateway.open_ports(target.project, GATEWAY, [service])
     shutil.rmtree(target.project.home)
     until = time.monotonic() + 30
     while living.started(running.pid) == running.started:
@@ -103,10 +105,10 @@ def test_it_ends_with_the_project(target: Target, service: int) -> None:
 
 
 def test_other_ports_replace_it(target: Target, service: int) -> None:
-    first = gateway.open_ports(target, GATEWAY, [service])
+    first = gateway.open_ports(target.project, GATEWAY, [service])
     with socket.create_server((GATEWAY, 0)) as free:
         other = free.getsockname()[1]
-    second = gateway.open_ports(target, GATEWAY, [service, other])
+    second = gateway.open_ports(target.project, GATEWAY, [service, other])
     assert living.started(first.pid) != first.started
     assert second.ports == [service, other]
 
@@ -114,7 +116,7 @@ def test_other_ports_replace_it(target: Target, service: int) -> None:
 def test_a_service_that_is_down_looks_down_and_comes_back(target: Target) -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
-    gateway.open_ports(target, GATEWAY, [port])
+    gateway.open_ports(target.project, GATEWAY, [port])
     with socket.create_connection((GATEWAY, port), timeout=20) as caller, suppress(ConnectionResetError):
         assert caller.recv(1) == b""
     with (
@@ -136,14 +138,14 @@ def test_a_taken_port_is_an_error_with_its_reason(target: Target) -> None:
             with pytest.raises(
                 GaiaflowError, match=rf"nothing can listen on the gateway `{GATEWAY}` at {port}: .*in use"
             ):
-                gateway.open_ports(target, GATEWAY, [port])
-    assert gateway.current(target) is None
+                gateway.open_ports(target.project, GATEWAY, [port])
+    assert gateway.current(target.project) is None
 
 
 def test_somebody_else_who_answers_there_is_not_taken_for_it(target: Target) -> None:
     with socket.create_server((GATEWAY, 0)) as holder, pytest.raises(GaiaflowError, match="in use"):
-        gateway.open_ports(target, GATEWAY, [holder.getsockname()[1]])
-    assert gateway.current(target) is None
+        gateway.open_ports(target.project, GATEWAY, [holder.getsockname()[1]])
+    assert gateway.current(target.project) is None
 
 
 def test_an_address_of_another_machine_needs_no_forwarding(
@@ -192,10 +194,10 @@ def test_pods_get_the_gateways_name_and_the_ports_of_the_stack(target: Target) -
 
 
 def test_the_forwarding_stands_aside_while_the_store_starts(target: Target, service: int) -> None:
-    first = gateway.open_ports(target, GATEWAY, [service])
+    first = gateway.open_ports(target.project, GATEWAY, [service])
     with gateway.aside(target.project):
         socket.create_server((GATEWAY, service)).close()
-    again = gateway.current(target)
+    again = gateway.current(target.project)
     assert again is not None
     assert (again.address, again.ports) == (first.address, first.ports)
     assert again.pid != first.pid
@@ -204,7 +206,42 @@ def test_the_forwarding_stands_aside_while_the_store_starts(target: Target, serv
 def test_without_a_forwarding_nothing_is_opened(target: Target) -> None:
     with gateway.aside(target.project):
         pass
-    assert gateway.current(target) is None
+    gateway.drop_others(target.project, [])
+    assert gateway.pids(target.project) == []
+    assert not target.project.home.exists()
+
+
+def test_ports_that_the_stack_has_left_are_forwarded_no_more(target: Target, service: int) -> None:
+    with socket.create_server((GATEWAY, 0)) as free:
+        left = free.getsockname()[1]
+    first = gateway.open_ports(target.project, GATEWAY, [left, service])
+    gateway.drop_others(target.project, [service, left, 1])
+    assert gateway.current(target.project) == first
+    gateway.drop_others(target.project, [service, 1])
+    again = gateway.current(target.project)
+    assert again
+    assert again.ports == [service]
+    assert exchange(service, 1) == 1
+    assert ports.is_free(left)
+    gateway.drop_others(target.project, [1])
+    assert gateway.current(target.project) is None
+
+
+def test_a_start_takes_the_ports_that_are_forwarded_to_it(target: Target) -> None:
+    with socket.create_server((GATEWAY, 0)) as free:
+        port = free.getsockname()[1]
+    gateway.open_ports(target.project, GATEWAY, [port])
+    assert not ports.is_free(port)
+    begun: list[int] = []
+
+    def start(_options: StartOptions, _phase: Phase, claims: ports.Claims) -> Endpoints:
+        begun.append(ports.settle({"s3": port}, auto=False, take=claims.take)["s3"])
+        ports.refuse_lost({"s3": port}, gateway.pids(target.project))
+        return Endpoints({"s3": port})
+
+    start_with_ports(target.project, start, StartOptions(["s3"]), lambda _: nullcontext(silent))
+    assert begun == [port]
+    assert gateway.current(target.project)
 
 
 @pytest.mark.parametrize(
@@ -212,14 +249,14 @@ def test_without_a_forwarding_nothing_is_opened(target: Target) -> None:
 )
 def test_a_record_that_makes_no_sense_is_no_forwarding(target: Target, kept: str) -> None:
     (target.folder / "gateway.json").write_text(kept)
-    assert gateway.current(target) is None
+    assert gateway.current(target.project) is None
 
 
 def test_a_record_without_its_ports_is_no_forwarding(target: Target) -> None:
     kept = {"pid": os.getpid(), "started": living.started(os.getpid())}
     privatefile.write_json(target.folder / "gateway.json", kept)
-    assert gateway.current(target) is None
-    assert gateway.close(target) is False
+    assert gateway.current(target.project) is None
+    assert gateway.close(target.project) is False
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "0", "0x0", "::", "0:0:0:0:0:0:0:0"])
@@ -228,5 +265,5 @@ def test_every_interface_is_no_gateway(target: Target, monkeypatch: pytest.Monke
     with pytest.raises(UsageError) as caught:
         gateway.find(target)
     assert caught.value.message == (
-        f"`{GATEWAY_VARIABLE}` is `{address}`: every interface of this machine, for the whole network"
+        f"`GAIAFLOW_GATEWAY` is `{address}`: every interface of this machine, for the whole network"
     )

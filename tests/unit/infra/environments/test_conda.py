@@ -15,13 +15,13 @@ from gaiaflow.infra.environments import conda, kernel, locking, uv
 from gaiaflow.infra.environments.source import source
 from gaiaflow.project import Project
 
-SAYS = "import json, sys; json.dump({told!r}, open(sys.argv[2], 'w'))"
+SAYS = "import json, sys; json.dump({told!r}, open(sys.argv[-1], 'w'))"
 
 
 def tools(project: Project, told: dict[str, str]) -> conda.Tools:
     """A stand-in for rattler's environment that answers the same to all."""
     fake = project.root / "python"
-    fake.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{SAYS.format(told=told)}" "$3" "$4"\n')
+    fake.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{SAYS.format(told=told)}" "$@"\n')
     fake.chmod(0o755)
     return conda.Tools(project, fake)
 
@@ -40,8 +40,22 @@ def test_rattlers_reason_is_the_error(project: Project) -> None:
 def test_a_rattler_that_dies_is_told(project: Project) -> None:
     with pytest.raises(GaiaflowError) as caught:
         conda.Tools(project, Path("/bin/false")).ask(do="install", seconds=5)
-    assert caught.value.message == "cannot install the conda packages: rattler ended with 1:"
-    assert caught.value.hint == "look at the disk's free space and at the channel, then: inv dev.update-deps"
+    assert caught.value.message == "cannot install the conda packages: rattler ended with 1"
+    assert caught.value.hint == "see whether the channels have what the lock names, then: inv dev.update-deps"
+
+
+def test_a_full_disk_is_one_line_and_has_its_own_hint(project: Project) -> None:
+    full = project.root / "python"
+    full.write_text(
+        "#!/bin/sh\necho 'Traceback' >&2\necho 'OSError: [Errno 28] No space left on device' >&2\nexit 1\n"
+    )
+    full.chmod(0o755)
+    with pytest.raises(GaiaflowError) as caught:
+        conda.Tools(project, full).ask(do="solve", seconds=5)
+    assert caught.value.message == (
+        "cannot solve the conda environment: rattler ended with 1: OSError: [Errno 28] No space left on device"
+    )
+    assert caught.value.hint == "free some space: df -h"
 
 
 def test_a_machine_that_conda_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:

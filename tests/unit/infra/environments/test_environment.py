@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from gaiaflow.errors import UsageError
+from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.environments import environment, uv
 from gaiaflow.infra.environments.pins import merge_pins
 from gaiaflow.project import Project
@@ -70,6 +74,84 @@ def test_a_failed_build_leaves_the_old_environment(
     with pytest.raises(RuntimeError):
         environment.ensure_environment(project, "services")
     assert python.exists()
+    assert environment._made(python.parents[1]) == []
+
+
+def test_what_runs_in_an_environment_keeps_it_whole_until_nothing_runs(
+    project: Project, record: list[list[str]]
+) -> None:
+    """A new one is made beside it under another name; the old one goes with `prune`."""
+    python = environment.ensure_environment(project, "project")
+    running = environment.settled(python)
+    (running.parents[1] / "package.py").write_text("old")
+    project.lock.write_text("requests==2.32.0 --hash=sha256:00\n")
+    assert environment.ensure_environment(project, "project") == python
+    again = environment.settled(python)
+    assert again != running
+    assert (running.is_file(), again.is_file()) == (True, True)
+    assert (running.parents[1] / "package.py").read_text() == "old"
+    environment.prune(project)
+    assert (running.exists(), again.is_file(), python.is_file()) == (False, True, True)
+    assert "project" not in environment.missing(project)
+
+
+def test_an_environment_of_an_earlier_gaiaflow_is_taken_on(project: Project, record: list[list[str]]) -> None:
+    python = environment.ensure_environment(project, "services")
+    folder = python.parents[1]
+    made = folder.resolve()
+    folder.unlink()
+    made.rename(folder)
+    assert "services" not in environment.missing(project)
+    (folder / "stamp").write_text("of an earlier lock")
+    environment.ensure_environment(project, "services")
+    assert folder.is_symlink()
+    assert "services" not in environment.missing(project)
+    environment.prune(project)
+    assert sorted(path.name for path in folder.parent.glob("services*")) == [
+        "services",
+        folder.readlink().name,
+        "services.lock",
+    ]
+
+
+def test_what_a_killed_run_left_goes_with_the_next_one(project: Project, record: list[list[str]]) -> None:
+    half = project.home / "envs" / "services-0123abcd"
+    other = project.home / "envs" / "services-of-mine"
+    for folder in (half, other):
+        (folder / "bin").mkdir(parents=True)
+    environment.ensure_environment(project, "services")
+    environment.prune(project)
+    assert (half.exists(), other.exists()) == (False, True)
+
+
+def test_a_disk_that_is_full_at_the_very_end_leaves_the_old_environment(
+    project: Project, record: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp = environment.ensure_environment(project, "services").parents[1] / "stamp"
+    before = stamp.read_text()
+    monkeypatch.setattr(environment, "_lock", lambda name: "another lock")
+
+    def full(path: Path, text: str) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(environment.privatefile, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        environment.ensure_environment(project, "services")
+    assert stamp.read_text() == before
+    assert environment._made(stamp.parent) == []
+
+
+def test_uvs_full_disk_has_its_own_hint(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "uv"
+    fake.write_text("#!/bin/sh\necho 'error: No space left on device (os error 28)' >&2\nexit 2\n")
+    fake.chmod(0o755)
+    monkeypatch.setitem(sys.modules, "uv", cast(Any, SimpleNamespace(find_uv_bin=lambda: str(fake))))
+    with pytest.raises(GaiaflowError) as caught:
+        uv.run(project, "venv")
+    assert caught.value.message.endswith("ended with 2:\nerror: No space left on device (os error 28)")
+    assert caught.value.hint == "free some space: df -h"
 
 
 def test_a_changed_lock_makes_the_project_environment_again(project: Project, record: list[list[str]]) -> None:

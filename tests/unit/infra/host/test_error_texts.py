@@ -23,7 +23,7 @@ def taken(_: Project) -> object:
 
 def crowded(_: Project) -> object:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ports, "is_free", lambda _: False)
+        patch.setattr(ports, "is_free", lambda *_: False)
         return ports.inner("demo", 3)
 
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,69 @@ def test_a_listener_on_all_interfaces_holds_loopback_too() -> None:
         listener.bind(("0.0.0.0", 0))
         listener.listen()
         assert not ports.is_free(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("address", ["127.0.0.2", "127.1.2.3", "0.0.0.0", "::1", "::"])
+def test_a_listener_at_any_address_holds_the_port(address: str) -> None:
+    with listening(address) as listener:
+        port = listener.getsockname()[1]
+        assert not ports.is_free(port)
+        with ports.Claims() as claims:
+            assert not claims.take(port)
+            assert ports.settle({"s3": port}, auto=True, take=claims.take)["s3"] > port
+        with pytest.raises(UsageError, match=rf"port {port} of `s3` is taken by .* \(pid {os.getpid()}\)"):
+            ports.settle({"s3": port}, auto=False)
+    assert ports.is_free(port)
+
+
+def test_loopback_is_looked_at_by_itself() -> None:
+    with listening("127.0.0.2") as listener:
+        port = listener.getsockname()[1]
+        assert ports.can_listen("127.0.0.1", port)
+        assert not ports.can_listen("127.0.0.2", port)
+
+
+def test_an_address_that_the_machine_lacks_is_no_obstacle() -> None:
+    assert ports.can_listen("192.0.2.1", 20999)
+    assert ports.can_listen("2001:db8::1", 20999)
+
+
+def test_own_listeners_do_not_count_and_those_of_others_do(taken: int) -> None:
+    with listening("127.0.0.2") as own, listening("127.0.0.3", own.getsockname()[1]) as other:
+        port = own.getsockname()[1]
+        assert ports.is_free(port, [os.getpid()])
+        assert not ports.is_free(port, [1])
+        other.close()
+        with stranger("127.0.0.3", port):
+            assert not ports.is_free(port, [os.getpid()])
+        with ports.Claims(lambda: [os.getpid()]) as claims:
+            assert claims.take(port)
+        ports.refuse_lost({"s3": port}, [os.getpid()])
+    assert not ports.is_free(taken, [os.getpid()])  # on loopback nothing but the service itself may listen
+
+
+@contextmanager
+def listening(address: str, port: int = 0) -> Iterator[socket.socket]:
+    """Listens there; skips where the machine has no such address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        made = socket.create_server((address, port), family=family)
+    except OSError as error:
+        pytest.skip(f"this machine has no address {address}: {error}")
+    with made:
+        yield made
+
+
+@contextmanager
+def stranger(address: str, port: int) -> Iterator[None]:
+    """Another process listens there."""
+    code = f"import socket\ns = socket.create_server(({address!r}, {port}))\nprint('up', flush=True)\ninput()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "up\n"
+        yield
+        process.communicate("\n")
 
 
 def test_the_owner_is_named_with_its_pid(taken: int) -> None:

@@ -1,4 +1,4 @@
-"""The one door to other processes: any bytes, and a time-out that ends all that was started."""
+"""The one place that starts other processes: any bytes, and a time-out that ends all that was started."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_a_process_that_ends_at_start(project: Project, monkeypatch: pytest.Monk
     dead = {"mlflow": ProcessState("mlflow", "EXITED", 0, "")}
     monkeypatch.setattr(Supervisor, "states", lambda _: dead)
     monkeypatch.setattr(Embedded, "_stop", lambda *_: [])
-    monkeypatch.setattr(embedded.ports, "is_free", lambda _: True)
+    monkeypatch.setattr(embedded.ports, "is_free", lambda *_: True)
     stack = Embedded(project)
     stack._begun = ["mlflow"]
     stack.supervisor.make_folders()

@@ -5,15 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 from gaiaflow.dags import pools
 from gaiaflow.dags.api import NotFoundError
+from gaiaflow.endpoints import PORTS, Endpoints
 from gaiaflow.errors import GaiaflowError, UsageError
+from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.environments import environment, providers, uv
+from gaiaflow.infra.images.context import staged
 from gaiaflow.operators.environment import local_environment
 from gaiaflow.production import additions as needed
 from gaiaflow.project import Project
+from gaiaflow.stack import worker
 from gaiaflow.stack.composed import image as stackimage
+from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.services import additions, airflow
 
 TABLE = """
@@ -108,6 +114,40 @@ def test_they_make_another_environment_and_another_image(rich: Project, tmp_path
     assert tags[0] != tags[1]
 
 
+def test_composes_airflow_gets_it_and_no_other_container(rich: Project) -> None:
+    rich.root.chmod(0o755)
+    made = Composition(rich, {name: entry.port for name, entry in PORTS.items()})
+    made.write()
+    told = dotenv_values(made.home / "airflow.env", interpolate=False)
+    assert told["AIRFLOW_CONN_SHELL"] == "ssh://u:p4ss@host"
+    assert told["AIRFLOW__CORE__PARALLELISM"] == "5"
+    assert told["AIRFLOW__CORE__PLUGINS_FOLDER"] == str(rich.root / "plugins")
+    assert [file.name for file in made.home.rglob("*.env") if "p4ss" in file.read_text()] == ["airflow.env"]
+    assert "p4ss" not in str(made.variables())
+
+
+def test_its_packages_are_in_a_layer_of_their_own_of_composes_airflow(rich: Project) -> None:
+    with stackimage._context(rich) as folder:
+        assert (folder / "added" / "requirements.txt").read_text() == "apache-airflow-providers-ssh\n"
+        assert "apache-airflow==" in (folder / "added" / "constraints.txt").read_text()
+        assert "ssh" not in "".join(file.read_text() for file in (folder / "locks").iterdir())
+
+
+def test_worker_pods_get_it_by_a_secret_and_plugins_by_the_image(rich: Project) -> None:
+    (rich.root / "plugins" / "mine.py").write_text("x = 1\n")
+    target = Target(rich, "gaiaflow-demo", "", "gaiaflow-demo")
+    told = worker.secret_values(target)
+    assert told["AIRFLOW_CONN_SHELL"] == "ssh://u:p4ss@host"
+    assert told["AIRFLOW_VAR_X"] == "1"
+    assert told["AIRFLOW__CORE__PARALLELISM"] == "5"
+    assert told["AIRFLOW__CORE__PLUGINS_FOLDER"] == "/opt/project/plugins"
+    assert "p4ss" not in told["task.env"]  # which operators hand to functions
+    text = worker.write_template(target, "demo/worker:1", Endpoints({"airflow": 8080}, "10.0.0.1")).read_text()
+    assert "p4ss" not in text
+    with staged(rich) as folder:
+        assert (folder / "code" / "plugins" / "mine.py").is_file()
+
+
 class Api:
     """Airflow with one pool."""
 
@@ -119,6 +159,8 @@ class Api:
         if method == "GET" and path != "pools/there":
             raise NotFoundError(f"no {path}")
         return {"slots": 3, "include_deferred": True}
+
+    insist = request
 
 
 def test_pools_are_made_or_changed() -> None:

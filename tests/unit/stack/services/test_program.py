@@ -80,7 +80,7 @@ def test_airflow_gets_the_contract_variables(stack: Stack) -> None:
 
 def test_a_variable_of_the_shell_names_the_image(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GAIAFLOW_IMAGE", "other:2")
-    assert airflow.contract(stack.project)["GAIAFLOW_IMAGE"] == "other:2"
+    assert airflow.operator_variables(stack.project)["GAIAFLOW_IMAGE"] == "other:2"
 
 
 def test_a_single_process_of_airflow_needs_no_service(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""The S3 store of a composed stack: who gets into it, where it is for everybody, and when it answers."""
+"""The S3 store of a Compose stack: who gets into it, where it is for everybody, and when it answers."""
 
 from __future__ import annotations
 

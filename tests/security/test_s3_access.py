@@ -46,12 +46,12 @@ told["unknown key"] = code(stranger.list_buckets)
 told["wrong secret, put"] = code(wrong.put_object, Bucket="mlflow", Key="x", Body=b"x")
 good = client(own, secret)
 told["own"] = code(good.list_buckets)
-good.put_object(Bucket="mlflow", Key="door", Body=b"inside")
+good.put_object(Bucket="mlflow", Key="inside", Body=b"inside")
 buckets = sorted(bucket["Name"] for bucket in good.list_buckets()["Buckets"])
 for key in ("../../../../../../../../tmp/gaiaflow-escaped", "a/../../../../../../tmp/gaiaflow-escaped", "..",
             "../.system/filer.conf"):
     told["climb " + key] = code(good.put_object, Bucket="mlflow", Key=key, Body=b"canary")
-told["inside"] = good.get_object(Bucket="mlflow", Key="door")["Body"].read().decode()
+told["inside"] = good.get_object(Bucket="mlflow", Key="inside")["Body"].read().decode()
 told["same buckets"] = buckets == sorted(bucket["Name"] for bucket in good.list_buckets()["Buckets"])
 print(json.dumps(told))
 """
@@ -71,7 +71,7 @@ def test_without_a_key(url: str, stack: SmallProject, evidence: Evidence) -> Non
     assert status(f"{url}/mlflow/x", method="DELETE") == 403
     assert status(f"{url}/mlflow?policy") == 403
     evidence.add(
-        "doors", f"S3 without a key: list, read, write, delete, policy, {stack.state['backend']}", "403"
+        "access", f"S3 without a key: list, read, write, delete, policy, {stack.state['backend']}", "403"
     )
 
 
@@ -101,7 +101,7 @@ def test_wrong_keys_and_climbing_keys(stack: SmallProject, evidence: Evidence) -
     print(told)
     assert _escaped(stack) == []
     evidence.add(
-        "doors",
+        "access",
         f"S3 with a wrong secret, an unknown key, and keys like `../../tmp/x`, {stack.state['backend']}",
         "403; nothing is written outside the store",
     )
