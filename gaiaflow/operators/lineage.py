@@ -13,7 +13,6 @@ from airflow.providers.common.compat.sdk import conf  # airflow.sdk has it from 
 
 from gaiaflow import envvar, runner
 from gaiaflow.commit import tree_commit
-from gaiaflow.operators import mlflowrun
 from gaiaflow.operators.environment import project_folder
 
 TRACKING = "MLFLOW_TRACKING_URI"
@@ -88,22 +87,3 @@ def log_address(log: Any, seen: Mapping[str, str], stack: Mapping[str, str]) -> 
     """Say in the task's log where its MLflow is."""
     if address := mlflow_address(seen, stack):
         log.info("MLflow: %s", address)
-
-
-def run_address(seen: Mapping[str, str], stack: Mapping[str, str], ti: Any) -> str:
-    """The page of the MLflow run that a function started last; empty where there is none that can be seen.
-
-    Args:
-        seen, stack: as for `mlflow_address`.
-        ti: the attempt.
-    """
-    shown, own = mlflow_address(seen, stack), seen.get(TRACKING, "")
-    # This process may know the stack's MLflow by another address than the function does.
-    asked = os.environ.get(TRACKING, shown) if own == stack.get(TRACKING) else own
-    if not shown.startswith(("http://", "https://")):
-        return ""
-    try:
-        found = mlflowrun.last(asked, tags_of(ti))
-    except (OSError, ValueError, KeyError):
-        return ""
-    return f"{shown.rstrip('/')}/#/experiments/{found[0]}/runs/{found[1]}" if found else ""

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import re
+import base64
+import json
+import os
+import urllib.request
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
-from gaiaflow.operators.lineage import run_address
+from gaiaflow.operators.doc import docs_of
+from gaiaflow.operators.lineage import TRACKING, mlflow_address, tags_of
 
-# The page on which each way to fail has a section.
-PAGE = "https://github.com/bcdev/gaiaflow/blob/main/docs/reference/failures.md"
-# What an error looks like, and the section that tells of it; the first that fits counts.
-_SECTIONS = (
-    (r"image `.+` has no `(python|/opt/gaiaflow/runner\.py)`", "an-image-without-python"),
-    (r"image `.+` is not ", "no-such-image"),
-    (r"secret `.+` is not in the cluster", "no-such-secret"),
-    (r"the cluster refused the pod .*exceeded quota", "quota"),
-    (r"the cluster refused the pod .*forbidden: User", "namespace-denied"),
-    (r"the pod did not start: ", "no-room-on-a-node"),
-    (r"the cluster does not answer: |no local cluster: ", "no-cluster"),
-    (r"no Docker engine at ", "no-engine"),
-    (r"the arguments of task `.+` have .* KiB", "arguments-that-are-too-large"),
-    (r"`\S+` did not end within ", "a-time-out"),
-    (r"`\S+` was ended: its (pod|container) was ", "a-pod-that-is-gone"),
-    (r"`\S+` was killed: it took more memory", "out-of-memory"),
-    (r"`\S+` was ended by signal (9|15)\b", "killed"),
-    (r"`\S+` was ended by signal ", "a-crash"),
-    (r"`\S+` left with exit code ", "os_exit"),
-    (r"\S+ does not import: ", "no-such-module"),
-    (r"\S+ has no function `", "no-such-function"),
-    (r"\S+ does not take this call: ", "wrong-arguments"),
-    (r"\S+ returned what is not JSON: ", "a-result-that-is-not-json"),
-    (r"the result of \S+ cannot be written: ", "disk-full"),
-    (r"\S+ raised SystemExit\b", "sysexit"),
-    (r"\S+ raised OSError: \[Errno 28\]", "disk-full"),
-    (r"\S+ raised ", "an-exception"),
-)
+# A server that does not answer holds up the end of each task for so long.
+TIMEOUT = 3
+MOST_EXPERIMENTS = 1000
+MOST_RUNS = 20
+_NESTED = "mlflow.parentRunId"
 
 
 class MlflowRunLink(BaseOperatorLink):  # type: ignore[misc]
@@ -60,7 +43,63 @@ class ErrorDocsLink(BaseOperatorLink):  # type: ignore[misc]
         return docs_of(operator.ended_with)
 
 
-def docs_of(error: str) -> str:
-    """The address of the section on an error; empty for one that has none."""
-    anchor = next((anchor for text, anchor in _SECTIONS if re.match(text, error, re.DOTALL)), "")
-    return f"{PAGE}#{anchor}" if anchor else ""
+def run_address(seen: Mapping[str, str], stack: Mapping[str, str], ti: Any) -> str:
+    """The page of the MLflow run that a function started last; empty where there is none that can be seen.
+
+    Args:
+        seen, stack: as for `mlflow_address`.
+        ti: the attempt.
+    """
+    shown, own = mlflow_address(seen, stack), seen.get(TRACKING, "")
+    # This process may know the stack's MLflow by another address than the function does.
+    asked = os.environ.get(TRACKING, shown) if own == stack.get(TRACKING) else own
+    if not shown.startswith(("http://", "https://")):
+        return ""
+    try:
+        found = _last_run(asked, tags_of(ti))
+    except (OSError, ValueError, KeyError):
+        return ""
+    return f"{shown.rstrip('/')}/#/experiments/{found[0]}/runs/{found[1]}" if found else ""
+
+
+def _last_run(address: str, tags: Mapping[str, str]) -> tuple[str, str] | None:
+    """The ids of the experiment and of the run that was started last with these tags; None if there is none.
+
+    A run inside of another one does not count.
+
+    Raises:
+        OSError: the server does not answer, or not well.
+    """
+    experiments = _ask(address, "experiments/search", {"max_results": MOST_EXPERIMENTS}).get("experiments", ())
+    query = {
+        "experiment_ids": [experiment["experiment_id"] for experiment in experiments],
+        "filter": " and ".join(f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items()),
+        "order_by": ["attributes.start_time DESC"],
+        "max_results": MOST_RUNS,
+    }
+    for run in _ask(address, "runs/search", query).get("runs", ()):
+        if not any(tag["key"] == _NESTED for tag in run["data"].get("tags", ())):
+            return str(run["info"]["experiment_id"]), str(run["info"]["run_id"])
+    return None
+
+
+def _quoted(value: str) -> str:
+    """A value in a filter: MLflow knows both quotes, and no way to escape one."""
+    quote = '"' if "'" in value else "'"
+    return f"{quote}{value}{quote}"
+
+
+def _ask(address: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    parts = urlsplit(address)
+    place = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+    headers = {"Content-Type": "application/json"}
+    if parts.username:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+    request = urllib.request.Request(  # noqa: S310 - http or https, as the caller has checked
+        f"{place}/api/2.0/mlflow/{path}", json.dumps(body).encode(), headers
+    )
+    local = parts.hostname in ("127.0.0.1", "localhost", "::1")  # never through a proxy
+    opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if local else []))
+    with opener.open(request, timeout=TIMEOUT) as answer:
+        return dict(json.loads(answer.read()))

@@ -15,8 +15,9 @@ from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 
 from gaiaflow.errors import TaskFailedError
+from gaiaflow.operators.doc import PAGE, docs_of
 from gaiaflow.operators.final import task_errors
-from gaiaflow.operators.link import PAGE, ErrorDocsLink, MlflowRunLink, docs_of
+from gaiaflow.operators.link import ErrorDocsLink, MlflowRunLink
 from gaiaflow.project import Project
 from gaiaflow.tasks import create_task
 from gaiaflow.testing import run_dag
