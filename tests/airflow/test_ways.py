@@ -6,6 +6,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +58,24 @@ class Runs:
             attempts[task] += state == "started"
 
         project = Project.find(self.folder)
-        with structlog.testing.capture_logs() as logged:
-            run = run_dag("ways", mode, project=project, retries=RETRIES, progress=count, home=self.home)
-        self.logged[mode] = [(record["log_level"], _text(record)) for record in logged]
-        return run
+        with logging(self.logged.setdefault(mode, [])):
+            return run_dag("ways", mode, project=project, retries=RETRIES, progress=count, home=self.home)
 
 
-def _text(record: MutableMapping[str, Any]) -> str:
-    """What a record says: the error that it is about, or its text."""
-    error = record.get("exc_info")
-    return str(error[1] if isinstance(error, tuple) else error or record["event"])
+@contextmanager
+def logging(found: list[tuple[str, str]]) -> Iterator[None]:
+    """Keep the level and the text of each record of Airflow's log, of one about an error the error's."""
+
+    def keep(_logger: Any, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        found.append((level, str(sys.exc_info()[1] if event.get("exc_info") else event["event"])))
+        return event
+
+    processors = structlog.get_config()["processors"]
+    processors.insert(0, keep)
+    try:
+        yield
+    finally:
+        processors.remove(keep)
 
 
 @pytest.fixture(scope="module")
