@@ -180,7 +180,7 @@ class Asked:
         files = {file: len(self.requests) * 0.5 for file in request["timed"]}
         stored = {"flow": {"hash": "1", "data": {}}}
         seconds = {"airflow": 1.0, "files": files} if files else None
-        return {"dags": [structure()], "errors": {}, "stored": stored, "seconds": seconds}
+        return {"dags": [{**structure(), "timed": False}], "errors": {}, "stored": stored, "seconds": seconds}
 
 
 def test_a_process_for_each_look_and_no_other(tmp_path: Path) -> None:
