@@ -1,13 +1,13 @@
 """The ways in which a task, a DAG file or a run can fail, and what a person sees of each in each mode.
 
-This one table drives the tests and the page docs/reference/failures.md; `python tests/failures/ways.py` writes
-the page. Held by:
+This one table drives the tests and the page docs/reference/failures.md; `nox -s docs -- generate` writes the
+page. Held by:
 
 - tests/airflow/test_ways.py: every cell, with the operators in a real run of one process. The functions run in
   the real runner; an engine and a cluster are played by local processes and recorded answers.
 - tests/integration/test_dev_docker.py, test_pods.py: the cells with ``real``, on an engine and in a cluster.
 - tests/unit/lifecycle/test_ways.py: what `dag.run` shows of every cell, its last line, and how soon.
-- tests/unit/test_ways.py: the page.
+- tests/unit/test_docs.py: the page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "failures.md"
-MARKS = "<!-- ways -->", "<!-- end of ways -->"
 MODES = ("dev", "dev_docker", "prod_local", "prod")
 CONTAINERS = MODES[1:]
 PODS = ("prod_local", "prod")
@@ -469,14 +468,3 @@ def _words(cell: Cell) -> str:
     if isinstance(cell, Refused):
         return f"{shown}; exit code {cell.code}, nothing is started."
     return f"{shown}; {'tried again' if cell.again else 'not tried again'}."
-
-
-def page() -> str:
-    """The whole page as it has to be."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    return f"{before}{MARKS[0]}\n{table()}\n{MARKS[1]}{after}"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

@@ -17,8 +17,8 @@ def test_every_way_says_something_of_every_mode() -> None:
     assert all(isinstance(cell, Never) and cell.why for cell in never)
 
 
-def test_the_page_is_what_the_table_makes() -> None:
-    assert PAGE.read_text(encoding="utf-8") == ways.page(), "run python tests/failures/ways.py"
+def test_the_page_has_the_table() -> None:
+    assert ways.table() in PAGE.read_text(encoding="utf-8")
 
 
 def test_a_hole_stands_for_anything_and_nothing_else_varies() -> None:
