@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow.errors import UsageError, near_miss
+from gaiaflow.fromrun import FromRun
 from gaiaflow.fromtask import FromTask
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ def _axis(key: str, values: Any) -> None:
             f"map_over[{key!r}] picks `{values.key}`: Airflow maps over a whole result",
             f"return the list itself from `{values.task}` and use FromTask({values.task!r})",
         )
+    if isinstance(values, FromRun):
+        raise UsageError(
+            f"map_over[{key!r}] is {values}: Airflow maps over a list in the file or over a task's result",
+            f"let a task take {values} and return the list; a list may have FromRun in it",
+        )
     if not isinstance(values, (list, tuple)) and not hasattr(values, "resolve"):
         raise UsageError(
             f"map_over[{key!r}] is a {type(values).__name__}, not a list", "a list, or FromTask of one"
@@ -99,6 +105,41 @@ def keys(spec: TaskSpec) -> None:
             upstream = spec.dag.get_task(reference.task)
             if func_path := getattr(upstream, "func_path", None):
                 _key(reference, func_path)
+
+
+def run_values(spec: TaskSpec) -> None:
+    """Refuse a FromRun of a param or an asset that the DAG does not have."""
+    if spec.dag is None:
+        return
+    mapped = [
+        item for values in spec.map_over.values() for item in arguments("map_over", values, None).references
+    ]
+    for reference in (*spec.func_args.references, *spec.func_kwargs.references, *mapped):
+        if isinstance(reference, FromRun) and reference.param is not None:
+            _param(reference, spec)
+        if isinstance(reference, FromRun) and reference.asset is not None:
+            _asset(reference, spec)
+
+
+def _param(reference: FromRun, spec: TaskSpec) -> None:
+    defaults = (spec.dag.default_args or {}).get("params")
+    known = sorted({*spec.dag.params, *(defaults or ()), *(spec.operator_kwargs.get("params") or ())})
+    if reference.param not in known:
+        raise UsageError(
+            f"{reference}: the DAG has no param `{reference.param}`{near_miss(str(reference.param), known)}",
+            f"it has {', '.join(known)}" if known else 'it has none; declare it: DAG(..., params={"name": 1})',
+        )
+
+
+def _asset(reference: FromRun, spec: TaskSpec) -> None:
+    from gaiaflow.operators.asset import schedule_of
+
+    known = schedule_of(spec.dag)
+    if known is not None and reference.asset not in known:
+        raise UsageError(
+            f"{reference}: no asset `{reference.asset}` starts the DAG{near_miss(str(reference.asset), known)}",
+            f"its schedule has {', '.join(known)}",
+        )
 
 
 def _key(reference: FromTask, func_path: str) -> None:

@@ -6,7 +6,7 @@ A file in dags/ that says "airflow", as every DAG file has to, makes the DAGs of
 
     load_yaml_dags(globals())
 
-A task takes create_task's arguments; FromTask is a mapping:
+A task takes create_task's arguments; FromTask and FromRun are mappings:
 
     forecast:
       schedule: null
@@ -19,6 +19,7 @@ A task takes create_task's arguments; FromTask is a mapping:
           func_path: my_package.train:train
           func_kwargs:
             path: {from_task: preprocess, key: path}
+            day: {from_run: ds}
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
-from gaiaflow.tasks import FromTask, create_task
+from gaiaflow.tasks import FromRun, FromTask, create_task
 
 __all__ = ["Task", "load_yaml_dags"]
 
-_REFERENCE = {"from_task", "key"}
+# What a mapping stands for, by the key that names it, and an example.
+_REFERENCES = {
+    "from_task": (FromTask, "{from_task: preprocess, key: path}"),
+    "from_run": (FromRun, "{from_run: ds}"),
+}
 _DEFAULTS = {"defaults.yml", "defaults.yaml"}
 
 
@@ -80,14 +85,15 @@ def load_yaml_dags(namespace: dict[str, Any], folder: Path | str | None = None) 
 
 
 def _with_references(value: Any) -> Any:
-    """``{from_task: preprocess, key: path}`` as FromTask, at any depth; everything else as it is."""
-    if isinstance(value, dict) and "from_task" in value:
-        if unknown := set(value) - _REFERENCE:
-            raise UsageError(
-                f"a mapping with `from_task` has {', '.join(sorted(map(repr, unknown)))} too",
-                "{from_task: preprocess, key: path}",
-            )
-        return FromTask(value["from_task"], value.get("key"))
+    """``{from_task: preprocess, key: path}`` as FromTask, ``{from_run: ds}`` as FromRun, at any depth."""
     if isinstance(value, dict):
-        return {name: _with_references(item) for name, item in value.items()}
+        name = next((name for name in _REFERENCES if name in value), None)
+        return _reference(name, value) if name else {key: _with_references(item) for key, item in value.items()}
     return [_with_references(item) for item in value] if isinstance(value, list) else value
+
+
+def _reference(name: str, value: dict[str, Any]) -> Any:
+    kind, example = _REFERENCES[name]
+    if unknown := set(value) - {name, "key"}:
+        raise UsageError(f"a mapping with `{name}` has {', '.join(sorted(map(repr, unknown)))} too", example)
+    return kind(value[name], value.get("key"))

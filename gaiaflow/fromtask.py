@@ -48,19 +48,30 @@ class FromTask:
             return [self._pick(item) for item in value] if mapped else self._pick(value)
 
     def _pick(self, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            raise final(
-                GaiaflowError(
-                    f"{self} wants a key, but task `{self.task}` returned a {type(value).__name__}",
-                    "return a dict there, or leave `key` out",
-                )
+        return pick(self, f"task `{self.task}` returned", value, str(self.key))
+
+
+def pick(reference: Any, source: str, value: Any, key: str) -> Any:
+    """What the key of a reference picks.
+
+    Args:
+        source: who gave the value, as the errors begin: ``task `load` returned``.
+
+    Raises:
+        GaiaflowError: the value is no dict, or has no such key.
+    """
+    if not isinstance(value, Mapping):
+        raise final(
+            GaiaflowError(
+                f"{reference} wants a key, but {source} a {type(value).__name__}",
+                "return a dict there, or leave `key` out",
             )
-        if self.key not in value:
-            near = near_miss(str(self.key), list(value))
-            raise final(
-                GaiaflowError(
-                    f"{self}: task `{self.task}` returned no `{self.key}`{near}",
-                    f"it returned {', '.join(map(str, value)) or 'an empty dict'}",
-                )
+        )
+    if key not in value:
+        raise final(
+            GaiaflowError(
+                f"{reference}: {source} no `{key}`{near_miss(key, list(value))}",
+                f"there is {', '.join(map(str, value)) or 'an empty dict'}",
             )
-        return value[self.key]
+        )
+    return value[key]

@@ -7,6 +7,8 @@ It takes no arguments. Everything comes by environment variables:
 GAIAFLOW_CALL         the call as JSON:
                       {"protocol": 1, "function": "pkg.module:name",
                        "args": [...], "kwargs": {...}, "params": {...}}
+                      with arguments that tell of the run, what each is of (see below):
+                      {"protocol": 2, ..., "from_run": {"args": {"0": "ds"}, "kwargs": {"day": "logical_date"}}}
 GAIAFLOW_CALL_FILE    the path of a file with the same JSON, for calls too large for a variable
 GAIAFLOW_RESULT_FILE  where the result goes; without it the result is dropped
 GAIAFLOW_CODE         folders to import from, joined like PATH; optional
@@ -22,6 +24,11 @@ Variables that the scripts of a conda environment set are read from gaiaflow-act
 
 `params` goes only to a function that takes `params` or `**kwargs`, and never over a `params` in kwargs.
 
+An argument that tells of the run arrives as its parameter's annotation says: ISO 8601 text becomes a
+datetime.date or a datetime.datetime (in UTC where it names no zone) where that is allowed and str is not; None
+where None is not allowed ends the run. Annotations may be text, Optional, Union, Annotated, or have `|` in any
+Python; one that cannot be told stops nothing and changes nothing.
+
 Success: the result file holds the returned value as bare JSON, written under a temporary name and renamed;
 exit 0. Failure: the traceback on stderr without the runner's own frames, then one last line, exit 1:
 
@@ -29,6 +36,7 @@ exit 0. Failure: the traceback on stderr without the runner's own frames, then o
     gaiaflow: pkg.module does not import: ModuleNotFoundError: ...
     gaiaflow: pkg.module has no function `name`: there is a, b
     gaiaflow: pkg.module:name does not take this call: TypeError: ...
+    gaiaflow: pkg.module:name takes `day: date`, but this run has no logical date: `--date` gives it one
     gaiaflow: pkg.module:name raised ValueError: ...
     gaiaflow: pkg.module:name returned what is not JSON: result["a"] is a numpy.ndarray
 
@@ -41,6 +49,8 @@ its folder is taken out of sys.path, so nothing beside it can shadow your module
 
 from __future__ import annotations
 
+import ast
+import datetime
 import importlib
 import inspect
 import io
@@ -58,6 +68,8 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterator, List, MutableMapping, Optional, Tuple, Union
 
 PROTOCOL = 1
+# Of a call whose arguments tell of the run: a runner that cannot type them must refuse it.
+PROTOCOL_OF_RUNS = 2
 CALL = "GAIAFLOW_CALL"
 CALL_FILE = "GAIAFLOW_CALL_FILE"
 RESULT_FILE = "GAIAFLOW_RESULT_FILE"
@@ -77,6 +89,8 @@ MARK = "%s| %s"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 MARKED_FORMAT = "%(asctime)s %(name)s: %(message)s"
 LONGEST_MESSAGE = 1000
+# Where an annotation that only names another one keeps it: a forward reference, `type X = ...`, NewType.
+BESIDE = ("__forward_arg__", "__value__", "__supertype__")
 
 
 class Failure(Exception):
@@ -136,7 +150,9 @@ def type_name(value: Any) -> str:
     return kind.__name__ if kind.__module__ == "builtins" else "%s.%s" % (kind.__module__, kind.__name__)
 
 
-def read_call(environ: MutableMapping[str, str]) -> Tuple[str, str, List[Any], Dict[str, Any], Dict[str, Any]]:
+def read_call(
+    environ: MutableMapping[str, str],
+) -> Tuple[str, str, List[Any], Dict[str, Any], Dict[str, Any], Dict[str, Dict[str, str]]]:
     """Take the call out of the environment, so that the function's own children do not carry it."""
     text, path = environ.pop(CALL, None), environ.pop(CALL_FILE, None)
     try:
@@ -144,8 +160,10 @@ def read_call(environ: MutableMapping[str, str]) -> Tuple[str, str, List[Any], D
             with open(path or "", encoding="utf-8") as file:
                 text = file.read()
         call = json.loads(text)
-        if call["protocol"] != PROTOCOL:
-            raise ValueError("protocol %r, this runner speaks %d" % (call["protocol"], PROTOCOL))
+        if call["protocol"] not in (PROTOCOL, PROTOCOL_OF_RUNS):
+            raise ValueError(
+                "protocol %r, this runner speaks %d and %d" % (call["protocol"], PROTOCOL, PROTOCOL_OF_RUNS)
+            )
         module, colon, name = call["function"].partition(":")
         if not (module and colon and name):
             raise ValueError("`function` is not `module:name`")
@@ -155,6 +173,7 @@ def read_call(environ: MutableMapping[str, str]) -> Tuple[str, str, List[Any], D
             list(call.get("args") or ()),
             dict(call.get("kwargs") or {}),
             call.get("params") or {},
+            call.get("from_run") or {},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Failure("the call cannot be read: %s" % describe(error)) from None
@@ -212,6 +231,154 @@ def bind_params(
         return kwargs
     names = [p.name for p in parameters(function) if p.kind is p.POSITIONAL_OR_KEYWORD]
     return kwargs if "params" in names[: len(args)] else dict(kwargs, params=params)
+
+
+def place_run(
+    label: str,
+    function: Callable[..., Any],
+    args: List[Any],
+    kwargs: Dict[str, Any],
+    from_run: Dict[str, Dict[str, str]],
+) -> None:
+    """Give the arguments that tell of the run, in place, the types of their parameters."""
+    if not from_run:
+        return
+    known, names = parameters(function), names_of(function)
+    for place, origin in from_run.get("args", {}).items():
+        index = int(place)
+        args[index] = as_annotated(label, args[index], origin, by_position(known, index), names)
+    for name, origin in from_run.get("kwargs", {}).items():
+        kwargs[name] = as_annotated(label, kwargs[name], origin, by_name(known, name), names)
+
+
+def by_position(known: List[inspect.Parameter], index: int) -> Optional[inspect.Parameter]:
+    """The parameter that a positional argument fills; None where there is none."""
+    plain = [p for p in known if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    more = [p for p in known if p.kind is p.VAR_POSITIONAL]
+    return next(iter(plain[index : index + 1] + more), None)
+
+
+def by_name(known: List[inspect.Parameter], name: str) -> Optional[inspect.Parameter]:
+    """The parameter that a keyword argument fills; None where there is none."""
+    named = [p for p in known if p.name == name and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return next(iter(named + [p for p in known if p.kind is p.VAR_KEYWORD]), None)
+
+
+def names_of(function: Callable[..., Any]) -> Dict[str, Any]:
+    """The names of the module that a function was written in, where its annotations are looked up."""
+    own = inspect.unwrap(function)
+    found: Dict[str, Any] = getattr(own, "__globals__", {})
+    return found or vars(sys.modules.get(str(getattr(own, "__module__", "")), object))
+
+
+def as_annotated(
+    label: str, value: Any, origin: str, parameter: Optional[inspect.Parameter], names: Dict[str, Any]
+) -> Any:
+    """A value of the run as a parameter wants it.
+
+    Args:
+        origin: what it is of the run: ``ds``, ``params.day``.
+    """
+    if parameter is None or parameter.annotation is parameter.empty:
+        return value
+    said = parameter.annotation
+    types = allowed(said, names)
+    shown = said if isinstance(said, str) else inspect.formatannotation(said)
+    takes = "%s takes `%s: %s`" % (label, parameter.name, shown)
+    if value is None and not (parameter.default is None or {object, type(None)} & set(types)):
+        raise Failure("%s, but %s" % (takes, why_none(origin)))
+    kinds = [kind for kind in (datetime.datetime, datetime.date) if kind in types]
+    if kinds and isinstance(value, str) and not {object, str} & set(types):
+        return read_date(value, kinds[0], "%s, but `%s` of this run" % (takes, origin))
+    return value
+
+
+def why_none(origin: str) -> str:
+    """Why a run has nothing of an origin, and how it gets it."""
+    if origin == "partition_key":
+        return "this run has no partition key: `--partition` gives it one"
+    if origin.startswith("params."):
+        return "`%s` of this run is None" % origin
+    if origin.startswith("asset("):
+        return "no event of %s started this run" % origin
+    return "this run has no logical date: `--date` gives it one"
+
+
+def read_date(text: str, kind: Any, begin: str) -> Any:
+    """ISO 8601 text as a date, or as a time, in UTC unless it names a zone."""
+    try:
+        found = datetime.datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
+    except ValueError:
+        raise Failure("%s is no date in ISO 8601" % begin) from None
+    if kind is datetime.date:
+        return found.date()
+    return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
+
+
+def allowed(annotation: Any, names: Dict[str, Any]) -> List[Any]:
+    """The classes that an annotation allows; `object` where it allows all, or cannot be told.
+
+    Args:
+        names: what the names in it stand for.
+    """
+    try:
+        return list(classes(annotation, names))
+    except Exception:  # whatever an annotation raises is no business of the call
+        return [object]
+
+
+def classes(annotation: Any, names: Dict[str, Any]) -> Iterator[Any]:
+    origin = getattr(annotation, "__origin__", None)
+    other = next((getattr(annotation, name) for name in BESIDE if hasattr(annotation, name)), None)
+    if isinstance(annotation, str):
+        yield from written_classes(ast.parse(annotation.strip(), mode="eval").body, names)
+    elif annotation is None:
+        yield type(None)
+    elif "Union" in (form(origin), type(annotation).__name__.replace("Type", "")):
+        for part in annotation.__args__:
+            yield from classes(part, names)
+    elif other is not None:
+        yield from classes(other, names)
+    elif hasattr(annotation, "__metadata__"):  # Annotated
+        yield from classes(origin, names)
+    else:
+        found = origin or annotation
+        yield found if isinstance(found, type) and form(found) != "Any" else object
+
+
+def written_classes(node: Any, names: Dict[str, Any]) -> Iterator[Any]:
+    """The same of source, which may have `|` and `list[...]` that this Python does not know."""
+    if isinstance(node, ast.BinOp):
+        for side in (node.left, node.right):
+            yield from written_classes(side, names)
+    elif isinstance(node, ast.Subscript):
+        found, word = look_up(node.value, names)
+        inner: Any = getattr(node.slice, "value", node.slice) if sys.version_info < (3, 9) else node.slice
+        parts = {"Optional": [inner, ast.Constant(None)], "Union": getattr(inner, "elts", [inner])}
+        parts["Annotated"] = getattr(inner, "elts", [inner])[:1]
+        for part in parts.get(word, ()):
+            yield from written_classes(part, names)
+        if word not in parts:
+            yield from classes(found, names)
+    elif isinstance(node, ast.Constant):
+        yield from classes(node.value, names)
+    else:
+        yield from classes(look_up(node, names)[0], names)
+
+
+def look_up(node: Any, names: Dict[str, Any]) -> Tuple[Any, str]:
+    """What a dotted name stands for, and its last word; what only a type checker imports goes by its word."""
+    try:
+        found = eval(compile(ast.Expression(node), "annotation", "eval"), dict(names))  # noqa: S307
+    except NameError:
+        word = str(getattr(node, "attr", getattr(node, "id", "")))
+        return {"date": datetime.date, "datetime": datetime.datetime}.get(word, object), word
+    return found, form(found)
+
+
+def form(found: Any) -> str:
+    """`Optional`, `Union`, `Annotated` or `Any` of `typing`; of all else its name, if it has one."""
+    return str(getattr(found, "_name", None) or getattr(found, "__name__", ""))
 
 
 def call_function(label: str, function: Callable[..., Any], args: List[Any], kwargs: Dict[str, Any]) -> Any:
@@ -420,13 +587,14 @@ def prepare_path(environ: MutableMapping[str, str]) -> None:
 def run(environ: MutableMapping[str, str]) -> None:
     """One call, one result."""
     result = environ.get(RESULT_FILE)  # now: the function may clear its environment
-    module, name, args, kwargs, params = read_call(environ)
+    module, name, args, kwargs, params, from_run = read_call(environ)
     apply_secrets(environ)
     activate(environ)
     tag_runs(environ)
     prepare_path(environ)
     function = load(module, name)
     label = "%s:%s" % (module, name)
+    place_run(label, function, args, kwargs, from_run)
     value = call_function(label, function, args, bind_params(function, args, kwargs, params))
     if result is not None:
         write_result(result, encode(label, value))

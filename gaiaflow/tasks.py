@@ -1,4 +1,4 @@
-"""What a DAG author imports: create_task, task_factory and FromTask. Stdlib only at import."""
+"""What a DAG author imports: create_task, task_factory, FromTask and FromRun. Stdlib only at import."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 
 from gaiaflow import check
 from gaiaflow.errors import GaiaflowError, UsageError
+from gaiaflow.fromrun import FromRun
 from gaiaflow.fromtask import FromTask
 from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.spec import TaskSpec
 
-__all__ = ["FromTask", "create_task", "task_factory"]
+__all__ = ["FromRun", "FromTask", "create_task", "task_factory"]
 
 # The module of each mode's operator has a function `build(spec)`.
 OPERATORS = {
@@ -60,7 +61,7 @@ def create_task(
     Args:
         task_id: unique in the DAG (in its TaskGroup).
         func_path: ``package.module:function``.
-        func_args: positional arguments: JSON values, FromTask anywhere in them.
+        func_args: positional arguments: JSON values, FromTask and FromRun anywhere in them.
         func_kwargs: keyword arguments, likewise.
         image: the image for dev_docker, prod_local and prod; else ``GAIAFLOW_IMAGE``. Not used in dev.
         mode: dev, dev_docker, prod_local or prod; else ``GAIAFLOW_MODE``, else dev.
@@ -71,7 +72,8 @@ def create_task(
             prod_local and Airflow's own setting in prod, unless you or ``default_args`` say otherwise.
         dag: the DAG; inside ``with DAG(...)`` it is known.
         map_over: one mapped task for each value: ``{"tile": [...]}`` or ``{"tile": FromTask("tiles")}``;
-            several keys make every combination, the last one running fastest. At most four.
+            several keys make every combination, the last one running fastest. At most four. FromRun may
+            stand in the lists.
         resources: ``{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {...}, "gpu": 1}``.
             Not used in dev.
         docker: arguments that only the operator of dev_docker knows.
@@ -111,6 +113,7 @@ def create_task(
             },
         )
         check.keys(spec)
+        check.run_values(spec)
         return import_module(OPERATORS[spec.mode]).build(spec)
     except GaiaflowError as error:
         raise type(error)(f"{where}: {error.message}", error.hint) from error.__cause__

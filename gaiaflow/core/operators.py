@@ -1,5 +1,5 @@
 """`gaiaflow.core.operators`, as older DAGs import it."""
 
-from gaiaflow.tasks import FromTask
+from gaiaflow.tasks import FromRun, FromTask
 
-__all__ = ["FromTask"]
+__all__ = ["FromRun", "FromTask"]

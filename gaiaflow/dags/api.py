@@ -52,12 +52,20 @@ class AirflowApi:
         """The JSON answer; a token that has run out is renewed once, and reading waits for a busy Airflow."""
         if method != "GET":
             return self._request(method, path, body, query)
-        return _patiently(lambda: self._request(method, path, body, query))
+        return patiently(lambda: self._request(method, path, body, query))
 
-    def insist(self, method: str, path: str, body: Any, **query: Any) -> None:
-        """Change what may be asked for twice: a busy Airflow is asked again; what it has already is done."""
-        with suppress(_ConflictError):  # an earlier request was taken, whose answer did not come
-            _patiently(lambda: self._request(method, path, body, query))
+    def insist(self, method: str, path: str, body: Any, **query: Any) -> bool:
+        """Change what may be asked for twice: a busy Airflow is asked again; what it has already is done.
+
+        Returns:
+            False where Airflow has it already: an earlier request was taken, whose answer did not come, or
+            somebody else's.
+        """
+        try:
+            patiently(lambda: self._request(method, path, body, query))
+        except ConflictError:
+            return False
+        return True
 
     def _request(self, method: str, path: str, body: Any, query: Mapping[str, Any]) -> Any:
         target = f"{self.url}/api/v2/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
@@ -101,37 +109,65 @@ class AirflowApi:
 
     def dags(self) -> list[dict[str, Any]]:
         """All that Airflow has read."""
-        return self._all("dags", "dags")
+        return self.every("dags", "dags")
+
+    def details(self, dag_id: str) -> dict[str, Any]:
+        """More of a DAG: its params, its time zone."""
+        found: dict[str, Any] = self.request("GET", f"dags/{_quoted(dag_id)}/details")
+        return found
 
     def params(self, dag_id: str) -> dict[str, Any]:
         """The params of a DAG by name."""
-        return dict(self.request("GET", f"dags/{_quoted(dag_id)}/details")["params"] or {})
+        return dict(self.details(dag_id)["params"] or {})
 
     def dag_ids(self) -> list[str]:
         return [dag["dag_id"] for dag in self.dags()]
 
     def import_errors(self) -> dict[str, str]:
         """The traceback of each file that does not import."""
-        return {e["filename"]: e["stack_trace"] for e in self._all("importErrors", "import_errors")}
+        return {e["filename"]: e["stack_trace"] for e in self.every("importErrors", "import_errors")}
 
     def unpause(self, dag_id: str) -> None:
         self.insist("PATCH", f"dags/{_quoted(dag_id)}", {"is_paused": False})
 
     # Runs
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
-        """Start a run; its id. It is ours, so that asking a busy Airflow again starts no second one."""
+    def trigger(self, dag_id: str, conf: Mapping[str, Any], when: Mapping[str, Any] | None = None) -> str:
+        """Start a run; its id. It is ours, so that asking a busy Airflow again starts no second one.
+
+        Args:
+            when: the logical date, the data interval and the partition key, by the names of the API.
+
+        Raises:
+            UsageError: the DAG has a run of that date.
+        """
         run_id = new_run_id()
-        body = {"conf": dict(conf), "logical_date": None, "dag_run_id": run_id}
-        self.insist("POST", f"dags/{_quoted(dag_id)}/dagRuns", body)
+        body = {"conf": dict(conf), "logical_date": None, "dag_run_id": run_id, **(when or {})}
+        if not self.insist("POST", f"dags/{_quoted(dag_id)}/dagRuns", body) and body["logical_date"]:
+            self._refuse_second(dag_id, run_id, body["logical_date"])
         return run_id
 
+    def _refuse_second(self, dag_id: str, run_id: str, date: str) -> None:
+        """Raise where another run has the date of ours."""
+        path = f"dags/{_quoted(dag_id)}/dagRuns"
+        same = self.request("GET", path, logical_date_gte=date, logical_date_lte=date)["dag_runs"]
+        other = next((run["dag_run_id"] for run in same if run["dag_run_id"] != run_id), None)
+        if other is not None:
+            raise UsageError(
+                f"DAG `{dag_id}` has a run of {date}: `{other}`",
+                f"another --date, or clear that run: {self.url}/dags/{_quoted(dag_id)}/runs/{_quoted(other)}",
+            )
+
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.request("GET", _run(dag_id, run_id))
+        return found
+
     def run_state(self, dag_id: str, run_id: str) -> str:
-        return str(self.request("GET", _run(dag_id, run_id))["state"])
+        return str(self.run(dag_id, run_id)["state"])
 
     def run_seconds(self, dag_id: str, run_id: str) -> float | None:
         """How long a run that is over took, in seconds; None while it goes on."""
-        run = self.request("GET", _run(dag_id, run_id))
+        run = self.run(dag_id, run_id)
         begun, ended = (run.get(name) for name in ("start_date", "end_date"))
         if not begun or not ended:
             return None
@@ -144,13 +180,20 @@ class AirflowApi:
         found: list[dict[str, Any]] = self.request("GET", path, order_by="-run_after", limit=PAGE)["dag_runs"]
         return found
 
+    def asset_events(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The asset events that started a run, each with ``name``, ``extra`` and ``timestamp``."""
+        found: list[dict[str, Any]] = self.request("GET", f"{_run(dag_id, run_id)}/upstreamAssetEvents")[
+            "asset_events"
+        ]
+        return found
+
     def tasks(self, dag_id: str) -> list[dict[str, Any]]:
         """The tasks of a DAG, upstream ones first."""
         found = self.request("GET", f"dags/{_quoted(dag_id)}/tasks")["tasks"]
         return _sorted(found)
 
     def instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        return self._all(f"{_run(dag_id, run_id)}/taskInstances", "task_instances")
+        return self.every(f"{_run(dag_id, run_id)}/taskInstances", "task_instances")
 
     def part(self, dag_id: str, run_id: str, instance: Mapping[str, Any]) -> Part:
         """A task instance with its value and its error."""
@@ -197,10 +240,11 @@ class AirflowApi:
         message = " ".join(_OUR_WORDS.split(text, maxsplit=1)[0].split())
         return message if kind in _OURS else f"{kind}: {message}"
 
-    def _all(self, path: str, key: str) -> list[dict[str, Any]]:
+    def every(self, path: str, key: str, **query: Any) -> list[dict[str, Any]]:
+        """A whole list, page by page."""
         found: list[dict[str, Any]] = []
         while True:
-            page = self.request("GET", path, limit=PAGE, offset=len(found))
+            page = self.request("GET", path, **query, limit=PAGE, offset=len(found))
             found += page[key]
             if not page[key] or len(found) >= page["total_entries"]:
                 return found
@@ -224,8 +268,8 @@ class ServerError(GaiaflowError):
     """Airflow answered by 5xx: SQLite gave up a lock, say."""
 
 
-def _patiently(send: Callable[[], Any]) -> Any:
-    """Send again what a busy Airflow did not answer, as long as there is patience."""
+def patiently(send: Callable[[], Any]) -> Any:
+    """Send again what a busy Airflow did not answer or answered by 5xx, as long as there is patience."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         with suppress(BusyError, ServerError):
@@ -234,7 +278,7 @@ def _patiently(send: Callable[[], Any]) -> Any:
     return send()
 
 
-class _ConflictError(GaiaflowError):
+class ConflictError(GaiaflowError):
     """Airflow has such a thing already."""
 
 
@@ -259,7 +303,7 @@ def _explained(error: urllib.error.HTTPError, with_token: bool) -> GaiaflowError
     if error.code == 404:
         return NotFoundError(said)
     if error.code == 409:
-        return _ConflictError(f"Airflow has it already: {said}")
+        return ConflictError(f"Airflow has it already: {said}")
     if error.code in (400, 422):
         return UsageError(f"Airflow refuses the request: {said}", "")
     kind = ServerError if error.code >= 500 else GaiaflowError

@@ -16,6 +16,7 @@ from gaiaflow import runner
 from gaiaflow.dags.api import AirflowApi
 from gaiaflow.dags.home import test_home
 from gaiaflow.dags.inspector import Inspector
+from gaiaflow.dags.when import UNDATED, When
 from gaiaflow.errors import MissingError, UsageError, near_miss
 from gaiaflow.infra.host import privatefile
 from gaiaflow.result import SUCCESS, Part, combine, same
@@ -23,6 +24,7 @@ from gaiaflow.result import SUCCESS, Part, combine, same
 DEBUGGER = Path(__file__).parents[1] / "inspection" / "debugger.py"
 MASKED = "***"
 NOT_MAPPED = -1
+INTERVAL = ("data_interval_start", "data_interval_end")
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,18 @@ class Replayed:
 
 
 def recall(
-    inspector: Inspector, api: AirflowApi, dag: str, task: str, run: Mapping[str, Any], map_index: int | None
+    inspector: Inspector,
+    api: AirflowApi,
+    dag: str,
+    task: str,
+    run: Mapping[str, Any],
+    map_index: int | None,
+    when: When = UNDATED,
 ) -> Recalled:
     """The task with its inputs.
+
+    Args:
+        when: the date, interval and partition in place of the run's own.
 
     Raises:
         UsageError: the run has no such task or map index.
@@ -71,6 +82,8 @@ def recall(
     instance = find_instance(every, task, map_index)
     request = {"dag": dag, "task": task, "map_index": instance["map_index"], "conf": run.get("conf") or {}}
     kept, values = kept_arguments(instance), upstream_values(api, dag, run_id, every, task)
+    request["run"] = facts(api, dag, run, when) | {"try_number": instance["try_number"]}
+    request["moved"] = bool(when)
     found = inspector.ask("recall", **request, arguments=kept, values=values)
     part = api.part(dag, run_id, instance)
     return Recalled(
@@ -105,6 +118,20 @@ def find_instance(every: list[dict[str, Any]], task: str, map_index: int | None)
         there = "is not mapped" if NOT_MAPPED in parts else f"has 0 to {max(parts)}"
         raise UsageError(f"task `{task}` has no map index {wanted}", f"in this run it {there}")
     return parts[wanted]
+
+
+def facts(api: AirflowApi, dag: str, run: Mapping[str, Any], when: When = UNDATED) -> dict[str, Any]:
+    """What a run was about, by the names of Airflow's API.
+
+    Args:
+        when: what is to stand in place of the run's own; another date brings another interval.
+    """
+    own = {name: run.get(name) for name in ("logical_date", *INTERVAL, "partition_key")}
+    if when.date is not None:
+        own |= dict.fromkeys(INTERVAL)
+    by_assets = run.get("run_type") == "asset_triggered"
+    events = api.asset_events(dag, str(run["dag_run_id"])) if by_assets else []
+    return {"run_id": run["dag_run_id"], **own, **when.as_dict(), "asset_events": events}
 
 
 def kept_arguments(instance: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from gaiaflow.dags.brokenfile import explained, mentioned, naming
 from gaiaflow.dags.conf import refuse_unknown, refused
 from gaiaflow.dags.declared import declared
 from gaiaflow.dags.reading import changed, may_come, read_at
+from gaiaflow.dags.when import UNDATED, When
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
 from gaiaflow.infra.host import privatefile
 from gaiaflow.models.registry import ModelRegistry
@@ -46,12 +47,14 @@ def await_dag(
     name: str,
     patience: float = PATIENCE,
     tell: Callable[[str], None] = lambda _: None,
+    unpause: bool = True,
 ) -> None:
     """Wait until Airflow knows the DAG in its present form: of this file, in this mode.
 
     Args:
         patience: seconds.
         tell: is given what it waits for, once.
+        unpause: a DAG that is paused goes on.
 
     Raises:
         UsageError: there is no such DAG; the near miss and the list are named.
@@ -71,8 +74,10 @@ def await_dag(
         if time.monotonic() > deadline or not (dag or may_come(api, project)):
             raise _not_read(api, project, dag, name)
         time.sleep(POLL)
-    if dag.get("is_paused"):
+    if unpause and dag.get("is_paused"):
         api.unpause(name)
+        if dag.get("timetable_periodic"):
+            tell(f"DAG `{name}` was paused: its schedule goes on now")
 
 
 def _refuse_undeclared(api: AirflowApi, project: Project, name: str) -> None:
@@ -139,23 +144,23 @@ def _stops(broken: str, project: Project, name: str, dag: Mapping[str, Any]) -> 
     return any(f"{project.dags / path}".endswith(f"/{broken}") for path in holders)
 
 
-def trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any]) -> str:
+def trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any], when: When = UNDATED) -> str:
     """Start a run; its id. One at a time: on SQLite, Airflow holds itself up when two write at one moment.
 
     Raises:
-        UsageError: the DAG has no such param, or a value does not fit.
+        UsageError: the DAG has no such param, a value does not fit, or there is a run of that date.
     """
     if conf:
         refuse_unknown(name, conf, list(api.params(name)))
     try:
-        return _trigger(api, project, name, conf)
+        return _trigger(api, project, name, conf, when)
     except UsageError as error:
         raise refused(name, conf, error) from None
 
 
-def _trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any]) -> str:
+def _trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any], when: When) -> str:
     with privatefile.locked(privatefile.folder(project.home) / "trigger.lock"):
-        return api.trigger(name, conf)
+        return api.trigger(name, conf, when.as_dict())
 
 
 def follow(

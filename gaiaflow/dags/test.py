@@ -37,12 +37,14 @@ def run(
     conf: Mapping[str, Any] | None = None,
     retries: int = 0,
     with_stack: bool = False,
+    when: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The run as RunResult.as_dict gives it; progress goes to stderr.
 
     Args:
         python: the interpreter of the airflow environment.
         with_stack: functions may use the running stack; else they write to no MLflow and S3 of it.
+        when: ``date``, ``interval`` and ``partition``, each as the option of that name.
 
     Raises:
         GaiaflowError: the DAG could not be run at all; a run that failed is returned.
@@ -56,6 +58,7 @@ def run(
         argv += ["--outcome", str(outcome), "--log", str(log), "--retries", str(retries)]
         argv += ["--conf", json.dumps(dict(conf or {}))] + (["--mode", mode] if mode else [])
         argv += ["--stack"] if with_stack else []
+        argv += [f"--{option}={text}" for option, text in (when or {}).items() if text]
         code = _wait(argv, environment(project, airflow_python=str(python), with_stack=with_stack))
         if not outcome.is_file():
             raise GaiaflowError(f"the run of `{dag}` ended with {code} and left no result", f"less {log}")

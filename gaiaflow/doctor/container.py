@@ -15,6 +15,7 @@ from gaiaflow.doctor.address import Facts
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra.host.envfile import read_variables
+from gaiaflow.infra.images import kind
 from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
 from gaiaflow.infra.images.image import image_name
 from gaiaflow.stack.services import access, health, hostnetwork
@@ -38,7 +39,13 @@ class _Way:
 def read(place: Place) -> Facts:
     if place.backend != "docker" and not hostnetwork.is_shared():
         said = "the stack listens on this machine alone, whose network containers of this engine do not share"
-        return Facts(VANTAGE, unasked=(said, "inv dev.start --backend docker --with dev_docker"))
+        lost = kind.find().no_stack
+        hint = (
+            "inv dev.start --backend embedded --mode dev"
+            if lost
+            else "inv dev.start --backend docker --with dev_docker"
+        )
+        return Facts(VANTAGE, unasked=(said, hint))
     try:
         with contextlib.closing(connect(timeout=_SECONDS)) as engine:
             return _ask(place, engine)

@@ -17,6 +17,7 @@ from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra.host import process
 from gaiaflow.infra.images.engine import connect, engine_address
+from gaiaflow.infra.images.kind import DOCKER, Kind, Machine, judge
 
 INSTALL = "https://docs.docker.com/engine/install/"
 # The first with all that compose.yml and the builds use.
@@ -44,6 +45,7 @@ class Facts:
         compose: the version, empty without Compose v2; likewise buildx.
         platform: what ``DOCKER_DEFAULT_PLATFORM`` asks for.
         skew: seconds that the engine's clock is ahead.
+        kind: what kind of engine it is.
     """
 
     client: bool
@@ -57,6 +59,7 @@ class Facts:
     buildx: str = ""
     platform: str = ""
     skew: float | None = None
+    kind: Kind = DOCKER
 
 
 def read(_place: Place) -> Facts:
@@ -76,6 +79,7 @@ def read(_place: Place) -> Facts:
         _version("buildx", "version") if client else "",
         os.environ.get("DOCKER_DEFAULT_PLATFORM", ""),
         skew,
+        judge(info, address, Machine.this(address)),
     )
 
 
@@ -141,15 +145,7 @@ def client(facts: Facts) -> Check:
 def engine(facts: Facts) -> Check:
     """Whether an engine answers this user; the advice for a closed socket is never to open it to all."""
     if facts.engine:
-        if _older(facts.engine, OLDEST_ENGINE):
-            return failed(f"the Docker engine {facts.engine} is too old: {_dotted(OLDEST_ENGINE)} or newer",
-                          f"update it: {INSTALL}")  # fmt: skip
-        if _older(facts.engine, CLOSED_TO_NEIGHBOURS):
-            return warning(f"the Docker engine {facts.engine} may let neighbours on your network reach "
-                           "ports that are published on 127.0.0.1: "
-                           f"{_dotted(CLOSED_TO_NEIGHBOURS)} or newer does not",
-                           f"update it: {INSTALL}")  # fmt: skip
-        return ok(f"the Docker engine {facts.engine} answers")
+        return _answering(facts)
     if "permission denied" in facts.trouble:
         return failed(f"the Docker engine at `{facts.address}` refuses this user: permission denied", _GROUP)
     if facts.others:
@@ -158,6 +154,21 @@ def engine(facts: Facts) -> Check:
             f"docker context use {facts.others[0]}",
         )
     return absent(facts.trouble or "no Docker engine answers", "start Docker, then: docker info")
+
+
+def _answering(facts: Facts) -> Check:
+    if _older(facts.engine, OLDEST_ENGINE):
+        return failed(f"the Docker engine {facts.engine} is too old: {_dotted(OLDEST_ENGINE)} or newer",
+                      f"update it: {INSTALL}")  # fmt: skip
+    if _older(facts.engine, CLOSED_TO_NEIGHBOURS):
+        return warning(f"the Docker engine {facts.engine} may let neighbours on your network reach "
+                       "ports that are published on 127.0.0.1: "
+                       f"{_dotted(CLOSED_TO_NEIGHBOURS)} or newer does not",
+                       f"update it: {INSTALL}")  # fmt: skip
+    if facts.kind.no_stack:
+        return warning(f"the stack cannot run in containers of {facts.kind.name}: {facts.kind.no_stack}",
+                       "inv dev.start --backend embedded")  # fmt: skip
+    return ok(f"the Docker engine {facts.engine} answers")
 
 
 def context(facts: Facts) -> Check:

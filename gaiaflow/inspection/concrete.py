@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gaiaflow.errors import UsageError
+from gaiaflow.fromrun import DATES, FromRun
 
 FIRST = 0
+# What the options of a command say of a run that is not made.
+TOLD = (*DATES, "partition_key")
 
 
 def plain(task: Any, values: Mapping[str, Any]) -> Any:
@@ -61,6 +64,16 @@ def words(reference: Any) -> str:
     return f"FromTask({', '.join(operators)})"
 
 
-def unresolved(arguments: Any) -> Any:
-    """Arguments with words in place of what comes from other tasks."""
-    return arguments.serialize() if hasattr(arguments, "serialize") else arguments
+def unresolved(arguments: Any, context: Mapping[str, Any] | None = None) -> Any:
+    """Arguments with words in place of what comes from other tasks, and from the run.
+
+    Args:
+        context: of a run whose dates are known: what FromRun takes of it stands in place.
+    """
+    from gaiaflow.operators.call import replace_references
+
+    def known(reference: Any) -> Any:
+        told = context is not None and isinstance(reference, FromRun) and reference.name in TOLD
+        return reference.resolve(context) if told else str(reference)
+
+    return replace_references(getattr(arguments, "value", arguments), known)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow.dags.when import When, read_when
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.inspection import concrete, structure
 from gaiaflow.inspection.environment import secret_values
@@ -16,7 +17,7 @@ from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
 from gaiaflow.spec import TaskSpec
 from gaiaflow.testing.render import context_of
-from gaiaflow.testing.run import in_mode, load_dag
+from gaiaflow.testing.run import check_when, in_mode, load_dag
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -25,13 +26,17 @@ Made = list[tuple[TaskSpec, Any]]
 
 
 def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The DAG in each of the modes asked for; None stands for the mode that holds."""
-    found = []
+    """The DAG in each of the modes asked for; None stands for the mode that holds.
+
+    With ``when``, the options of a run, FromRun has its values in place of words.
+    """
+    found, when = [], read_when(**(request.get("when") or {}))
     for mode in request["modes"]:
         with in_mode(mode), recorded() as made:
             dag = load_dag(project, request["dag"])
+            check_when(dag, when)
             chosen = [find_task(dag, request["task"])] if request.get("task") else dag.topological_sort()
-            tasks = {task.task_id: explain(dag, task, made) for task in chosen}
+            tasks = {task.task_id: explain(dag, task, made, when) for task in chosen}
             found.append({"dag": dag.dag_id, "mode": resolve_mode(mode).value, "tasks": tasks})
     return {"explained": found}
 
@@ -69,15 +74,17 @@ def find_task(dag: DAG, name: str) -> Any:
     )
 
 
-def explain(dag: DAG, task: Any, made: Made) -> dict[str, Any]:
+def explain(dag: DAG, task: Any, made: Made, when: When) -> dict[str, Any]:
     """One task; an operator of somebody else's is only named."""
     spec = next((spec for spec, other in made if other is task), None)
     head = {"mode": structure.mode_of(task), "operator": structure.kind_of(task)}
     if spec is None:
         return {**head, "note": "not made by create_task: Airflow runs it as it is"}
     operator = concrete.plain(task, concrete.example(task))
-    operator.func_args = concrete.unresolved(operator.func_args)
-    operator.func_kwargs = concrete.unresolved(operator.func_kwargs)
+    context = context_of(dag, operator, {}, when)
+    told = context if when else None
+    operator.func_args = concrete.unresolved(operator.func_args, told)
+    operator.func_kwargs = concrete.unresolved(operator.func_kwargs, told)
     shown = {
         **head,
         "runs_as": type(operator).__mro__[2].__name__,
@@ -85,7 +92,7 @@ def explain(dag: DAG, task: Any, made: Made) -> dict[str, Any]:
         "mapped_over": {key: _mapped(values) for key, values in spec.map_over.items()},
         "secrets": spec.secrets,
         "retries": spec.operator_kwargs.get("retries"),
-        **render(operator, context_of(dag, operator, {})),
+        **render(operator, context),
         "ignored": ignored(spec),
     }
     masked: dict[str, Any] = mask(shown | {"secrets": []}, secret_values(spec.secrets))

@@ -5,28 +5,34 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow import envvar
+from gaiaflow.dags.when import of_run
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.inspection import concrete, structure
 from gaiaflow.inspection.explain import find_task
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.result import same
-from gaiaflow.testing.render import PastRun
+from gaiaflow.testing.render import PastRun, run_of
 from gaiaflow.testing.run import in_mode, load_dag
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
 
+_ARGUMENTS = ("func_args", "func_kwargs")
+
+
 def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
     """The call as the runner takes it, the interpreter, the environment and the folder.
 
     The request has ``dag``, ``task``, ``map_index``, ``conf``, ``values``, what the tasks before it returned,
-    and ``arguments``, as Airflow kept them, or null. Airflow sorts the keys of dicts, so the arguments are
-    rebuilt from the values; where the DAG file gives others by now (``changed``), those that were kept count.
+    ``run``, what it was about, and ``arguments``, as Airflow kept them, or null. Airflow sorts the keys of
+    dicts, so the arguments are rebuilt from the values; where the DAG file gives others by now (``changed``),
+    those that were kept count. With ``moved`` the run is given another date, and what was kept does not count.
     """
     from gaiaflow.operators.environment import local_environment, working_folder
 
@@ -50,11 +56,16 @@ def _call(dag: DAG, task: Any, request: Mapping[str, Any]) -> tuple[dict[str, An
         raise UsageError(
             f"task `{task.task_id}` is of {kind}, not made by create_task", f"inv dag.test {dag.dag_id}"
         )
-    ti = _Past(dag, task, request.get("values") or {}, request["map_index"])
-    context = {"dag": dag, "task": task, "ti": ti, "run_id": ti.run_id}
+    ti = _Past(dag, task, request.get("values") or {}, request["map_index"], request.get("run") or {})
+    run = run_of(dag, ti.run_id, of_run(request.get("run") or {}), _events(request.get("run") or {}))
+    context = {"dag": dag, "task": task, "ti": ti, "run_id": ti.run_id, "dag_run": run}
+    context["params"] = _params(dag, task, request["conf"])
     kept, operator = request.get("arguments"), concrete.plain(task, concrete.example(task))
+    if request.get("moved"):
+        kept = None
     try:
-        rebuilt = _rebuilt(task, context)
+        operator = _operator(task, context)
+        rebuilt = {name: _resolved(getattr(operator, name), context) for name in _ARGUMENTS}
     except Exception:
         if not kept:
             raise
@@ -62,16 +73,21 @@ def _call(dag: DAG, task: Any, request: Mapping[str, Any]) -> tuple[dict[str, An
     changed = bool(kept) and not same(kept, rebuilt)
     used = kept if kept and changed else rebuilt or {}
     operator.func_args, operator.func_kwargs = used["func_args"], used["func_kwargs"]
-    made = operator.encode_call(context | {"params": _params(dag, task, request["conf"])})
-    return dict(json.loads(made)), changed
+    return dict(json.loads(operator.encode_call(context))), changed
 
 
-def _rebuilt(task: Any, context: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that the DAG file and the values of the run give."""
+def _operator(task: Any, context: Mapping[str, Any]) -> Any:
+    """The operator, of a mapped task that of the map index, with the arguments that the DAG file gives."""
     lists = {name: _resolve(given, context) for name, given in concrete.axes(task).items()}
-    element = concrete.pick(lists, context["ti"].map_index) if lists else {}
-    operator = concrete.plain(task, element)
-    return {name: _resolved(getattr(operator, name), context) for name in ("func_args", "func_kwargs")}
+    return concrete.plain(task, concrete.pick(lists, context["ti"].map_index) if lists else {})
+
+
+def _events(run: Mapping[str, Any]) -> list[Any]:
+    """The asset events that started a run, as Airflow's context has them."""
+    return [
+        SimpleNamespace(asset=SimpleNamespace(name=e["name"]), extra=e["extra"], timestamp=e["timestamp"])
+        for e in run.get("asset_events") or ()
+    ]
 
 
 def _resolved(arguments: Any, context: Mapping[str, Any]) -> Any:
@@ -99,9 +115,12 @@ def _params(dag: DAG, task: Any, conf: Mapping[str, Any]) -> dict[str, Any]:
 class _Past(PastRun):
     """The running task of a run that is over: it answers from the values that the run left."""
 
-    def __init__(self, dag: DAG, task: Any, values: Mapping[str, Any], map_index: int) -> None:
+    def __init__(
+        self, dag: DAG, task: Any, values: Mapping[str, Any], map_index: int, run: Mapping[str, Any]
+    ) -> None:
         super().__init__(dag, task, {})
         self.values, self.map_index = values, map_index
+        self.run_id, self.try_number = run.get("run_id", self.run_id), run.get("try_number", self.try_number)
 
     def value(self, task_id: str) -> Any:
         if task_id not in self.values:

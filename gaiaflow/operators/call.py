@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
 from gaiaflow.errors import GaiaflowError, TaskFailedError, final, near_miss
+from gaiaflow.fromrun import FromRun
+from gaiaflow.fromtask import FromTask
 from gaiaflow.operators.level import read_level
-from gaiaflow.runner import PREFIX, PROTOCOL, not_json
+from gaiaflow.runner import PREFIX, PROTOCOL, PROTOCOL_OF_RUNS, not_json
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -23,6 +25,7 @@ LARGEST_VARIABLE = 96 * 1024
 # a passing reason, a server that does not answer, say; the code itself stays as it is.
 _FINAL = re.compile(
     r"the call cannot be read: |\S+ has no function `|\S+ returned what is not JSON: |\S+ does not take |"
+    r"\S+ takes `|"
     r"\S+ does not import: (ModuleNotFound|Import|Syntax|Indentation|Tab|Name|Attribute|Type)Error\b"
 )
 AXES = ("axis_0", "axis_1", "axis_2", "axis_3")
@@ -49,7 +52,7 @@ class Arguments(ResolveMixin):  # type: ignore[misc]
     """The arguments of one call: Airflow finds their edges and resolves them, and renders none of their text.
 
     Args:
-        value: what create_task got, FromTask and XComArg anywhere in it.
+        value: what create_task got, FromTask, FromRun and XComArg anywhere in it.
         dag: the DAG in which the names of FromTask are looked up.
     """
 
@@ -67,7 +70,7 @@ class Arguments(ResolveMixin):  # type: ignore[misc]
         for reference in self.references:
             if isinstance(reference, ResolveMixin):
                 yield from reference.iter_references()
-            elif self.dag and self.dag.has_task(reference.task):
+            elif isinstance(reference, FromTask) and self.dag and self.dag.has_task(reference.task):
                 yield self.dag.get_task(reference.task), "return_value"
 
     def problem(self, name: str) -> str | None:
@@ -97,6 +100,7 @@ class CallMixin:
     func_path: str
     func_args: Any
     func_kwargs: Any
+    from_run: dict[str, dict[str, str]]
     dag: Any
     task_id: str
 
@@ -110,6 +114,7 @@ class CallMixin:
         kwargs = _arguments({} if func_kwargs is None else func_kwargs, dag)
         mapped = dict(zip(axes, values, strict=False))
         self.func_kwargs = Arguments({**kwargs.value, **mapped}, dag) if mapped else kwargs
+        self.from_run = from_run(self.func_args.value, self.func_kwargs.value)
 
     def resolve_template_files(self) -> None:
         """Airflow calls this on every task once a DAG file is read: the place to check and link FromTask."""
@@ -129,6 +134,8 @@ class CallMixin:
             "kwargs": dict(self.func_kwargs),
             "params": dict(context.get("params") or {}),
         }
+        if self.from_run:
+            call.update(protocol=PROTOCOL_OF_RUNS, from_run=self.from_run)
         for part in ("args", "kwargs", "params"):
             if problem := not_json(call[part], part):
                 raise final(
@@ -176,6 +183,16 @@ class CallMixin:
             )
 
 
+def from_run(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Which arguments are a FromRun, and of what: ``{"args": {"0": "ds"}, "kwargs": {}}``; empty without."""
+    given = {"args": {str(i): arg for i, arg in enumerate(args)}, "kwargs": kwargs}
+    found = {
+        part: {name: value.name for name, value in arguments.items() if isinstance(value, FromRun)}
+        for part, arguments in given.items()
+    }
+    return found if any(found.values()) else {}
+
+
 def _arguments(value: Any, dag: DAG | None) -> Arguments:
     return value if isinstance(value, Arguments) else Arguments(value, dag)
 
@@ -189,7 +206,7 @@ def link_references(operator: Any) -> None:
     dag = operator.dag
     for part in (operator.func_args, operator.func_kwargs):
         for reference in part.references:
-            if isinstance(reference, ResolveMixin):
+            if not isinstance(reference, FromTask):
                 continue
             check_reference(dag, operator.task_id, reference.task)
             if reference.task not in operator.upstream_task_ids:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow.sdk.configuration import conf
+from airflow.providers.common.compat.sdk import conf  # airflow.sdk has it from 3.2 on
 
 from gaiaflow import envvar, runner
 from gaiaflow.commit import tree_commit

@@ -94,8 +94,10 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
             return self._read(result) if self.do_xcom_push else None
 
     def command_line(self) -> list[str]:
-        """What is started for the function."""
-        return [str(self.python), "-u", runner.__file__]
+        """What is started for the function; its environment may get another folder while the function runs."""
+        python = Path(self.python)
+        settled = python.parent.parent.resolve() / python.parent.name / python.name
+        return [str(settled), "-u", runner.__file__]
 
     def _call_variables(self, context: Mapping[str, Any], folder: Path) -> dict[str, str]:
         call = self.encode_call(context)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gaiaflow import envvar
 from gaiaflow.dags.brokenfile import error_of
 from gaiaflow.dags.home import test_home as default_home
+from gaiaflow.dags.when import read_when
 from gaiaflow.errors import GaiaflowError, UsageError, near_miss
 from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
@@ -36,6 +38,7 @@ def run_matrix(
     progress: Progress = quiet,
     runner: Runner = run_dag,
     home: Path | None = None,
+    date: str = "",
 ) -> list[Cell]:
     """Run each DAG in each mode, all in this process.
 
@@ -45,10 +48,12 @@ def run_matrix(
         modes: in order, the first that can run is what the others are compared with; by default all four.
         runner: runs one DAG; as run_dag.
         home: AIRFLOW_HOME for all of them; by default the first project's.
+        date: the logical date of all runs, ``2024-05-01``; by default today.
 
     Raises:
         UsageError: a DAG or a mode is unknown.
     """
+    date = date or f"{datetime.now(timezone.utc):%Y-%m-%d}"
     wanted = [resolve_mode(mode) for mode in modes] or list(Mode)
     home = home or default_home(projects[0])
     cells, known = [], set()
@@ -63,7 +68,7 @@ def run_matrix(
         complete = Mode.PROD_LOCAL in wanted and not absent[Mode.PROD_LOCAL] and not dags
         begun = passed.before(project) if complete else None
         for name in [name for name in sorted(found) if not dags or name in dags]:
-            row = _Row(project, name, home, progress, runner, FAILS in found[name].tags)
+            row = _Row(project, name, home, progress, runner, FAILS in found[name].tags, date)
             cells += [_required(cell) for cell in row.cells(wanted, absent)]
         if begun and passed.record(project, [c for c in cells if c.project == project.name], begun):
             progress(f"{project.name} in {Mode.PROD_LOCAL}", "recorded", "for inv prod.check")
@@ -96,6 +101,7 @@ class _Row:
     progress: Progress
     runner: Runner
     fails: bool
+    date: str
     first: tuple[DAG, RunResult] | None = None
 
     def cells(self, modes: Sequence[Mode], absent: dict[Mode, str]) -> Iterator[Cell]:
@@ -119,7 +125,7 @@ class _Row:
             return replace(blank, outcome=FAILED, detail=[f"{type(error).__name__}: {error}"])
 
     def _ran(self, blank: Cell) -> Cell:
-        run = self.runner(self.dag, blank.mode, project=self.project, home=self.home)
+        run = self.runner(self.dag, blank.mode, project=self.project, home=self.home, date=self.date)
         wrong = differences(self.first[1], run) if self.first else self._unexpected(run)
         if self.first is None:
             with in_mode(blank.mode):
@@ -144,6 +150,6 @@ class _Row:
             before, run = self.first
             wrong = compare_edges(edges(before), edges(dag))
             if not wrong:
-                pods = check_rendered(before, run, dag)
+                pods = check_rendered(before, run, dag, read_when(self.date))
                 wrong = [f"`{task}`: {line}" for task, lines in pods.items() for line in lines]
         return replace(blank, outcome=FAILED if wrong else PASSED, how="rendered", detail=wrong)

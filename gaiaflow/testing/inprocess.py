@@ -29,6 +29,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--dag", required=True)
     parser.add_argument("--mode")
     parser.add_argument("--conf", default="{}", type=json.loads)
+    for option in ("date", "interval", "partition"):
+        parser.add_argument(f"--{option}", default="")
     parser.add_argument("--retries", default=0, type=int)
     parser.add_argument("--stack", action="store_true", help="use the running stack's MLflow and S3")
     parser.add_argument("--outcome", required=True, type=Path)
@@ -123,6 +125,9 @@ def outcome(args: argparse.Namespace) -> dict[str, object]:
             retries=args.retries,
             progress=_progress,
             with_stack=args.stack,
+            date=args.date,
+            interval=args.interval,
+            partition=args.partition,
         )
     except GaiaflowError as error:
         return {"error": {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}}

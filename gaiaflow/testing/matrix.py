@@ -26,6 +26,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--project", action="append", type=Path, default=[], help="a folder; may be repeated")
     parser.add_argument("--dag", action="append", default=[], help="only this DAG; may be repeated")
     parser.add_argument("--modes", default="", help="comma-separated; the first that runs is compared with")
+    parser.add_argument("--date", default="", help="the logical date of all runs; by default today")
     parser.add_argument("--here", action="store_true", help="run in this Python")
     parser.add_argument("--home", type=Path, help="AIRFLOW_HOME; by default the first project's")
     parser.add_argument("--artefacts", type=Path, default=Path("artefacts"), help="where the reports go")
@@ -70,7 +71,7 @@ def run_here(found: list[Project], args: argparse.Namespace) -> int:
     artefacts = args.artefacts.resolve()
     modes = [mode for mode in args.modes.split(",") if mode]
     with _printing_to_stderr():
-        cells = run_matrix(found, args.dag, modes, progress=_progress, home=args.home)
+        cells = run_matrix(found, args.dag, modes, progress=_progress, home=args.home, date=args.date)
     for write, name in ((report.write_json, "json"), (report.write_junit, "xml"), (report.write_html, "html")):
         write(cells, artefacts / f"dag_tests.{name}")
     if args.json:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
+
+from gaiaflow.dags.when import When
 
 
 def dag_bag() -> Any:
@@ -25,10 +28,81 @@ def dag_serializer() -> Any:
 
 def hands_over_errors() -> bool:
     """Whether ``dag.test`` gives callbacks the ``exception``, as a scheduled run does: from 3.3 on."""
+    return version() >= (3, 3)
+
+
+def has_partitions() -> bool:
+    """Whether a run may have a partition key: from 3.2 on."""
+    return version() >= (3, 2)
+
+
+def interval_of(dag: Any, date: datetime) -> tuple[datetime, datetime]:
+    """The data interval of a run that somebody starts for a logical date, as the DAG's timetable says it."""
+    from airflow.sdk import timezone
+
+    start, end = timetable_of(dag).infer_manual_data_interval(run_after=timezone.coerce_datetime(date))
+    return start, end
+
+
+def takes_partition(dag: Any) -> bool:
+    """Whether a run of a DAG may have a partition key; 3.2 asks no DAG."""
+    if version() < (3, 3):
+        return has_partitions()
+    timetable = timetable_of(dag)
+    return bool(timetable.partitioned or timetable.partitioned_at_runtime)
+
+
+def is_timed(dag: Any) -> bool:
+    """Whether a DAG's schedule gives dates: no asset, not `@once`, not `@continuous`."""
+    return bool(timetable_of(dag).periodic)
+
+
+def timetable_of(dag: Any) -> Any:
+    """The scheduler's timetable of a DAG; the DAG's own says less, from 3.2 on."""
+    timetable = dag.timetable
+    if hasattr(timetable, "infer_manual_data_interval"):
+        return timetable
+    from airflow.serialization.encoders import coerce_to_core_timetable
+
+    return coerce_to_core_timetable(timetable)
+
+
+def version() -> tuple[int, int]:
+    """This Airflow's major and minor."""
     from airflow import __version__
 
     major, minor = __version__.split(".")[:2]
-    return (int(major), int(minor)) >= (3, 3)
+    return int(major), int(minor)
+
+
+@contextmanager
+def run_of(when: When) -> Iterator[None]:
+    """Have ``dag.test`` make a run with a date, an interval and a partition, or with none of them.
+
+    By itself it knows a date alone, and takes the present time where it gets none.
+    """
+    from airflow.models import dagrun
+    from airflow.utils.types import DagRunType
+
+    original = dagrun.get_or_create_dagrun
+
+    def create(*, dag: Any, session: Any, logical_date: Any, data_interval: Any, **more: Any) -> Any:
+        if when.date is not None:  # a DAG has one run of a date
+            for run in session.query(dagrun.DagRun).filter_by(dag_id=dag.dag_id, logical_date=logical_date):
+                session.delete(run)
+            session.commit()
+        known = {"logical_date": logical_date, "data_interval": when.interval or data_interval}
+        dated = known if when.date is not None else {}
+        partition = {"partition_key": when.partition} if when.partition else {}
+        more["start_date"] = more["run_after"]  # it takes the logical date, and the run would last for years
+        kind = {"run_type": DagRunType.MANUAL, "state": "running"}
+        return dag.create_dagrun(session=session, **{**more, **kind, **dated, **partition})
+
+    dagrun.get_or_create_dagrun = create
+    try:
+        yield
+    finally:
+        dagrun.get_or_create_dagrun = original
 
 
 @contextmanager

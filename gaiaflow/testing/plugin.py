@@ -69,17 +69,18 @@ def dagbag(gaiaflow_airflow: Project) -> Dags:
 
 @pytest.fixture
 def run_dag(gaiaflow_airflow: Project) -> Callable[..., RunResult]:
-    """``run_dag(name, mode=None, conf=None, retries=0)``; skips when this machine lacks what the mode needs."""
+    """``run_dag(name, mode=None, conf=None, retries=0, date="")``, with the other options of
+    `gaiaflow.testing.run_dag`; skips when this machine lacks what the mode needs."""
 
     def run(
-        name: str, mode: str | None = None, conf: dict[str, Any] | None = None, retries: int = 0
+        name: str, mode: str | None = None, conf: dict[str, Any] | None = None, retries: int = 0, **more: Any
     ) -> RunResult:
         chosen = resolve_mode(mode)
         if absent := availability.missing(chosen, gaiaflow_airflow):
             pytest.skip(f"mode {chosen} needs {absent}")
         if chosen is Mode.PROD and availability.is_rendered(chosen):
             pytest.skip("mode prod needs a cluster around this process")
-        return run_one(name, chosen.value, conf, project=gaiaflow_airflow, retries=retries)
+        return run_one(name, chosen.value, conf, project=gaiaflow_airflow, retries=retries, **more)
 
     return run
 

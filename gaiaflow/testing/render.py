@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow.dags.when import UNDATED, When
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.result import RunResult, TaskResult
 from gaiaflow.runner import CALL
+from gaiaflow.testing import minors
 from gaiaflow.testing.compare import is_too_large
 from gaiaflow.testing.schema import problems
 
@@ -21,7 +23,10 @@ NAMESPACE = "default"
 
 
 class PastRun:
-    """Stands for the running task of a run whose values are known: answers what FromTask and the pod ask."""
+    """Stands for the running task of a run whose values are known: answers what FromTask and the pod ask.
+
+    FromRun asks the context, see `context_of`.
+    """
 
     try_number = 1
     run_id = "manual__2026-01-01T00:00:00+00:00"
@@ -41,39 +46,62 @@ class PastRun:
         return len(self._results[task_ids[0]].value)
 
 
-def context_of(dag: DAG, task: Any, results: Mapping[str, TaskResult]) -> dict[str, Any]:
-    """As much of Airflow's context as a pod and its arguments need."""
+def context_of(dag: DAG, task: Any, results: Mapping[str, TaskResult], when: When = UNDATED) -> dict[str, Any]:
+    """As much of Airflow's context as a pod and its arguments need.
+
+    Args:
+        when: the date, interval and partition of the run.
+    """
     ti = PastRun(dag, task, results)
-    run = SimpleNamespace(run_id=ti.run_id, logical_date=None, conf={})
     return {
         "dag": dag,
         "task": task,
         "ti": ti,
         "run_id": ti.run_id,
-        "dag_run": run,
+        "dag_run": run_of(dag, ti.run_id, when),
         "params": dag.params.dump(),
     }
 
 
-def check_rendered(first: DAG, result: RunResult, rendered: DAG) -> dict[str, list[str]]:
+def run_of(dag: DAG, run_id: str, when: When, events: Iterable[Any] = ()) -> SimpleNamespace:
+    """A run as Airflow's context has it; where only its date is known, the timetable says its interval.
+
+    Args:
+        events: the asset events that started it.
+    """
+    interval = when.interval or (minors.interval_of(dag, when.date) if when.date else (None, None))
+    return SimpleNamespace(
+        run_id=run_id,
+        logical_date=when.date,
+        data_interval_start=interval[0],
+        data_interval_end=interval[1],
+        partition_key=when.partition,
+        consumed_asset_events=list(events),
+        conf={},
+    )
+
+
+def check_rendered(first: DAG, result: RunResult, rendered: DAG, when: When = UNDATED) -> dict[str, list[str]]:
     """What is wrong with the pods of a DAG, by task.
 
     Args:
         first: the DAG in the mode that ran.
         result: how it ran there.
         rendered: the same DAG in the mode that is rendered.
+        when: the date of that run.
     """
     return {
-        task.task_id: _check(first.get_task(task.task_id), result, task) for task in rendered.topological_sort()
+        task.task_id: _check(first.get_task(task.task_id), result, task, when)
+        for task in rendered.topological_sort()
     }
 
 
-def _check(before: Any, result: RunResult, task: Any) -> list[str]:
+def _check(before: Any, result: RunResult, task: Any, when: When) -> list[str]:
     if any(result.tasks[name].state != "success" for name in task.upstream_task_ids):
         return []  # without its arguments there is no call
     try:
-        expected = json.loads(_call_of(before, result))
-        pod = _pod(task, result)
+        expected = json.loads(_call_of(before, result, when))
+        pod = _pod(task, result, when)
     except GaiaflowError as error:
         refused = TaskResult("failed", None, 0, error.message)
         same = error.message == result.tasks[task.task_id].error
@@ -90,13 +118,13 @@ def _different(expected: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     return "; ".join(f"{key} {str(expected[key])[:60]} there, {str(given.get(key))[:60]} here" for key in parts)
 
 
-def _prepared(task: Any, result: RunResult) -> tuple[Any, dict[str, Any]]:
+def _prepared(task: Any, result: RunResult, when: When) -> tuple[Any, dict[str, Any]]:
     """One operator with its arguments resolved; of a mapped task the first."""
     dag = task.get_dag()
-    context = context_of(dag, task, result.tasks)
+    context = context_of(dag, task, result.tasks, when)
     if hasattr(task, "partial_kwargs"):
         task = _first_of(task, context)
-        context = context_of(dag, task, result.tasks)
+        context = context_of(dag, task, result.tasks, when)
     for name in ("func_args", "func_kwargs"):
         value = getattr(task, name)
         setattr(task, name, value.resolve(context) if hasattr(value, "resolve") else value)
@@ -111,13 +139,13 @@ def _first_of(task: Any, context: Mapping[str, Any]) -> Any:
     return task.unmap({**task.partial_kwargs, **values})
 
 
-def _call_of(task: Any, result: RunResult) -> str:
-    operator, context = _prepared(task, result)
+def _call_of(task: Any, result: RunResult, when: When) -> str:
+    operator, context = _prepared(task, result, when)
     return str(operator.encode_call(context))
 
 
-def _pod(task: Any, result: RunResult) -> Any:
-    operator, context = _prepared(task, result)
+def _pod(task: Any, result: RunResult, when: When) -> Any:
+    operator, context = _prepared(task, result, when)
     if not hasattr(operator, "build_pod_request_obj"):
         raise GaiaflowError(f"task `{task.task_id}` is a {type(operator).__name__}, which makes no pod")
     operator.namespace = operator.namespace or NAMESPACE

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gaiaflow import envvar
 from gaiaflow.dags.brokenfile import explained, naming
 from gaiaflow.dags.conf import misfit, refuse_unknown
+from gaiaflow.dags.when import When, read_when
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
@@ -42,6 +43,9 @@ def run_dag(
     progress: Progress = quiet,
     home: Path | None = None,
     with_stack: bool = True,
+    date: str = "",
+    interval: str = "",
+    partition: str = "",
 ) -> RunResult:
     """Run a DAG of a project from its first task to its last.
 
@@ -53,21 +57,26 @@ def run_dag(
         retries: how often a failed task is tried again, at once. A test shows a failure at the first try.
         home: AIRFLOW_HOME; by default ``.gaiaflow/test``.
         with_stack: functions may use the running stack's MLflow and S3, where there is one.
+        date: the run's logical date, ``2024-05-01``; by default it has none, as a run that somebody starts.
+        interval: its data interval, ``2024-05-01..2024-05-02``; by default as the DAG's timetable says.
+        partition: its partition key.
 
     Raises:
-        UsageError: there is no such DAG, or a value of conf does not fit its params.
+        UsageError: there is no such DAG, a value of conf does not fit its params, a date is none, or the DAG
+            has not begun or has ended by then.
         GaiaflowError: a DAG file does not import.
     """
-    project = project or Project.find()
+    project, when = project or Project.find(), read_when(date, interval, partition)
     place.enter(project, home, with_stack)
     with in_mode(mode):
         dag = load_dag(project, name)
         check_conf(dag, conf)
+        check_when(dag, when)
         errors: dict[tuple[str, int], str] = {}
         for task in dag.tasks:
             _watch(task, retries, errors, progress)
         _refuse_missing_python(dag)
-        run = _test(dag, dict(conf or {}))
+        run = _test(dag, dict(conf or {}), when)
         return _collect(dag, run, errors)
 
 
@@ -157,6 +166,32 @@ def _check_value(dag: DAG, name: str, value: Any) -> None:
         raise misfit(dag.dag_id, name, str(error)) from None
 
 
+def check_when(dag: DAG, when: When) -> None:
+    """Refuse a date that the DAG does not run for, and a partition that it does not have.
+
+    Raises:
+        UsageError: its message names the limit.
+    """
+    if when.date and dag.start_date and when.date < dag.start_date:
+        raise _outside(dag, when.date, f"begins at {dag.start_date.isoformat()}")
+    if when.date and dag.end_date and when.date > dag.end_date:
+        raise _outside(dag, when.date, f"ends at {dag.end_date.isoformat()}")
+    if when.partition and not minors.has_partitions():
+        raise UsageError("`--partition` needs Airflow 3.2 or newer", "leave it out")
+    if when.partition and not minors.takes_partition(dag):
+        raise UsageError(
+            f"DAG `{dag.dag_id}` has no partitions: `--partition` is not for it",
+            "schedule=CronPartitionTimetable(...), PartitionedAssetTimetable(...) or PartitionedAtRuntime()",
+        )
+
+
+def _outside(dag: DAG, date: datetime, limit: str) -> UsageError:
+    return UsageError(
+        f"`--date` is {date.isoformat()}, but DAG `{dag.dag_id}` {limit}",
+        "another --date, or another start_date or end_date of the DAG",
+    )
+
+
 def _refuse_missing_python(dag: DAG) -> None:
     python = os.environ[envvar.PYTHON]
     runs_here = any(getattr(task, "python", None) == python for task in dag.tasks)
@@ -210,10 +245,11 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}"
 
 
-def _test(dag: DAG, conf: dict[str, Any]) -> Any:
+def _test(dag: DAG, conf: dict[str, Any], when: When) -> Any:
+    date = {} if when.date is None else {"logical_date": when.date}
     try:
-        with minors.errors_in_context():
-            return dag.test(run_conf=conf)
+        with minors.errors_in_context(), minors.run_of(when):
+            return dag.test(run_conf=conf, **date)
     except GaiaflowError:
         raise
     except Exception as error:  # Airflow's own words for what it cannot serialise or schedule

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset
 
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.operators import call, environment, pod_start
-from gaiaflow.tasks import FromTask, create_task
+from gaiaflow.tasks import FromRun, FromTask, create_task
 
 ECHO = "parity.functions:echo"
 
@@ -63,7 +63,33 @@ def raised(error: GaiaflowError | None) -> None:
     raise error
 
 
+def started_by_assets(name: str) -> Any:
+    with DAG("tiles", schedule=[Asset("scenes")]):
+        return task(map_over={"extra": [FromRun(f'asset("{name}")')]})
+
+
 CASES = [
+    Case(
+        lambda: task(func_kwargs={"x": [FromRun("params.scael")]}, params={"scale": 1}),
+        "task `t` of DAG `flow`: FromRun(params.scael): the DAG has no param `scael` (did you mean `scale`?)",
+        "it has scale",
+    ),
+    Case(
+        lambda: task(func_args=[FromRun("params.scale")]),
+        "task `t` of DAG `flow`: FromRun(params.scale): the DAG has no param `scale`",
+        'it has none; declare it: DAG(..., params={"name": 1})',
+    ),
+    Case(
+        lambda: started_by_assets("scense"),
+        'task `t` of DAG `tiles`: FromRun(asset("scense")): no asset `scense` starts the DAG '
+        "(did you mean `scenes`?)",
+        "its schedule has scenes",
+    ),
+    Case(
+        lambda: FromRun("params.tile", "north").resolve({"params": {"tile": 3}}),
+        "FromRun(params.tile, north) wants a key, but `params.tile` has a int",
+        "return a dict there, or leave `key` out",
+    ),
     Case(
         lambda: task(func_args=[object]),
         "task `t` of DAG `flow`: func_args[0] is a type: it cannot be passed on",

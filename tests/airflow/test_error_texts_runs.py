@@ -16,7 +16,7 @@ from gaiaflow.errors import GaiaflowError
 from gaiaflow.project import Project
 from gaiaflow.result import RunResult, TaskResult
 from gaiaflow.tasks import create_task
-from gaiaflow.testing import place, run_dag
+from gaiaflow.testing import minors, place, run_dag
 from gaiaflow.testing.render import check_rendered
 
 FLOW = """
@@ -110,4 +110,48 @@ def test_a_dag_that_does_not_run(
     assert os.environ["AIRFLOW_HOME"] == str(airflow_home)
     with pytest.raises(GaiaflowError) as caught:
         run_dag("flow", "dev", conf, project=found, home=airflow_home)
+    assert told(caught) == [message, hint]
+
+
+DATED = """
+from datetime import datetime
+from airflow.sdk import DAG
+
+flow = DAG("flow", start_date=datetime(2024, 1, 1), end_date=datetime(2024, 12, 31))
+"""
+PLACES = "schedule=CronPartitionTimetable(...), PartitionedAssetTimetable(...) or PartitionedAtRuntime()"
+
+
+@pytest.mark.parametrize(
+    ("when", "partitions", "message", "hint"),
+    [
+        (
+            {"date": "2023-12-31"},
+            True,
+            "`--date` is 2023-12-31T00:00:00+00:00, but DAG `flow` begins at 2024-01-01T00:00:00+00:00",
+            "another --date, or another start_date or end_date of the DAG",
+        ),
+        (
+            {"date": "2025-01-01"},
+            True,
+            "`--date` is 2025-01-01T00:00:00+00:00, but DAG `flow` ends at 2024-12-31T00:00:00+00:00",
+            "another --date, or another start_date or end_date of the DAG",
+        ),
+        ({"partition": "north"}, True, "DAG `flow` has no partitions: `--partition` is not for it", PLACES),
+        ({"partition": "north"}, False, "`--partition` needs Airflow 3.2 or newer", "leave it out"),
+    ],
+)
+def test_a_date_that_the_dag_does_not_run_for(
+    project: Make,
+    airflow_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    when: dict[str, str],
+    partitions: bool,
+    message: str,
+    hint: str,
+) -> None:
+    if not partitions:
+        monkeypatch.setattr(minors, "version", lambda: (3, 1))
+    with pytest.raises(GaiaflowError) as caught:
+        run_dag("flow", "dev", project=Project.find(project(DATED)), home=airflow_home, **when)
     assert told(caught) == [message, hint]

@@ -89,6 +89,7 @@ def test_the_structure_of_all_dags(flow: Project) -> None:
         "function": "pk.f:one",
         "call": {"args": 0, "kwargs": ["factor", "side", "text", "tile"]},
         "mapped": True,
+        "takes_run": False,
         "downstream": ["work.inner.total"],
     }
     assert tasks["work.inner.total"]["call"] == {"args": 1, "kwargs": []}
@@ -96,6 +97,50 @@ def test_the_structure_of_all_dags(flow: Project) -> None:
         ("work", None),
         ("work.inner", "work"),
     ]
+
+
+TIMED = """
+from datetime import timedelta
+
+from airflow.sdk import DAG, Asset, Param, task
+from airflow.providers.standard.operators.empty import EmptyOperator
+from gaiaflow.tasks import FromRun, FromTask, create_task
+
+with DAG("daily", schedule="@daily", params={"scale": Param(2, type="integer")}):
+    create_task("date", "pk.f:load", func_kwargs={"dates": [{"start": FromRun("ds")}]})
+    create_task("positional", "pk.f:load", func_args=[FromRun("logical_date")])
+    create_task("mapped", "pk.f:load", map_over={"day": [FromRun("ds"), "today"]})
+    create_task("beside", "pk.f:load", func_kwargs={"x": FromRun("ds")}, map_over={"y": [1, 2]})
+    create_task("param", "pk.f:load", func_kwargs={"scale": FromRun("params.scale")})
+    create_task("text", "pk.f:load", func_kwargs={"x": "{{ ds }}"})
+    create_task("result", "pk.f:load", func_args=[FromTask("date")], map_over={"y": [1, 2]})
+    task(lambda ds=None: ds, task_id="author")()
+    EmptyOperator(task_id="end")
+with DAG("delta", schedule=timedelta(hours=1)): ...
+with DAG("once", schedule="@once"): ...
+with DAG("asset", schedule=[Asset("scenes")]): ...
+with DAG("manual", schedule=None): ...
+"""
+
+
+def test_which_tasks_take_of_their_run_and_which_dags_run_for_dates(
+    project: Callable[..., Path], airflow_home: Path
+) -> None:
+    found = Project.find(project(TIMED))
+    place.enter(found, airflow_home)
+    dags = {dag["dag"]: dag for dag in structure.answer(found, {})["dags"]}
+    assert {name: dag["timed"] for name, dag in dags.items()} == {
+        "asset": False,
+        "daily": True,
+        "delta": True,
+        "manual": False,
+        "once": False,
+    }
+    assert {task["task"]: task["takes_run"] for task in dags["daily"]["tasks"]} == {
+        **dict.fromkeys(("date", "positional", "mapped", "beside", "author"), True),
+        # Params are the same in each run, text is not rendered, and a result is another task's.
+        **dict.fromkeys(("param", "text", "result", "end"), False),
+    }
 
 
 def test_a_mode_and_an_unknown_dag(flow: Project) -> None:
@@ -240,6 +285,61 @@ def test_what_cannot_be_recalled_says_why(flow: Project) -> None:
     with pytest.raises(UsageError) as caught:
         recalled(flow, task="end")
     assert caught.value.message == "task `end` is of EmptyOperator, not made by create_task"
+
+
+DATED = """
+from airflow.sdk import DAG, Asset
+from gaiaflow.tasks import FromRun, create_task
+
+with DAG("dated", schedule=[Asset("scenes")]):
+    create_task("one", "pk.f:one", func_args=[FromRun("logical_date"), FromRun("run_id")],
+                func_kwargs={"end": FromRun("data_interval_end"), "extra": FromRun('asset("scenes")', "path")},
+                map_over={"day": ["x", FromRun("ds")]})
+"""
+RUN = {
+    "run_id": "asset_triggered__1",
+    "logical_date": "2024-05-01T00:00:00Z",
+    "data_interval_start": "2024-05-01T00:00:00Z",
+    "data_interval_end": "2024-05-02T00:00:00Z",
+    "try_number": 3,
+    "asset_events": [
+        {"name": "scenes", "extra": {"path": "new"}, "timestamp": "2024-05-02T00:00:00Z"},
+        {"name": "scenes", "extra": {"path": "old"}, "timestamp": "2024-05-01T00:00:00Z"},
+    ],
+}
+
+
+@pytest.fixture
+def dated(flow: Project) -> Project:
+    (flow.dags / "dated.py").write_text(DATED)
+    return flow
+
+
+def test_the_run_is_in_words_until_it_has_a_date(dated: Project) -> None:
+    calls = []
+    for when in ({}, {"date": "2024-05-01"}):
+        (found,) = explain.answer(dated, {"dag": "dated", "modes": ["dev"], "when": when})["explained"]
+        calls.append(json.loads(found["tasks"]["one"]["environment"]["GAIAFLOW_CALL"]))
+    assert calls[0]["args"] == ["FromRun(logical_date)", "FromRun(run_id)"]
+    assert calls[1]["args"] == ["2024-05-01T00:00:00+00:00", "FromRun(run_id)"]
+    assert calls[1]["kwargs"]["end"] == "2024-05-01T00:00:00+00:00"
+    assert calls[1]["kwargs"]["extra"] == 'FromRun(asset("scenes"), path)'
+
+
+def test_a_task_of_a_past_run_gets_that_run_s_date_or_another(dated: Project) -> None:
+    request = {"dag": "dated", "task": "one", "map_index": 1, "run": RUN, "conf": {}}
+    call = recall.answer(dated, request)["call"]
+    assert call["args"] == ["2024-05-01T00:00:00+00:00", "asset_triggered__1"]
+    assert call["kwargs"] == {"end": "2024-05-02T00:00:00+00:00", "extra": "new", "day": "2024-05-01"}
+    assert call["from_run"]["kwargs"] == {
+        "end": "data_interval_end",
+        "extra": 'asset("scenes")',
+        "day": "ds",
+    }
+    kept = {"func_args": ["2024-05-01T00:00:00+00:00", "r"], "func_kwargs": {"day": "2024-05-01"}}
+    moved = {**RUN, "logical_date": "2024-06-01T00:00:00Z"}
+    call = recall.answer(dated, {**request, "run": moved, "arguments": kept, "moved": True})["call"]
+    assert (call["args"][0], call["kwargs"]["day"]) == ("2024-06-01T00:00:00+00:00", "2024-06-01")
 
 
 def test_files_are_timed_each_by_itself(flow: Project, tmp_path: Path) -> None:

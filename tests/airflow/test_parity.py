@@ -19,8 +19,8 @@ SMALL = {name: value for name, value in SAME.items() if name != "kib_90"}
 def run(airflow_home: Path) -> Iterator[object]:
     before, path = dict(os.environ), list(sys.path)
 
-    def run_one(name: str) -> RunResult:
-        return run_dag(name, "dev", project=Project.find(MATRIX), home=airflow_home)
+    def run_one(name: str, **when: str) -> RunResult:
+        return run_dag(name, "dev", project=Project.find(MATRIX), home=airflow_home, **when)
 
     yield run_one
     os.environ.clear()
@@ -91,3 +91,20 @@ def test_edges_maps_and_the_older_factory(run) -> None:  # type: ignore[no-untyp
     assert values["older"] == {"a": 1, "b": [1, 2, 3], "params": {}}
     assert (result.tasks["drops"].state, values["drops"]) == ("success", None)
     assert result.edges["numbers"] == ["from_task", "keyed", "last", "older"]
+
+
+def test_what_is_of_the_run_arrives_as_the_annotations_say(run) -> None:  # type: ignore[no-untyped-def]
+    result = run("parity_run", interval="2024-05-01..2024-05-03T06:00+02:00")
+    start, end = "2024-05-01T00:00:00+00:00", "2024-05-03T04:00:00+00:00"
+    values = {name: task.value for name, task in result.tasks.items()}
+    assert result.succeeded, result
+    assert values["window"] == ["datetime", start, end, "date", "2024-05-01"]
+    assert values["text"] == ["2024-05-01", start, "2024-05-01"]
+    assert values["missing"] == ["None", "None", "datetime.date(2024, 5, 1)"]
+    assert values["nested"] == [{"in": [{"start": start, "end": end}, "T33UVP"]}]
+    assert values["ids"] == ["parity_run", "ids", 1, -1]
+    assert values["kinds"] == ["str", "str", "str", "int", "int"]
+    days = ["2024-05-01", "2020-02-29"]
+    assert values["mapped"] == [[1, days[0]], [1, days[1]], [2, days[0]], [2, days[1]]]
+    assert values["after"] == [values["mapped"], days[0]]
+    assert values["unknown"] == "str"

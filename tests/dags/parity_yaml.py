@@ -3,7 +3,7 @@
 from airflow.sdk import DAG, Param, TaskGroup
 
 from gaiaflow.dagfactory import load_yaml_dags
-from gaiaflow.tasks import FromTask, create_task
+from gaiaflow.tasks import FromRun, FromTask, create_task
 
 PARAMS = {"count": Param(3, type="integer"), "name": "$text ünïcödé {{ ds }}"}
 
@@ -24,6 +24,12 @@ with DAG("parity_python", schedule=None, params=PARAMS, default_args={"retries":
         "squares", "parity.functions:squares", map_over={"tile": FromTask("numbers"), "offset": [10, 20]}
     )
     create_task("takes_params", "parity.functions:takes_params", func_kwargs={"scale": 2})
+    create_task(
+        "dated",
+        "parity.dates:tile",
+        func_kwargs={"day": FromRun("logical_date")},
+        map_over={"number": [FromRun("params.count"), 7]},
+    )
     last = create_task("last", "parity.functions:echo", func_args=["end"], trigger_rule="all_done")
     last << [squares, keyed]
 

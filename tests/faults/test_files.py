@@ -152,7 +152,7 @@ def test_a_half_written_environment_is_made_again(small: SmallProject, evidence:
     services = small.home / "envs" / "services"
     shutil.rmtree(next((services / "lib").glob("python3*")) / "site-packages" / "mlflow")
     (services / "stamp").unlink()
-    beside = small.home / "envs" / "services.new"
+    beside = small.home / "envs" / "services-0123abcd"
     beside.mkdir()
     (beside / "half").write_text("half")
     small.start("--service", "mlflow")

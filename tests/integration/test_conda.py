@@ -81,12 +81,16 @@ def test_environment_yml_is_solved_once_and_installed(channel: Path, tmp_path: P
     assert environment.missing(project) == ["airflow", "services", "jupyter"]
 
 
-def test_a_changed_file_is_solved_again_and_the_old_environment_goes(channel: Path, tmp_path: Path) -> None:
+def test_a_changed_file_is_solved_again_and_the_old_environment_goes_when_nothing_runs(
+    channel: Path, tmp_path: Path
+) -> None:
     project = project_in(tmp_path, environment__yml=manifest(channel, "greet=1.0"))
     assert run(project)[0] == "1.0"
     old = (project.home / "envs" / "project").resolve()
     project_in(tmp_path, environment__yml=manifest(channel, "greet"))
     assert run(project)[0] == "2.0"
+    assert old.exists()
+    environment.prune(project)
     assert not old.exists()
 
 

@@ -74,7 +74,7 @@ def test_a_function_runs_on_the_python_that_the_project_asks_for(  # type: ignor
     python = environment.ensure_environment(project, "project")
     found = call(run_tasks, python, tmp_path)
     assert found["python"] == list(map(int, minor.split(".")))
-    assert found["prefix"] == str(project.home / "envs" / "project")
+    assert found["prefix"] == str((project.home / "envs" / "project").resolve())
     assert (found["six"], found["x"]) == ("1.17.0", {"a": [1.5, "ü"]})
 
 

@@ -10,13 +10,39 @@ from gaiaflow import check, tasks
 from gaiaflow.endpoints import service_names
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.project import Project
-from gaiaflow.tasks import FromTask
+from gaiaflow.tasks import FromRun, FromTask
 from tests.error_case import Case, hold, text_of
 
 FROM = FromTask("load", key="sereis")
 
 
+NAMES = (
+    "logical_date, data_interval_start, data_interval_end, ds, run_id, partition_key, dag_id, task_id, "
+    'try_number, map_index, params.NAME, asset("NAME")'
+)
+
 CASES = [
+    Case(
+        lambda _: FromRun("logical_dat"),
+        2,
+        "FromRun has no `logical_dat` (did you mean `logical_date`?)",
+        NAMES,
+    ),
+    Case(lambda _: FromRun("params"), 2, "FromRun has no `params` (did you mean `params.NAME`?)", NAMES),
+    Case(lambda _: FromRun("asset(x)"), 2, 'FromRun has no `asset(x)` (did you mean `asset("NAME")`?)', NAMES),
+    Case(
+        lambda _: FromRun("ds", key="day"),
+        2,
+        "FromRun(ds, day) picks a key, but `ds` is no dict",
+        'FromRun("ds")',
+    ),
+    Case(
+        lambda _: check.mapped({"tile": FromRun("params.tiles")}, None),
+        2,
+        "map_over['tile'] is FromRun(params.tiles): "
+        "Airflow maps over a list in the file or over a task's result",
+        "let a task take FromRun(params.tiles) and return the list; a list may have FromRun in it",
+    ),
     Case(lambda _: FromTask(""), 2, "FromTask needs the id of a task, not ''", 'FromTask("preprocess")'),
     Case(
         lambda _: FROM._pick([1]),
@@ -28,7 +54,7 @@ CASES = [
         lambda _: FROM._pick({"series": 1, "n": 2}),
         1,
         "FromTask(load, sereis): task `load` returned no `sereis` (did you mean `series`?)",
-        "it returned series, n",
+        "there is series, n",
     ),
     Case(
         lambda _: tasks._pulled("path", {"key": "x"}),

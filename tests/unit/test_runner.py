@@ -290,7 +290,7 @@ class TestFailures:
             {"GAIAFLOW_CALL": ""},
             {"GAIAFLOW_CALL": "{"},
             {"GAIAFLOW_CALL": "[]"},
-            {"GAIAFLOW_CALL": '{"protocol": 2, "function": "a:b"}'},
+            {"GAIAFLOW_CALL": '{"protocol": 3, "function": "a:b"}'},
             {"GAIAFLOW_CALL": '{"protocol": 1, "function": "ab"}'},
             {"GAIAFLOW_CALL": '{"protocol": 1}'},
             {"GAIAFLOW_CALL_FILE": "/nowhere/at/all"},

@@ -24,6 +24,7 @@ from gaiaflow.project import Project
 NAMES = ("airflow", "services", "project", "jupyter", "conda")
 LOCKS = Path(__file__).parents[1] / "locks"
 _PLUGIN = re.compile(r"^\[airflow\.plugins\][^\[]*", re.MULTILINE)
+_STAMP = "stamp"
 _LAYOUT = "1"  # raise it when what is put into an environment changes while the locks do not
 
 
@@ -50,6 +51,11 @@ def python_of(project: Project, name: str) -> Path:
     return given or project.home / "envs" / name / "bin" / "python"
 
 
+def settled(python: Path) -> Path:
+    """The same interpreter, whatever its environment's name leads to later."""
+    return python.parent.parent.resolve() / python.parent.name / python.name
+
+
 def ensure_environment(project: Project, name: str) -> Path:
     """The interpreter of an environment, which is made when it is missing, half made or out of date.
 
@@ -72,7 +78,7 @@ def ensure_environment(project: Project, name: str) -> Path:
 
 def is_current(folder: Path, stamp: str) -> bool:
     """Whether an environment was made to the end, from the same inputs."""
-    file = folder / "stamp"
+    file = folder / _STAMP
     return (folder / "bin" / "python").exists() and file.exists() and file.read_text(encoding="utf-8") == stamp
 
 
@@ -108,60 +114,63 @@ def _lock(name: str) -> str:
 
 
 def _build(project: Project, name: str, folder: Path, stamp: str) -> None:
+    """Make it beside the one in use, then let its name lead to it; whoever runs in the other one goes on."""
     living.end_left(project.id)  # one of them may still write there
+    for left in _made(folder):
+        if not (left / _STAMP).exists():  # of a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
+    tools = None
     if name == "project" and source(project).is_conda:
-        _build_conda(conda.Tools(project, ensure_environment(project, "conda")), folder, stamp)
-        return
-    beside = folder.with_name(f"{name}.new")
-    with privatefile.whole(beside):
-        _fill(project, name, beside)
-        privatefile.write(beside / "stamp", stamp)
-    _remove(folder)
-    beside.rename(folder)
+        tools = conda.Tools(project, ensure_environment(project, "conda"))
+    made = folder.with_name(f"{name}-{secrets.token_hex(4)}")
+    with privatefile.whole(made):
+        if tools:
+            _note(made, conda.build(tools, source(project), made))
+        else:
+            _make(project, name, made)
+        privatefile.write(made / _STAMP, stamp)
+    _switch(folder, made)
 
 
-def _fill(project: Project, name: str, beside: Path) -> None:
+def _make(project: Project, name: str, made: Path) -> None:
     """Make an environment and install what belongs into it."""
     python = interpreter.request(project) if name == "project" else sys.executable
-    uv.run(project, "venv", "--relocatable", "--no-project", "--python", python, str(beside))
+    uv.run(project, "venv", "--relocatable", "--no-project", "--python", python, str(made))
     if name == "project":
-        _install_project(project, beside)
+        _install_project(project, made)
     else:
-        _install(project, beside, LOCKS / f"{name}.txt")
+        _install(project, made, LOCKS / f"{name}.txt")
     if name == "airflow":
-        providers.install(project, beside, _lock(name))
+        providers.install(project, made, _lock(name))
 
 
-def _build_conda(tools: conda.Tools, folder: Path, stamp: str) -> None:
-    """In a new folder, to which the name then leads: conda packages hold its path, so it cannot be renamed."""
-    for left in folder.parent.glob(f"{folder.name}-*"):
-        if not (folder.is_symlink() and folder.readlink() == Path(left.name)):
-            shutil.rmtree(left, ignore_errors=True)  # of a run that was killed
-    made = folder.with_name(f"{folder.name}-{secrets.token_hex(4)}")
-    with privatefile.whole(made):
-        _note(made, conda.build(tools, source(tools.project), made))
-        privatefile.write(made / "stamp", stamp)
-        _switch(folder, made)
+def _made(folder: Path) -> list[Path]:
+    """What was made for an environment and is not in use under its name."""
+    used = folder.resolve()
+    named = re.compile(rf"{folder.name}-[0-9a-f]{{8}}").fullmatch
+    return [
+        path for path in folder.parent.glob(f"{folder.name}-*") if named(path.name) and path.resolve() != used
+    ]
 
 
 def _switch(folder: Path, made: Path) -> None:
-    """Let the environment's name lead to the new one, and take the old one away."""
-    old = folder.resolve() if folder.is_symlink() else None
-    if not folder.is_symlink():
-        _remove(folder)
+    """Let the environment's name lead to the new one."""
+    if folder.is_dir() and not folder.is_symlink():  # as gaiaflow 1.0.0 made it
+        folder.rename(folder.with_name(f"{folder.name}-{secrets.token_hex(4)}"))
     link = folder.with_name(f"{folder.name}.link")
     link.unlink(missing_ok=True)
     link.symlink_to(made.name)
     link.replace(folder)
-    if old:
-        shutil.rmtree(old, ignore_errors=True)
 
 
-def _remove(folder: Path) -> None:
-    target = folder.resolve()
-    if folder.is_symlink():
-        folder.unlink()
-    shutil.rmtree(target, ignore_errors=True)
+def prune(project: Project) -> None:
+    """Remove the environments that later ones took the place of, when nothing of the stack runs in them."""
+    for name in NAMES:
+        folder = project.home / "envs" / name
+        if left := _made(folder):
+            with privatefile.locked(folder.with_name(f"{name}.lock")):
+                for path in left:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def _note(folder: Path, packages: list[str]) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def folder(path: Path) -> Path:
@@ -53,15 +57,32 @@ def whole(path: Path) -> Iterator[None]:
 def locked(path: Path, wait: bool = True) -> Iterator[None]:
     """Hold the lock of this file; it ends with the process, however that ends.
 
+    On a file system without locks, as NFS may be, a file in this machine's temporary folder is locked.
+
     Args:
         wait: for whoever holds it.
 
     Raises:
         BlockingIOError: another holds it, and nothing waits.
     """
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    with ExitStack() as held:
+        try:
+            _lock(held, path, wait)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            _lock(held, _elsewhere(path), wait)
         yield
+
+
+def _lock(held: ExitStack, path: Path, wait: bool) -> None:
+    file = held.enter_context(os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w"))
+    fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+
+def _elsewhere(path: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
+    return Path(tempfile.gettempdir(), f"gaiaflow-{os.getuid()}-{name}.lock")
 
 
 def write_json(path: Path, value: Any) -> Path:

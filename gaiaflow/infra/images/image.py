@@ -19,7 +19,7 @@ from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.host import living, process
 from gaiaflow.infra.host.progress import Tell, silent
 from gaiaflow.infra.host.shipped import shipped
-from gaiaflow.infra.images import identity
+from gaiaflow.infra.images import identity, kind as engines
 from gaiaflow.infra.images.context import digest, staged
 from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
 from gaiaflow.project import Project
@@ -191,6 +191,8 @@ def run_build(
     engine: Mapping[str, str] | None = None,
 ) -> None:
     """`docker build`; what it printed last is the end of the error."""
+    if engine is None:
+        engines.refuse_for_build()
     command = ["docker", "build", "--progress", "plain", "--file", str(dockerfile)]
     command += [part for name in names for part in ("--tag", name)]
     command += [part for key, value in labels.items() for part in ("--label", f"{key}={value}")]

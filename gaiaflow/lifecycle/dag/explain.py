@@ -8,6 +8,7 @@ from typing import Any
 
 from invoke.context import Context
 
+from gaiaflow.lifecycle.dag.run import WHEN
 from gaiaflow.lifecycle.terminal import emit_json, lifecycle_task, say
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
@@ -21,18 +22,33 @@ from gaiaflow.project import Project
         "mode": "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev",
         "diff": "a second mode: show what differs there, as a unified diff",
         "task": "the id of one task; by default all of them",
+        **WHEN,
         "json": "print one JSON object",
     },
 )
-def explain(_c: Context, name: str, mode: str = "", diff: str = "", task: str = "", json: bool = False) -> None:
+def explain(
+    _c: Context,
+    name: str,
+    mode: str = "",
+    diff: str = "",
+    task: str = "",
+    date: str = "",
+    interval: str = "",
+    partition: str = "",
+    json: bool = False,
+) -> None:
     """Show what each task would be: operator, image, command, environment, resources, the whole pod."""
     from gaiaflow.dags import name as dagid
+    from gaiaflow.dags.when import read_when
     from gaiaflow.lifecycle.dag.inspector import inspector
 
     project = Project.find()
     dagid.checked(name)
+    read_when(date, interval, partition)
+    when = {"date": date, "interval": interval, "partition": partition}
     modes = [resolve_mode(mode).value if mode else None] + ([resolve_mode(diff).value] if diff else [])
-    found = inspector(project, with_stack=True).ask("explain", dag=name, modes=modes, task=task)["explained"]
+    asked = inspector(project, with_stack=True)
+    found = asked.ask("explain", dag=name, modes=modes, task=task, when=when)["explained"]
     if json:
         emit_json(_compared(found) if diff else found[0])
         return

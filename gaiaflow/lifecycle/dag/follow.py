@@ -28,11 +28,22 @@ class LeftRunError(GaiaflowError):
         self.exit_code = 128 + signal.SIGINT
 
 
-def follow(project: Project, api: Any, dag: str, run: str, wait: float, json: bool) -> None:
+def follow(
+    project: Project,
+    api: Any,
+    dag: str,
+    run: str,
+    wait: float,
+    json: bool,
+    seen: Mapping[tuple[str, int], int] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> None:
     """Show what happens to a run until it ends, then its tasks and a verdict; exit 1 when it failed.
 
     Args:
         wait: at most so many seconds.
+        seen: the attempts of each task instance, by id and map index, whose failures are known.
+        more: goes into the JSON beside the run.
 
     Raises:
         LeftRunError: Ctrl-C; the run goes on.
@@ -41,7 +52,7 @@ def follow(project: Project, api: Any, dag: str, run: str, wait: float, json: bo
     from gaiaflow.dags import run as dagrun
     from gaiaflow.dags.failure import Failures
 
-    failures = Failures(api, project, dag, run)
+    failures = Failures(api, project, dag, run, dict(seen or {}))
 
     def look(instances: list[dict[str, Any]]) -> None:
         for failure in failures.new(instances):
@@ -58,7 +69,7 @@ def follow(project: Project, api: Any, dag: str, run: str, wait: float, json: bo
     result = dagrun.collect(api, dag, run, state)
     if address := dagrun.mlflow_address(project, result):
         say(f"MLflow run: {address}")
-    end({"run_id": run, **result.as_dict()}, json, api.run_seconds(dag, run))
+    end({"run_id": run, **(more or {}), **result.as_dict()}, json, api.run_seconds(dag, run))
 
 
 def say_where(api: Any, dag: str, run: str) -> None:

@@ -10,6 +10,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from gaiaflow.errors import UsageError
+from gaiaflow.lifecycle.dag.run import WHEN
 from gaiaflow.lifecycle.terminal import emit_json, lifecycle_task, say
 from gaiaflow.project import Project
 
@@ -21,6 +22,7 @@ from gaiaflow.project import Project
         "task": "the id of the task; in a TaskGroup `group.task`",
         "run": "the id of the run, or `latest`",
         "map-index": "which one of a mapped task",
+        **{name: f"{said.partition(';')[0]}; by default as it was" for name, said in WHEN.items()},
         "stack": "let the function use the running stack's MLflow and S3; by default a throw-away MLflow",
         "pdb": "open the debugger where the function raises",
         "json": "print one JSON object",
@@ -32,6 +34,9 @@ def replay(
     task: str,
     run: str,
     map_index: str = "",
+    date: str = "",
+    interval: str = "",
+    partition: str = "",
     stack: bool = False,
     pdb: bool = False,
     json: bool = False,
@@ -44,17 +49,19 @@ def replay(
         state as dagstate,
         test as dagtest,
     )
+    from gaiaflow.dags.when import read_when
     from gaiaflow.lifecycle.dag.inspector import inspector
 
     project, index = Project.find(), _index(map_index)
     dagid.checked(name)
     _check_terminal(json, pdb)
+    when = read_when(date, interval, partition)
     if c.config.run.dry:
         say(f"would run task `{task}` of DAG `{name}` again, with the inputs of run `{run}`")
         return
     api = dagrun.connect(project)
     asked = inspector(project, *dagtest.environments(project), with_stack=stack)
-    recalled = dagreplay.recall(asked, api, name, task, dagstate.find_run(api, name, run), index)
+    recalled = dagreplay.recall(asked, api, name, task, dagstate.find_run(api, name, run), index, when)
     say(f"{recalled.call['function']}, as in run {recalled.run}")
     if recalled.changed:
         say("the DAG file gives other arguments now: those of the run are taken")

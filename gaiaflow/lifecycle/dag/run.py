@@ -19,6 +19,12 @@ from gaiaflow.project import Project
 _CONF = "params of this run as JSON, e.g. '{\"horizon_months\": 12}'"
 _JSON = "print the run as one JSON object"
 LONGEST_WAIT = 3600
+# The same on every command that is about one run; FromRun gives it to the function.
+WHEN = {
+    "date": "the logical date of the run, as 2024-05-01 or 2024-05-01T06:00Z; by default it has none",
+    "interval": "the data interval as A..B, without its end; by default the DAG's timetable says it",
+    "partition": "the partition key of the run",
+}
 
 
 @lifecycle_task(
@@ -27,6 +33,7 @@ LONGEST_WAIT = 3600
         "name": "the id of the DAG",
         "mode": "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev",
         "conf": _CONF,
+        **WHEN,
         "retries": "try a failed task again this often; by default a failure shows at once",
         "stack": "let functions use the running stack's MLflow and S3; by default a throw-away MLflow",
         "json": _JSON,
@@ -37,6 +44,9 @@ def test(
     name: str,
     mode: str = "",
     conf: str = "",
+    date: str = "",
+    interval: str = "",
+    partition: str = "",
     retries: int = 0,
     stack: bool = False,
     json: bool = False,
@@ -44,9 +54,12 @@ def test(
     """Run a DAG in one process, without services."""
     from gaiaflow.dags import test as dagtest
     from gaiaflow.dags.home import running_stack
+    from gaiaflow.dags.when import read_when
 
     project = Project.find()
     params = read_conf(conf)
+    read_when(date, interval, partition)
+    when = {"date": date, "interval": interval, "partition": partition}
     checked = resolve_mode(mode).value if mode else None
     if c.config.run.dry:
         say(f"would run DAG `{name}` of {project.dags} in one process, {checked or 'in the mode that holds'}")
@@ -55,7 +68,7 @@ def test(
     if not stack and checked not in (None, Mode.DEV.value) and running_stack(project):
         say("functions find no MLflow and no S3 in their containers; `--stack` lets them use the running ones")
     begun = time.monotonic()
-    found = dagtest.run(project, python, name, checked, params, retries, stack)
+    found = dagtest.run(project, python, name, checked, params, retries, stack, when)
     end(found, json, time.monotonic() - begun)
 
 
@@ -65,27 +78,37 @@ def test(
     help={
         "name": "the id of the DAG",
         "conf": _CONF,
+        **WHEN,
         "wait": "follow the run for at most so many seconds; 0 only triggers it",
         "no-follow": "only trigger the run",
         "json": _JSON,
     },
 )
 def run(
-    c: Context, name: str, conf: str = "", wait: int = LONGEST_WAIT, no_follow: bool = False, json: bool = False
+    c: Context,
+    name: str,
+    conf: str = "",
+    date: str = "",
+    interval: str = "",
+    partition: str = "",
+    wait: int = LONGEST_WAIT,
+    no_follow: bool = False,
+    json: bool = False,
 ) -> None:
     """Run a DAG on the running stack and follow it."""
     from gaiaflow.dags import run as dagrun
     from gaiaflow.dags.reading import refuse_undeclared
+    from gaiaflow.dags.when import read_when
 
     project = Project.find()
-    params = read_conf(conf)
+    params, when = read_conf(conf), read_when(date, interval, partition)
     if c.config.run.dry:
         say(f"would trigger DAG `{name}` on the running stack")
         return
     refuse_undeclared(project, name)
     api = dagrun.connect(project)
     dagrun.await_dag(api, project, name, tell=say)
-    run_id = dagrun.trigger(api, project, name, params)
+    run_id = dagrun.trigger(api, project, name, params, when)
     say_where(api, name, run_id)
     seconds = LONGEST_WAIT if wait is True else int(wait)
     if no_follow or seconds <= 0:

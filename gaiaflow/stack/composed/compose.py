@@ -11,9 +11,10 @@ from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.infra.cluster import gateway
 from gaiaflow.infra.host import living, ports, process
 from gaiaflow.infra.host.progress import Phase, Tell
+from gaiaflow.infra.images import kind
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import belongings, containers, dependency, image as stackimage
-from gaiaflow.stack.composed.composition import DEV_DOCKER, Composition, refuse_remote_engine
+from gaiaflow.stack.composed.composition import DEV_DOCKER, Composition
 from gaiaflow.stack.composed.containers import ONCE, PARTS, Container
 from gaiaflow.stack.services import access, executor, health, mode as stackmode, model, state
 from gaiaflow.stack.services.backend import (
@@ -73,6 +74,7 @@ class Compose:
 
     def _settle(self, options: StartOptions, claims: ports.Claims) -> Composition:
         """Decide on the ports, refuse before anything has started, and write what the containers read."""
+        kind.refuse_for_stack()
         living.end_left(self.project.id)
         up = self._running_services()
         running = "airflow" in up
@@ -90,10 +92,7 @@ class Compose:
             near = near_miss(name, [DEV_DOCKER])
             raise UsageError(f"`--with {name}` is not known{near}", f"inv dev.start --with {DEV_DOCKER}")
         kept = self.extras() if airflow_runs else ()
-        extras = tuple(sorted({*options.extras, *kept}))
-        if DEV_DOCKER in extras:
-            refuse_remote_engine()
-        return extras
+        return tuple(sorted({*options.extras, *kept}))
 
     def _remember(self, composition: Composition, made: str, began: float) -> None:
         remembered = state.Remembered(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +13,13 @@ from gaiaflow.errors import UsageError
 from gaiaflow.infra.cluster import target
 from gaiaflow.infra.host import envfile as taskenv, privatefile, process
 from gaiaflow.infra.host.shipped import shipped
+from gaiaflow.infra.images import kind
 from gaiaflow.infra.images.engine import engine_address
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import image as stackimage
 from gaiaflow.stack.composed.direct import direct_names
-from gaiaflow.stack.composed.handover import hand_over, owner, write_env_file
+from gaiaflow.stack.composed.handover import hand_over, is_other, owner, write_env_file
 from gaiaflow.stack.services import additions, airflow, executor, keys, mlflow, model, s3, store
 from gaiaflow.stack.services.keys import USER
 from gaiaflow.stack.services.program import unsteered
@@ -144,7 +144,7 @@ class Composition:
 
     def _check_readable(self) -> None:
         """Where the host's user is root, the containers' is another, who has to get into the folder."""
-        for folder in {self.project.root, self.project.source} if owner()[0] != os.getuid() else ():
+        for folder in {self.project.root, self.project.source} if is_other() else ():
             if folder.stat().st_mode & 0o005 != 0o005:
                 raise UsageError(
                     f"`{folder}` is closed to others, and the containers do not run as root",
@@ -268,23 +268,11 @@ class Composition:
         return {**self.task_environment(), **folders, "JUPYTER_TOKEN": token, envvar.MODE: "dev"}
 
 
-def refuse_remote_engine() -> None:
-    """The proxy takes the socket and its group from this machine, and containers mount the project's folder.
-
-    Raises:
-        UsageError: the engine is another machine's.
-    """
-    address = engine_address() or ""
-    if "://" in address and not address.startswith("unix://"):
-        raise UsageError(
-            f"the Docker engine at `{address}` is another machine's: mode dev_docker needs the one here",
-            "docker context use default, or unset DOCKER_HOST",
-        )
-
-
 def _socket() -> dict[str, str]:
     """Where the engine's socket is, and the group that may use it; for the proxy of dev_docker."""
-    address = engine_address() or ""
+    engine, address = kind.find(), engine_address() or ""
     path = Path(address.removeprefix("unix://") if address.startswith("unix://") else "/var/run/docker.sock")
+    if engine.socket or engine.is_root:  # there it belongs to root, with the group of root
+        return {envvar.DOCKER_SOCKET: engine.socket or str(path), envvar.SOCKET_GID: "0"}
     found = {envvar.DOCKER_SOCKET: str(path)}
     return {**found, envvar.SOCKET_GID: str(path.stat().st_gid)} if path.exists() else found

@@ -107,6 +107,7 @@ class Embedded:
         up = self._running_services()
         if not up:
             self._sweep(list(EVERY))
+            environment.prune(self.project)
         mode = stackmode.settle(self.project, options.mode, "airflow" in up)
         began = stackmode.began(self.project, "airflow" in up)
         runs_on = executor.settle(self.project, options.executor, "airflow" in up)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from gaiaflow import envvar
 from gaiaflow.infra.host import envfile as taskenv
-from gaiaflow.infra.images.engine import engine_address
+from gaiaflow.infra.images import kind
 from gaiaflow.project import Project
 from gaiaflow.stack.services.program import Stack
 
-# Sockets of engines whose host network is another machine's: virtual machines, and rootless Docker's namespace.
-_ELSEWHERE = ("/.docker/", "/.rd/", "/.colima/", "/.lima/", "/.orbstack/", "/run/user/")
-# Rootless, and yet in this machine's network.
-_HERE = "/podman/podman.sock"
-
 
 def is_shared() -> bool:
-    """Whether the engine, once it runs, has this machine's loopback for its host network."""
-    address = engine_address() or ""
-    local = not address or address.startswith("unix://")
-    elsewhere = any(part in address for part in _ELSEWHERE) and not address.endswith(_HERE)
-    return sys.platform == "linux" and local and not elsewhere
+    """Whether the engine has this machine's loopback for its host network."""
+    return kind.find().shares_network
 
 
 def write(stack: Stack) -> None:

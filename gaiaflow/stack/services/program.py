@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gaiaflow import envvar
 from gaiaflow.endpoints import GATEWAY, Endpoints, Vantage
-from gaiaflow.infra.environments.environment import python_of
+from gaiaflow.infra.environments.environment import python_of, settled
 from gaiaflow.infra.host import loopback, privatefile
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
@@ -89,8 +89,13 @@ class Stack:
         return path
 
     def python(self, environment: str) -> str:
-        """The interpreter of one of the environments."""
-        return str(python_of(self.project, environment))
+        """The interpreter of one of the environments.
+
+        By the folder that its name leads to now, which stays whole under a running process; JupyterLab's new
+        kernels are to find what was added.
+        """
+        python = python_of(self.project, environment)
+        return str(python if environment == "jupyter" else settled(python))
 
     def mark(self, service: str) -> str:
         """The value of GAIAFLOW_STACK in a service's processes."""

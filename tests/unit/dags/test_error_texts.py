@@ -24,6 +24,7 @@ from gaiaflow.dags import (
 from gaiaflow.dags.api import AirflowApi, NotFoundError, _UnauthorizedError
 from gaiaflow.dags.inspector import Inspector
 from gaiaflow.dags.replay import Recalled
+from gaiaflow.dags.when import read_when
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.project import Project
 from tests.error_case import Case, fail_with, hold, text_of
@@ -50,6 +51,9 @@ class Api:
         if dag != "flow":
             raise NotFoundError("no such DAG")
         return [{"dag_run_id": "manual__1", "state": "success"}]
+
+    def run(self, *_: str) -> dict[str, Any]:
+        raise NotFoundError("no such run")
 
     def dag_ids(self) -> list[str]:
         return ["flow", "new"]
@@ -94,7 +98,36 @@ def instances(*indices: int) -> list[dict[str, Any]]:
     return [{"task_id": "load", "map_index": index} for index in indices]
 
 
+WHEN = "--date 2024-05-01"
+WINDOW = "--interval 2024-05-01..2024-05-02"
+
 CASES = [
+    Case(lambda _: read_when("today"), 2, "`--date` has `today`, which is no date in ISO 8601", WHEN),
+    Case(
+        lambda _: read_when("2024-02-30"),
+        2,
+        "`--date` has `2024-02-30`, which is no date: day is out of range for month",
+        WHEN,
+    ),
+    Case(
+        lambda _: read_when(interval="2024-05-01"),
+        2,
+        "`--interval` is `2024-05-01`, not two dates with `..` between",
+        WINDOW,
+    ),
+    Case(
+        lambda _: read_when(interval="2024-05-02..2024-05-01"),
+        2,
+        "`--interval` is `2024-05-02..2024-05-01`, which ends before it begins",
+        WINDOW,
+    ),
+    Case(
+        lambda _: read_when(interval="2024-05-02..now"),
+        2,
+        "`--interval` has `now`, which is no date in ISO 8601",
+        WINDOW,
+    ),
+    Case(lambda _: read_when(partition=" "), 2, "`--partition` is blank", "--partition 2024-05-01"),
     Case(
         lambda p: dagcheck.structures(p, Answers(p, Path(sys.executable)).ask(), "flwo"),
         2,

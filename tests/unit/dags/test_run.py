@@ -14,6 +14,7 @@ import pytest
 
 from gaiaflow.dags import api as airflow_api, pools, run as dagrun
 from gaiaflow.dags.api import AirflowApi, NotFoundError
+from gaiaflow.dags.when import read_when
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError
 from gaiaflow.infra.host import privatefile
 from gaiaflow.lifecycle.dag.run import read_conf
@@ -187,6 +188,40 @@ def test_a_run_is_triggered_with_its_conf_followed_and_collected(
     assert result.tasks["none"].value is None
     assert result.tasks["plain"].value == "http://127.0.0.1:5000"
     assert result.tasks["fails"].error == "pk:f raised ValueError: x"
+
+
+DATED = {"logical_date": "2024-05-01T00:00:00+00:00"}
+
+
+def test_a_run_is_triggered_with_its_date_and_its_partition(
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project
+) -> None:
+    airflow[0].answers["POST dags/flow/dagRuns"] = {}
+    run = dagrun.trigger(api, project, "flow", {}, read_when("2024-05-01", partition="north"))
+    body = {"conf": {}, **DATED, "partition_key": "north", "dag_run_id": run}
+    assert ("POST", "/api/v2/dags/flow/dagRuns", body) in airflow[0].asked
+
+
+def test_a_second_run_of_a_date_is_refused_with_the_first(
+    airflow: tuple[Airflow, str], api: AirflowApi
+) -> None:
+    airflow[0].answers["POST dags/flow/dagRuns"] = CONFLICT
+    airflow[0].answers["GET dags/flow/dagRuns"] = {"dag_runs": [{"dag_run_id": "scheduled__1"}]}
+    with pytest.raises(UsageError) as caught:
+        api.trigger("flow", {}, DATED)
+    assert str(caught.value) == (
+        "DAG `flow` has a run of 2024-05-01T00:00:00+00:00: `scheduled__1`\n"
+        f"hint: another --date, or clear that run: {api.url}/dags/flow/runs/scheduled__1"
+    )
+
+
+def test_a_dated_run_whose_answer_did_not_come_was_started(
+    airflow: tuple[Airflow, str], api: AirflowApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(airflow_api, "new_run_id", lambda: "manual__1")
+    airflow[0].answers["POST dags/flow/dagRuns"] = CONFLICT
+    airflow[0].answers["GET dags/flow/dagRuns"] = {"dag_runs": [{"dag_run_id": "manual__1"}]}
+    assert api.trigger("flow", {}, DATED) == "manual__1"
 
 
 REFUSED = (

@@ -12,6 +12,7 @@ from gaiaflow.doctor import docker, image
 from gaiaflow.doctor.check import Check
 from gaiaflow.doctor.place import Place
 from gaiaflow.infra.host.shipped import shipped
+from gaiaflow.infra.images import kind
 from gaiaflow.project import Project
 
 GOOD = docker.Facts(
@@ -43,6 +44,17 @@ def told(check: Check) -> tuple[str, str, str]:
         (docker.client, {}, ("ok", "`docker` is on PATH", "")),
         (docker.client, {"client": False}, ("failed", "`docker` is not on PATH", INSTALL)),
         (docker.engine, {}, ("ok", "the Docker engine 28.3.3 answers", "")),
+        (docker.engine, {"kind": kind.ROOTLESS}, ("ok", "the Docker engine 28.3.3 answers", "")),
+        (
+            docker.engine,
+            {"kind": kind.REMOTE},
+            (
+                "warning",
+                "the stack cannot run in containers of an engine on another machine: "
+                "its containers cannot mount the project's folder of this one",
+                "inv dev.start --backend embedded",
+            ),
+        ),
         (
             docker.engine,
             {"engine": "19.03.1"},

@@ -74,7 +74,54 @@ def test_a_failed_build_leaves_the_old_environment(
     with pytest.raises(RuntimeError):
         environment.ensure_environment(project, "services")
     assert python.exists()
-    assert not list((project.home / "envs").glob("*.new"))
+    assert environment._made(python.parents[1]) == []
+
+
+def test_what_runs_in_an_environment_keeps_it_whole_until_nothing_runs(
+    project: Project, record: list[list[str]]
+) -> None:
+    """A new one is made beside it under another name; the old one goes with `prune`."""
+    python = environment.ensure_environment(project, "project")
+    running = environment.settled(python)
+    (running.parents[1] / "package.py").write_text("old")
+    project.lock.write_text("requests==2.32.0 --hash=sha256:00\n")
+    assert environment.ensure_environment(project, "project") == python
+    again = environment.settled(python)
+    assert again != running
+    assert (running.is_file(), again.is_file()) == (True, True)
+    assert (running.parents[1] / "package.py").read_text() == "old"
+    environment.prune(project)
+    assert (running.exists(), again.is_file(), python.is_file()) == (False, True, True)
+    assert "project" not in environment.missing(project)
+
+
+def test_an_environment_of_an_earlier_gaiaflow_is_taken_on(project: Project, record: list[list[str]]) -> None:
+    python = environment.ensure_environment(project, "services")
+    folder = python.parents[1]
+    made = folder.resolve()
+    folder.unlink()
+    made.rename(folder)
+    assert "services" not in environment.missing(project)
+    (folder / "stamp").write_text("of an earlier lock")
+    environment.ensure_environment(project, "services")
+    assert folder.is_symlink()
+    assert "services" not in environment.missing(project)
+    environment.prune(project)
+    assert sorted(path.name for path in folder.parent.glob("services*")) == [
+        "services",
+        folder.readlink().name,
+        "services.lock",
+    ]
+
+
+def test_what_a_killed_run_left_goes_with_the_next_one(project: Project, record: list[list[str]]) -> None:
+    half = project.home / "envs" / "services-0123abcd"
+    other = project.home / "envs" / "services-of-mine"
+    for folder in (half, other):
+        (folder / "bin").mkdir(parents=True)
+    environment.ensure_environment(project, "services")
+    environment.prune(project)
+    assert (half.exists(), other.exists()) == (False, True)
 
 
 def test_a_disk_that_is_full_at_the_very_end_leaves_the_old_environment(
@@ -91,7 +138,7 @@ def test_a_disk_that_is_full_at_the_very_end_leaves_the_old_environment(
     with pytest.raises(OSError, match="No space left"):
         environment.ensure_environment(project, "services")
     assert stamp.read_text() == before
-    assert not list((project.home / "envs").glob("*.new"))
+    assert environment._made(stamp.parent) == []
 
 
 def test_uvs_full_disk_has_its_own_hint(

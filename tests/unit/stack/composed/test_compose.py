@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,6 +14,7 @@ from dotenv import dotenv_values
 from gaiaflow.endpoints import EVERY, Endpoints
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.host.shipped import shipped
+from gaiaflow.infra.images import kind
 from gaiaflow.operators import environment
 from gaiaflow.project import Project
 from gaiaflow.stack.composed import composition, containers, dependency, handover
@@ -232,7 +232,7 @@ def test_folder_closed_to_the_containers_user_is_refused(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.root.chmod(0o700)
-    monkeypatch.setattr(composition, "owner", lambda: (os.getuid() + 1, 0))
+    monkeypatch.setattr(composition, "is_other", lambda: True)
     with pytest.raises(UsageError, match="is closed to others"):
         Composition(project, PORTS)._check_readable()
 
@@ -310,21 +310,60 @@ def test_the_environment_is_told_with_its_source_and_its_packages(
     assert dependency.title(made) == "environment project: requirements.lock"
 
 
-@pytest.mark.parametrize(
-    ("address", "refused"), [("ssh://ann@host", True), ("tcp://host:2376", True), ("unix:///x.sock", False)]
-)
-def test_dev_docker_needs_the_engine_of_this_machine(
-    project: Project, monkeypatch: pytest.MonkeyPatch, address: str, refused: bool
+@pytest.mark.parametrize("address", ["ssh://ann@host", "tcp://host:2376", "unix:///run/podman/podman.sock"])
+def test_an_engine_that_cannot_have_the_stack_is_refused_before_anything_starts(
+    project: Project, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr(containers, "of", lambda _: [])
     monkeypatch.setenv("DOCKER_HOST", address)
-    options = StartOptions([], extras=("dev_docker",))
-    if not refused:
-        assert Compose(project)._extras(options, False) == ("dev_docker",)
-        return
     with pytest.raises(UsageError) as caught:
-        Compose(project)._extras(options, False)
-    assert caught.value.message == (
-        f"the Docker engine at `{address}` is another machine's: mode dev_docker needs the one here"
-    )
-    assert caught.value.hint == "docker context use default, or unset DOCKER_HOST"
+        Compose(project).start(StartOptions(["s3"]), lambda _: nullcontext(silent))
+    assert caught.value.message.startswith("the stack cannot run in containers of ")
+    assert caught.value.hint == "inv dev.start --backend embedded"
+    assert not (project.home / "keys.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("engine", "user", "mount", "group"),
+    [
+        (kind.DOCKER, ("1000", "1001"), "own", "own"),
+        (kind.ROOTLESS, ("0", "0"), "own", "0"),
+        (kind.DESKTOP_ON_LINUX, ("0", "0"), "/var/run/docker.sock", "0"),
+        (kind.DESKTOP, ("1000", "1001"), "/var/run/docker.sock", "0"),
+        (kind.VIRTUAL, ("1000", "1001"), "/var/run/docker.sock", "0"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_whose_files_and_which_socket_follow_the_engine(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: kind.Kind,
+    user: tuple[str, str],
+    mount: str,
+    group: str,
+) -> None:
+    own = project.root / "docker.sock"
+    own.touch()
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{own}")
+    monkeypatch.setattr(kind, "find", lambda: engine)
+    monkeypatch.setattr(handover.os, "getuid", lambda: 1000)
+    monkeypatch.setattr(handover.os, "getgid", lambda: 1001)
+    told = Composition(project, PORTS).variables()
+    assert (told["GAIAFLOW_UID"], told["GAIAFLOW_GID"]) == user
+    assert told["GAIAFLOW_DOCKER_SOCKET"] == (str(own) if mount == "own" else mount)
+    assert told["GAIAFLOW_SOCKET_GID"] == (str(own.stat().st_gid) if group == "own" else group)
+
+
+def test_files_change_hands_only_where_the_containers_are_somebody_else(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed: list[tuple[int, int]] = []
+    monkeypatch.setattr(handover.os, "chown", lambda _, uid, gid, **__: changed.append((uid, gid)))
+    for engine, host, hands in (
+        (kind.DOCKER, 1000, []),
+        (kind.ROOTLESS, 1000, []),
+        (kind.DOCKER, 0, [(10001, 0)]),
+    ):
+        monkeypatch.setattr(kind, "find", lambda engine=engine: engine)
+        monkeypatch.setattr(handover.os, "getuid", lambda host=host: host)
+        handover.hand_over(project.root / "pyproject.toml")
+        assert (changed, handover.is_other()) == (hands, bool(hands))

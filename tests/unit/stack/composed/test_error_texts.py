@@ -85,7 +85,7 @@ def test_an_error_says_this_and_no_more(case: Case, project: Project) -> None:
 
 
 def test_a_project_that_containers_cannot_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(composition, "owner", lambda: (1000, 1000))
+    monkeypatch.setattr(composition, "is_other", lambda: True)
     project.root.chmod(0o700)
     with pytest.raises(GaiaflowError) as caught:
         Composition(project, {})._check_readable()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from gaiaflow.endpoints import PORTS
+from gaiaflow.infra.images import kind
 from gaiaflow.operators.environment import read_variables
 from gaiaflow.project import Project
 from gaiaflow.stack.embedded import processes
@@ -17,32 +17,18 @@ from gaiaflow.stack.services.program import Stack
 
 @pytest.fixture
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\nversion = "1"\n[tool.gaiaflow]\n')
     project = Project.find(tmp_path)
     return Stack(project, {name: entry.port for name, entry in PORTS.items()}, [], keys.load(project))
 
 
-@pytest.mark.parametrize(
-    ("platform", "address", "shared"),
-    [
-        ("linux", "unix:///var/run/docker.sock", True),
-        ("linux", "unix:///home/ann/.docker/desktop/docker.sock", False),
-        ("linux", "unix:///run/user/1000/docker.sock", False),
-        ("linux", "unix:///run/user/1000/podman/podman.sock", True),
-        ("linux", "unix:///home/ann/.rd/docker.sock", False),
-        ("linux", "unix:///home/ann/.colima/default/docker.sock", False),
-        ("linux", "tcp://build.example:2376", False),
-        ("darwin", "unix:///var/run/docker.sock", False),
-    ],
-)
+@pytest.mark.parametrize("engine", [kind.DOCKER, kind.ROOTLESS, kind.DESKTOP, kind.VIRTUAL])
 def test_the_hosts_network_counts_where_it_is_this_machines(
-    monkeypatch: pytest.MonkeyPatch, platform: str, address: str, shared: bool
+    monkeypatch: pytest.MonkeyPatch, engine: kind.Kind
 ) -> None:
-    monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setenv("DOCKER_HOST", address)
-    assert hostnetwork.is_shared() is shared
+    monkeypatch.setattr(kind, "find", lambda: engine)
+    assert hostnetwork.is_shared() is (engine is kind.DOCKER)
 
 
 def test_containers_get_the_addresses_of_this_machine(stack: Stack) -> None:

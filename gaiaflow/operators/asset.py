@@ -1,0 +1,23 @@
+"""The assets that start a DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def schedule_of(dag: Any) -> list[str] | None:
+    """The names of the assets in a DAG's schedule; None where it has none, or one whose name is not known."""
+    condition = getattr(dag.timetable, "asset_condition", None)
+    names = list(_names(condition)) if condition is not None else [None]
+    return None if None in names else sorted({str(name) for name in names})
+
+
+def _names(condition: Any) -> Iterator[str | None]:
+    from airflow.sdk import AssetAlias
+
+    if hasattr(condition, "objects"):
+        for part in condition.objects:
+            yield from _names(part)
+    else:  # an alias stands for others; a reference by URI has no name
+        yield None if isinstance(condition, AssetAlias) else getattr(condition, "name", None)
