@@ -69,7 +69,7 @@ def _in_network(place: Place, engine: Any) -> _Way:
     labels = [f"{PROJECT_LABEL}={place.project.id}", f"com.docker.compose.service={_MODEL}"]
     running = engine.containers.list(filters={"label": labels}, ignore_removed=True)
     if not running:
-        raise MissingError("MLflow does not run in a container: not checked", "inv dev.start")
+        raise MissingError("MLflow is not running in a container: not checked", "inv dev.start")
     file = place.project.home / "compose" / "task" / "dev_docker.env"
     return _Way(running[0].image.id, f"{place.project.id}_default", file)
 

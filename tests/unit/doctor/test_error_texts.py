@@ -103,7 +103,7 @@ CASES = [
     Case(
         lambda p: container._in_network(Place(p), EMPTY),
         3,
-        "MLflow does not run in a container: not checked",
+        "MLflow is not running in a container: not checked",
         "inv dev.start",
     ),
     Case(
