@@ -246,7 +246,7 @@ WAYS = (
         "A time-out",
         "The attempt took longer than `execution_timeout`. The function and all that it started are ended.",
         everywhere(Seen(f"AirflowTaskTimeout: `{MODULE}.fails:sleeps` did not end within {HOLE}", real=True)),
-        call("fails:sleeps", execution_timeout=3),
+        call("fails:sleeps", execution_timeout=2),
     ),
     Way(
         "No such image",
