@@ -52,7 +52,7 @@ class AirflowApi:
         """The JSON answer; a token that has run out is renewed once, and reading waits for a busy Airflow."""
         if method != "GET":
             return self._request(method, path, body, query)
-        return _patiently(lambda: self._request(method, path, body, query))
+        return patiently(lambda: self._request(method, path, body, query))
 
     def insist(self, method: str, path: str, body: Any, **query: Any) -> bool:
         """Change what may be asked for twice: a busy Airflow is asked again; what it has already is done.
@@ -62,8 +62,8 @@ class AirflowApi:
             somebody else's.
         """
         try:
-            _patiently(lambda: self._request(method, path, body, query))
-        except _ConflictError:
+            patiently(lambda: self._request(method, path, body, query))
+        except ConflictError:
             return False
         return True
 
@@ -109,7 +109,12 @@ class AirflowApi:
 
     def dags(self) -> list[dict[str, Any]]:
         """All that Airflow has read."""
-        return self._all("dags", "dags")
+        return self.every("dags", "dags")
+
+    def details(self, dag_id: str) -> dict[str, Any]:
+        """More of a DAG: its params, its time zone."""
+        found: dict[str, Any] = self.request("GET", f"dags/{_quoted(dag_id)}/details")
+        return found
 
     def details(self, dag_id: str) -> dict[str, Any]:
         """All that Airflow tells of a DAG."""
@@ -124,7 +129,7 @@ class AirflowApi:
 
     def import_errors(self) -> dict[str, str]:
         """The traceback of each file that does not import."""
-        return {e["filename"]: e["stack_trace"] for e in self._all("importErrors", "import_errors")}
+        return {e["filename"]: e["stack_trace"] for e in self.every("importErrors", "import_errors")}
 
     def unpause(self, dag_id: str) -> None:
         self.insist("PATCH", f"dags/{_quoted(dag_id)}", {"is_paused": False})
@@ -157,12 +162,16 @@ class AirflowApi:
                 f"another --date, or clear that run: {self.url}/dags/{_quoted(dag_id)}/runs/{_quoted(other)}",
             )
 
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.request("GET", _run(dag_id, run_id))
+        return found
+
     def run_state(self, dag_id: str, run_id: str) -> str:
-        return str(self.request("GET", _run(dag_id, run_id))["state"])
+        return str(self.run(dag_id, run_id)["state"])
 
     def run_seconds(self, dag_id: str, run_id: str) -> float | None:
         """How long a run that is over took, in seconds; None while it goes on."""
-        run = self.request("GET", _run(dag_id, run_id))
+        run = self.run(dag_id, run_id)
         begun, ended = (run.get(name) for name in ("start_date", "end_date"))
         if not begun or not ended:
             return None
@@ -202,7 +211,7 @@ class AirflowApi:
         return _sorted(found)
 
     def instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        return self._all(f"{_run(dag_id, run_id)}/taskInstances", "task_instances")
+        return self.every(f"{_run(dag_id, run_id)}/taskInstances", "task_instances")
 
     def part(self, dag_id: str, run_id: str, instance: Mapping[str, Any]) -> Part:
         """A task instance with its value and its error."""
@@ -249,10 +258,11 @@ class AirflowApi:
         message = " ".join(_OUR_WORDS.split(text, maxsplit=1)[0].split())
         return message if kind in _OURS else f"{kind}: {message}"
 
-    def _all(self, path: str, key: str) -> list[dict[str, Any]]:
+    def every(self, path: str, key: str, **query: Any) -> list[dict[str, Any]]:
+        """A whole list, page by page."""
         found: list[dict[str, Any]] = []
         while True:
-            page = self.request("GET", path, limit=PAGE, offset=len(found))
+            page = self.request("GET", path, **query, limit=PAGE, offset=len(found))
             found += page[key]
             if not page[key] or len(found) >= page["total_entries"]:
                 return found
@@ -276,8 +286,8 @@ class ServerError(GaiaflowError):
     """Airflow answered by 5xx: SQLite gave up a lock, say."""
 
 
-def _patiently(send: Callable[[], Any]) -> Any:
-    """Send again what a busy Airflow did not answer, as long as there is patience."""
+def patiently(send: Callable[[], Any]) -> Any:
+    """Send again what a busy Airflow did not answer or answered by 5xx, as long as there is patience."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         with suppress(BusyError, ServerError):
@@ -286,7 +296,7 @@ def _patiently(send: Callable[[], Any]) -> Any:
     return send()
 
 
-class _ConflictError(GaiaflowError):
+class ConflictError(GaiaflowError):
     """Airflow has such a thing already."""
 
 
@@ -311,7 +321,7 @@ def _explained(error: urllib.error.HTTPError, with_token: bool) -> GaiaflowError
     if error.code == 404:
         return NotFoundError(said)
     if error.code == 409:
-        return _ConflictError(f"Airflow has it already: {said}")
+        return ConflictError(f"Airflow has it already: {said}")
     if error.code in (400, 422):
         return UsageError(f"Airflow refuses the request: {said}", "")
     kind = ServerError if error.code >= 500 else GaiaflowError

@@ -47,12 +47,14 @@ def await_dag(
     name: str,
     patience: float = PATIENCE,
     tell: Callable[[str], None] = lambda _: None,
+    unpause: bool = True,
 ) -> None:
     """Wait until Airflow knows the DAG in its present form: of this file, in this mode.
 
     Args:
         patience: seconds.
         tell: is given what it waits for, once.
+        unpause: a DAG that is paused goes on.
 
     Raises:
         UsageError: there is no such DAG; the near miss and the list are named.
@@ -72,8 +74,10 @@ def await_dag(
         if time.monotonic() > deadline or not (dag or may_come(api, project)):
             raise _not_read(api, project, dag, name)
         time.sleep(POLL)
-    if dag.get("is_paused"):
+    if unpause and dag.get("is_paused"):
         api.unpause(name)
+        if dag.get("timetable_periodic"):
+            tell(f"DAG `{name}` was paused: its schedule goes on now")
 
 
 def _refuse_undeclared(api: AirflowApi, project: Project, name: str) -> None:

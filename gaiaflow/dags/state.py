@@ -24,10 +24,25 @@ def running(project: Project) -> AirflowApi | None:
     return api
 
 
-def last_states(project: Project) -> dict[str, str]:
-    """The state of each DAG's last run."""
+def overview(project: Project) -> dict[str, dict[str, Any]]:
+    """Of each DAG the state of its last run, when the next one begins, and whether it is paused.
+
+    The next run is ISO 8601 text; None where the DAG has no schedule of times, or is paused.
+    """
     api = running(project)
-    return {} if api is None else {r["dag_id"]: r["state"] for r in reversed(api.runs("~"))}
+    if api is None:
+        return {}
+    last = {run["dag_id"]: run["state"] for run in reversed(api.runs("~"))}
+    return {dag["dag_id"]: _standing(dag, last.get(dag["dag_id"])) for dag in api.dags()}
+
+
+def _standing(dag: dict[str, Any], last: str | None) -> dict[str, Any]:
+    paused = bool(dag.get("is_paused"))
+    return {
+        "last_run": last,
+        "next_run": None if paused else dag.get("next_dagrun_run_after"),
+        "paused": paused,
+    }
 
 
 def importable(project: Project) -> list[str]:
@@ -56,12 +71,21 @@ def find_run(api: AirflowApi, dag: str, run: str) -> dict[str, Any]:
     if not runs:
         raise MissingError(f"DAG `{dag}` has not run yet", f"inv dag.run {dag}")
     found = runs[0] if run == LATEST else next((r for r in runs if r["dag_run_id"] == run), None)
+    found = found or _earlier(api, dag, run)
     if found is None:
         known = [str(r["dag_run_id"]) for r in runs]
         raise UsageError(
             f"DAG `{dag}` has no run `{run}`{near_miss(run, known)}", f"the last are {', '.join(known[:5])}"
         )
     return found
+
+
+def _earlier(api: AirflowApi, dag: str, run: str) -> dict[str, Any] | None:
+    """A run that is none of the last ones."""
+    try:
+        return api.run(dag, run)
+    except NotFoundError:
+        return None
 
 
 def task_states(api: AirflowApi, dag: str, run: str) -> dict[str, dict[str, Any]]:

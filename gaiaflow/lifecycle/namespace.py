@@ -6,10 +6,12 @@ from invoke.collection import Collection
 
 from gaiaflow.lifecycle import doctor, model, prod, prodlocal, project, secret
 from gaiaflow.lifecycle.dag import (
+    backfill as dagbackfill,
     check as dagcheck,
     explain as dagexplain,
     graph as daggraph,
     logs as daglogs,
+    recover as dagrecover,
     replay as dagreplay,
     run as dag,
     watch as dagwatch,
@@ -35,6 +37,8 @@ def namespace() -> Collection:
         dagexplain.explain,
         daggraph.graph,
         dagreplay.replay,
+        dagbackfill.backfill,
+        dagrecover.recover,
         daglogs.logs,
         dagwatch.watch,
     ):

@@ -28,11 +28,22 @@ class LeftRunError(GaiaflowError):
         self.exit_code = 128 + signal.SIGINT
 
 
-def follow(project: Project, api: Any, dag: str, run: str, wait: float, json: bool) -> None:
+def follow(
+    project: Project,
+    api: Any,
+    dag: str,
+    run: str,
+    wait: float,
+    json: bool,
+    seen: Mapping[tuple[str, int], int] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> None:
     """Show what happens to a run until it ends, then its tasks and a verdict; exit 1 when it failed.
 
     Args:
         wait: at most so many seconds.
+        seen: the attempts of each task instance, by id and map index, whose failures are known.
+        more: goes into the JSON beside the run.
 
     Raises:
         LeftRunError: Ctrl-C; the run goes on.
@@ -41,7 +52,7 @@ def follow(project: Project, api: Any, dag: str, run: str, wait: float, json: bo
     from gaiaflow.dags import assets, run as dagrun
     from gaiaflow.dags.failure import Failures
 
-    failures = Failures(api, project, dag, run)
+    failures = Failures(api, project, dag, run, dict(seen or {}))
 
     def look(instances: list[dict[str, Any]]) -> None:
         for failure in failures.new(instances):
@@ -61,8 +72,8 @@ def follow(project: Project, api: Any, dag: str, run: str, wait: float, json: bo
     brought = assets.brought(api, dag, run)
     for event in brought:
         say("\n".join(event.lines()))
-    more = {"assets": [event.as_dict() for event in brought]} if brought else {}
-    end({"run_id": run, **result.as_dict(), **more}, json, api.run_seconds(dag, run))
+    told = {"assets": [event.as_dict() for event in brought]} if brought else {}
+    end({"run_id": run, **(more or {}), **result.as_dict(), **told}, json, api.run_seconds(dag, run))
 
 
 def say_where(api: Any, dag: str, run: str) -> None:

@@ -1,11 +1,13 @@
 """One call of each command, for its help: words that a person would type behind it."""
 
 EXAMPLES = {
+    "dag.backfill": "tides --from 2024-05-01 --to 2024-05-31 --dry-run",
     "dag.check": "co2_forecast",
     "dag.explain": "co2_forecast --mode prod_local",
     "dag.graph": "co2_forecast --output co2.svg",
     "dag.list": "--mode prod",
     "dag.logs": "co2_forecast modelling.train --attempt 1",
+    "dag.recover": "co2_forecast latest",
     "dag.replay": "co2_forecast modelling.train latest --pdb",
     "dag.run": "co2_forecast --conf '{\"horizon_months\": 12}'",
     "dag.test": "co2_forecast --mode dev_docker",

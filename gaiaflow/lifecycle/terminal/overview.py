@@ -12,9 +12,10 @@ from gaiaflow.errors import GaiaflowError
 from gaiaflow.lifecycle.terminal.help import columns, program, write
 from gaiaflow.project import Project, towards_a_project
 
-EVERY_DAY, DAGS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN = (
+EVERY_DAY, DAGS, RUNS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN = (
     "Every day",
     "DAGs",
+    "Runs",
     "Images",
     "Cluster",
     "Models",
@@ -22,7 +23,7 @@ EVERY_DAY, DAGS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN = (
     "Project",
     "Your own",
 )
-GROUPS = (EVERY_DAY, DAGS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN)
+GROUPS = (EVERY_DAY, DAGS, RUNS, IMAGES, CLUSTER, MODELS, PRODUCTION, PROJECT, OWN)
 _BY_FIRST_WORD = {
     "dev": EVERY_DAY,
     "doctor": EVERY_DAY,
@@ -35,6 +36,7 @@ _BY_FIRST_WORD = {
 }
 _BY_LAST_WORD = {"dockerize": IMAGES, "images": IMAGES, "remove-image": IMAGES}
 _ELSEWHERE = {
+    **dict.fromkeys(("dag.run", "dag.watch", "dag.logs", "dag.replay", "dag.recover", "dag.backfill"), RUNS),
     "model.dockerize": MODELS,
     "dev.cleanup": PROJECT,
     "dev.export": PROJECT,
@@ -42,7 +44,7 @@ _ELSEWHERE = {
     "dev.update-deps": PROJECT,
 }
 # What comes first in its group; the others follow by name.
-_FIRST = ("dev.start", "dev.open", "dev.status", "dev.stop", "dev.restart", "dag.run", "dag.test", "dag.list",
+_FIRST = ("dev.start", "dev.open", "dev.status", "dev.stop", "dev.restart", "dag.test", "dag.list", "dag.run",
           "prodlocal.start", "prodlocal.status", "prodlocal.stop", "model.list", "model.serve", "model.stop",
           "project.new", "project.adopt", "prod.check")  # fmt: skip
 
@@ -104,9 +106,12 @@ def summary(docstring: str) -> str:
 
 
 def _brief(docstring: str, left: int) -> str:
-    """What fits into the rest of a line: the first clause, cut where it is too long."""
+    """What fits into the rest of a line: the first clause, up to a comma where it is too long."""
     clause = summary(docstring).partition(";")[0].partition(":")[0].rstrip(".")
-    return textwrap.shorten(clause, max(pty_size()[0] - left - 5, 30), placeholder=" …")
+    width = max(pty_size()[0] - left - 5, 30)
+    if len(clause) > width and "," in clause[:width]:
+        return clause[:width].rpartition(",")[0]
+    return textwrap.shorten(clause, width, placeholder=" …")
 
 
 def next_step() -> str:
@@ -124,10 +129,13 @@ def next_step() -> str:
 
 
 def _is_up(project: Project) -> bool:
-    """Whether something listens where Airflow was started; asks no service, so it takes no time."""
+    """Whether the project's Airflow listens where it was started; asks no service, so it takes no time."""
     from gaiaflow.endpoints import LOOPBACK
     from gaiaflow.infra.host import ports
+    from gaiaflow.stack.embedded.supervisor import Supervisor
     from gaiaflow.stack.services import state
 
-    kept = state.read(project).ports
-    return "airflow" in kept and not ports.can_listen(LOOPBACK, kept["airflow"])
+    kept = state.read(project)
+    if "airflow" not in kept.ports or ports.can_listen(LOOPBACK, kept.ports["airflow"]):
+        return False
+    return kept.backend != "embedded" or Supervisor(project.home).running()  # another project's has the port

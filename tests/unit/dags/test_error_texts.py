@@ -52,6 +52,9 @@ class Api:
             raise NotFoundError("no such DAG")
         return [{"dag_run_id": "manual__1", "state": "success"}]
 
+    def run(self, *_: str) -> dict[str, Any]:
+        raise NotFoundError("no such run")
+
     def dag_ids(self) -> list[str]:
         return ["flow", "new"]
 

@@ -20,11 +20,13 @@ from gaiaflow.lifecycle.namespace import namespace
 HERE = Path(__file__).parent
 # What a command must be given, or is best given; each command of the namespace stands here.
 COMMANDS: dict[str, list[str]] = {
+    "dag.backfill": ["flow", "--from", "2024-05-01", "--to", "2024-05-03"],
     "dag.check": [],
     "dag.explain": ["flow"],
     "dag.graph": ["flow"],
     "dag.list": [],
     "dag.logs": ["flow"],
+    "dag.recover": ["flow", "manual__1"],
     "dag.replay": ["flow", "load", "manual__1"],
     "dag.run": ["flow"],
     "dag.test": ["flow"],
