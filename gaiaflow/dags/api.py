@@ -112,13 +112,9 @@ class AirflowApi:
         return self.every("dags", "dags")
 
     def details(self, dag_id: str) -> dict[str, Any]:
-        """More of a DAG: its params, its time zone."""
+        """More of a DAG: its params, its time zone, its limits, the assets that start it."""
         found: dict[str, Any] = self.request("GET", f"dags/{_quoted(dag_id)}/details")
         return found
-
-    def details(self, dag_id: str) -> dict[str, Any]:
-        """All that Airflow tells of a DAG."""
-        return dict(self.request("GET", f"dags/{_quoted(dag_id)}/details"))
 
     def params(self, dag_id: str) -> dict[str, Any]:
         """The params of a DAG by name."""
