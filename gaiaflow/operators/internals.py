@@ -71,4 +71,4 @@ def returned_values(run: Any, session: Any) -> Mapping[tuple[str, int], Any]:
     query = query.where(
         XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id, XComModel.key == "return_value"
     )
-    return {(x.task_id, x.map_index): XComModel.deserialize_value(x) for x in session.scalars(query)}
+    return {(x.task_id, x.map_index): x.value for x in session.scalars(query)}

@@ -103,7 +103,7 @@ class Kit(unittest.TestCase):
         from airflow.models.asset import AssetEvent
         from airflow.models.xcom import XComModel
 
-        for name in ("dag_id", "run_id", "task_id", "map_index", "key", "deserialize_value"):
+        for name in ("dag_id", "run_id", "task_id", "map_index", "key", "value"):
             assert hasattr(XComModel, name), name
         for name in ("source_dag_id", "source_run_id", "source_task_id", "asset", "extra"):
             assert hasattr(AssetEvent, name), name
