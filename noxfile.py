@@ -190,8 +190,14 @@ def lock(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The pages in artefacts/site, built strictly and offline; `nox -s docs -- serve` shows them."""
+    """The pages in artefacts/site, built strictly and offline; `-- serve` shows them.
+
+    `-- generate` writes what comes from the code into the pages.
+    """
     install(session, "tools")
+    if session.posargs == ["generate"]:
+        session.run("python", str(ROOT / "docs" / "hooks" / "generate.py"))
+        return
     session.install("--quiet", "--require-hashes", "-r", str(ROOT / "docs" / "requirements.txt"))
     # Both locks hold MkDocs below 2, which is what these lines warn about.
     session.env.update({"NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"})

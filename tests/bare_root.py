@@ -15,7 +15,8 @@ from pathlib import Path
 # make and git, and of the base system what make's lines, a shell's and Python's standard library call.
 PROGRAMS = ("make", "git", "sh", "sed", "expand", "touch", "uname", "env", "mkdir", "ls", "cat", "rm")
 # Wheels may count on these (PEP 600), whatever machine they are on.
-_EVERYWHERE = ("libstdc++.so.6", "libgcc_s.so.1", "libgomp.so.1", "libz.so.1")
+_EVERYWHERE = ("libstdc++.so.6", "libgcc_s.so.1", "libz.so.1", "libm.so.6", "libdl.so.2", "librt.so.1",
+               "libpthread.so.0", "libutil.so.1", "libresolv.so.2")  # fmt: skip
 _LEFT_OUT = re.compile(r"test|idlelib|turtledemo|tkinter|(site|dist)-packages|__pycache__|config-3.*")
 USER, HOME = "1000:1000", "/home/me"
 _FILES = {
@@ -47,9 +48,10 @@ def pack(file: Path) -> None:
         for each in sorted(inside | followed):
             source = each.resolve() if each in followed else each
             tar.add(source, arcname=str(each), recursive=False, filter=_of_root)
-        link = tarfile.TarInfo("usr/bin/python3")
-        link.type, link.linkname = tarfile.SYMTYPE, str(python)
-        tar.addfile(link)
+        for name, target in {"usr/bin/python3": str(python), "bin": "usr/bin"}.items():
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, target
+            tar.addfile(link)
 
 
 def _below(folder: Path) -> Iterator[Path]:

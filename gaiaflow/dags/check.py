@@ -25,7 +25,7 @@ class Finding:
 
     Attributes:
         level: ``error`` or ``warning``.
-        check: import, integrity, function, cost or version.
+        check: import, integrity, schedule, function, cost or version.
     """
 
     level: str
@@ -109,6 +109,17 @@ def integrity_findings(dag: Mapping[str, Any]) -> Iterator[Finding]:
         if len(dag["tasks"]) > 1 and not task["downstream"] and task["task"] not in reached:
             message = "the task has no task before it and none behind it"
             yield Finding(WARNING, "integrity", message, **where, task=task["task"])
+
+
+def schedule_findings(dag: Mapping[str, Any]) -> Iterator[Finding]:
+    """A DAG that runs for dates, of whose tasks none can know the date."""
+    if not dag["timed"] or not dag["tasks"] or any(task["takes_run"] for task in dag["tasks"]):
+        return
+    message = (
+        f"the DAG is scheduled ({dag['schedule']}), and no task takes anything of its run: "
+        'FromRun("data_interval_start"), say'
+    )
+    yield Finding(WARNING, "schedule", message, file=dag["file"], dag=dag["dag"])
 
 
 def function_findings(inspector: Inspector, dags: list[dict[str, Any]]) -> list[Finding]:

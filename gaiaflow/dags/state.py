@@ -24,10 +24,25 @@ def running(project: Project) -> AirflowApi | None:
     return api
 
 
-def last_states(project: Project) -> dict[str, str]:
-    """The state of each DAG's last run."""
+def overview(project: Project) -> dict[str, dict[str, Any]]:
+    """Of each DAG the state of its last run, when the next one begins, and whether it is paused.
+
+    The next run is ISO 8601 text; None where the DAG has no schedule of times, or is paused.
+    """
     api = running(project)
-    return {} if api is None else {r["dag_id"]: r["state"] for r in reversed(api.runs("~"))}
+    if api is None:
+        return {}
+    last = {run["dag_id"]: run["state"] for run in reversed(api.runs("~"))}
+    return {dag["dag_id"]: _standing(dag, last.get(dag["dag_id"])) for dag in api.dags()}
+
+
+def _standing(dag: dict[str, Any], last: str | None) -> dict[str, Any]:
+    paused = bool(dag.get("is_paused"))
+    return {
+        "last_run": last,
+        "next_run": None if paused else dag.get("next_dagrun_run_after"),
+        "paused": paused,
+    }
 
 
 def importable(project: Project) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow.inspection.taking import takes_run
 from gaiaflow.project import Project
+from gaiaflow.testing import minors
 from gaiaflow.testing.run import in_mode, load_dag, load_dags, relative
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def describe(project: Project, dag: DAG) -> dict[str, Any]:
         "dag": dag.dag_id,
         "file": relative(project, dag.fileloc),
         "schedule": None if schedule is None else str(schedule),
+        "timed": minors.is_timed(dag),
         "tags": sorted(dag.tags or ()),
         "tasks": [_task(task) for task in dag.topological_sort()],
         "groups": list(_groups(dag.task_group)),
@@ -53,6 +56,7 @@ def _task(task: Any) -> dict[str, Any]:
         "function": argument(task, "func_path"),
         "call": _call(task),
         "mapped": is_mapped(task),
+        "takes_run": takes_run(task, kind_of(task)),
         "downstream": sorted(task.downstream_task_ids),
     }
 

@@ -38,14 +38,9 @@ def has_partitions() -> bool:
 
 def interval_of(dag: Any, date: datetime) -> tuple[datetime, datetime]:
     """The data interval of a run that somebody starts for a logical date, as the DAG's timetable says it."""
-    timetable = dag.timetable
-    if not hasattr(timetable, "infer_manual_data_interval"):  # the DAG's own says less, from 3.2 on
-        from airflow.serialization.encoders import coerce_to_core_timetable
-
-        timetable = coerce_to_core_timetable(timetable)
     from airflow.sdk import timezone
 
-    start, end = timetable.infer_manual_data_interval(run_after=timezone.coerce_datetime(date))
+    start, end = timetable_of(dag).infer_manual_data_interval(run_after=timezone.coerce_datetime(date))
     return start, end
 
 
@@ -53,10 +48,23 @@ def takes_partition(dag: Any) -> bool:
     """Whether a run of a DAG may have a partition key; 3.2 asks no DAG."""
     if version() < (3, 3):
         return has_partitions()
+    timetable = timetable_of(dag)
+    return bool(timetable.partitioned or timetable.partitioned_at_runtime)
+
+
+def is_timed(dag: Any) -> bool:
+    """Whether a DAG's schedule gives dates: no asset, not `@once`, not `@continuous`."""
+    return bool(timetable_of(dag).periodic)
+
+
+def timetable_of(dag: Any) -> Any:
+    """The scheduler's timetable of a DAG; the DAG's own says less, from 3.2 on."""
+    timetable = dag.timetable
+    if hasattr(timetable, "infer_manual_data_interval"):
+        return timetable
     from airflow.serialization.encoders import coerce_to_core_timetable
 
-    timetable = coerce_to_core_timetable(dag.timetable)
-    return bool(timetable.partitioned or timetable.partitioned_at_runtime)
+    return coerce_to_core_timetable(timetable)
 
 
 def version() -> tuple[int, int]:

@@ -89,6 +89,7 @@ def test_the_structure_of_all_dags(flow: Project) -> None:
         "function": "pk.f:one",
         "call": {"args": 0, "kwargs": ["factor", "side", "text", "tile"]},
         "mapped": True,
+        "takes_run": False,
         "downstream": ["work.inner.total"],
     }
     assert tasks["work.inner.total"]["call"] == {"args": 1, "kwargs": []}
@@ -96,6 +97,50 @@ def test_the_structure_of_all_dags(flow: Project) -> None:
         ("work", None),
         ("work.inner", "work"),
     ]
+
+
+TIMED = """
+from datetime import timedelta
+
+from airflow.sdk import DAG, Asset, Param, task
+from airflow.providers.standard.operators.empty import EmptyOperator
+from gaiaflow.tasks import FromRun, FromTask, create_task
+
+with DAG("daily", schedule="@daily", params={"scale": Param(2, type="integer")}):
+    create_task("date", "pk.f:load", func_kwargs={"dates": [{"start": FromRun("ds")}]})
+    create_task("positional", "pk.f:load", func_args=[FromRun("logical_date")])
+    create_task("mapped", "pk.f:load", map_over={"day": [FromRun("ds"), "today"]})
+    create_task("beside", "pk.f:load", func_kwargs={"x": FromRun("ds")}, map_over={"y": [1, 2]})
+    create_task("param", "pk.f:load", func_kwargs={"scale": FromRun("params.scale")})
+    create_task("text", "pk.f:load", func_kwargs={"x": "{{ ds }}"})
+    create_task("result", "pk.f:load", func_args=[FromTask("date")], map_over={"y": [1, 2]})
+    task(lambda ds=None: ds, task_id="author")()
+    EmptyOperator(task_id="end")
+with DAG("delta", schedule=timedelta(hours=1)): ...
+with DAG("once", schedule="@once"): ...
+with DAG("asset", schedule=[Asset("scenes")]): ...
+with DAG("manual", schedule=None): ...
+"""
+
+
+def test_which_tasks_take_of_their_run_and_which_dags_run_for_dates(
+    project: Callable[..., Path], airflow_home: Path
+) -> None:
+    found = Project.find(project(TIMED))
+    place.enter(found, airflow_home)
+    dags = {dag["dag"]: dag for dag in structure.answer(found, {})["dags"]}
+    assert {name: dag["timed"] for name, dag in dags.items()} == {
+        "asset": False,
+        "daily": True,
+        "delta": True,
+        "manual": False,
+        "once": False,
+    }
+    assert {task["task"]: task["takes_run"] for task in dags["daily"]["tasks"]} == {
+        **dict.fromkeys(("date", "positional", "mapped", "beside", "author"), True),
+        # Params are the same in each run, text is not rendered, and a result is another task's.
+        **dict.fromkeys(("param", "text", "result", "end"), False),
+    }
 
 
 def test_a_mode_and_an_unknown_dag(flow: Project) -> None:

@@ -5,14 +5,19 @@ Each page is kept as it was at the end of its test, passed or failed, in `artefa
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from composed_example import MODES, Composed, Run
+from example_stack import PACKAGE
 
 from gaiaflow.infra.images.engine import engine_answers
 
@@ -48,17 +53,27 @@ playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is no
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Chromium with a profile of its own."""
+def chromium() -> Iterator[Any]:
+    """Starts Chromium with a profile in this folder."""
     playwright.expect.set_options(timeout=PATIENCE)
-    profile = tmp_path_factory.mktemp("profile")
     with playwright.sync_playwright() as driver:
-        context = driver.chromium.launch_persistent_context(
-            profile, executable_path=CHROMIUM, args=ARGUMENTS, viewport={"width": 1400, "height": 900}
-        )
-        context.set_default_timeout(PATIENCE)
-        yield context
-        context.close()
+
+        def start(profile: Path) -> Any:
+            context = driver.chromium.launch_persistent_context(
+                profile, executable_path=CHROMIUM, args=ARGUMENTS, viewport={"width": 1400, "height": 900}
+            )
+            context.set_default_timeout(PATIENCE)
+            return context
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Chromium with a profile of its own."""
+    context = chromium(tmp_path_factory.mktemp("profile"))
+    yield context
+    context.close()
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +132,59 @@ def test_mlflow_shows_the_figure(page: Any, runs: dict[str, Run], mode: str) -> 
     figure.evaluate("image => image.decode()")
     assert figure.evaluate("image => image.naturalWidth") > 600
     assert figure.bounding_box()["width"] > 300
+
+
+def opened(stack: Composed, service: str, browser: Any, folder: Path) -> tuple[Any, str, str]:
+    """`dev.open` with this browser: its page, the address that it was given, what the command printed."""
+    given, program = folder / "given", folder / "browser"
+    program.write_text(f'#!/bin/sh\necho "$*" > {given}.part && mv {given}.part {given}\n')
+    program.chmod(0o755)
+    env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "BROWSER": str(program)}
+    command = subprocess.Popen(
+        [sys.executable, "-m", "invoke", "dev.open", service],
+        cwd=stack.root,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        ends = time.monotonic() + 60
+        while not given.exists() and command.poll() is None and time.monotonic() < ends:
+            time.sleep(0.1)
+        page = browser.new_page()
+        page.goto(given.read_text().strip())
+        said = command.communicate(timeout=60)[0]
+    finally:
+        command.kill()
+        command.wait()
+    assert command.returncode == 0, said
+    return page, given.read_text().strip(), said
+
+
+def test_open_signs_in_to_airflow_and_shows_no_password(stack: Composed, chromium: Any, tmp_path: Path) -> None:
+    printed = stack.credentials()["airflow"]
+    browser = chromium(tmp_path / "profile")
+    page, address, said = opened(stack, "airflow", browser, tmp_path)
+    playwright.expect(page.get_by_test_id("nav-dags-link")).to_be_visible()
+    assert page.url.startswith(printed["url"])
+    (session,) = [cookie["value"] for cookie in browser.cookies() if cookie["name"] == "_token"]
+    with pytest.raises(playwright.Error, match="ERR_CONNECTION_REFUSED"):
+        page.goto(address)
+    browser.close()
+    history = (tmp_path / "profile" / "Default" / "History").read_bytes()
+    assert printed["url"].encode() in history
+    logs = stack.inv("dev.logs", "--all", "--service", "airflow", "--lines", "2000")
+    for secret in (printed["secret"], session):
+        assert secret not in address + said + logs
+        assert secret.encode() not in history
+
+
+def test_open_signs_in_to_jupyter(stack: Composed, chromium: Any, tmp_path: Path) -> None:
+    printed = stack.credentials()["jupyter"]
+    browser = chromium(tmp_path / "profile")
+    page, address, said = opened(stack, "jupyter", browser, tmp_path)
+    assert page.url.startswith(f"{printed['url']}/lab")
+    assert page.request.get(f"{printed['url']}/api/contents").ok
+    browser.close()
+    assert printed["secret"] not in address + said

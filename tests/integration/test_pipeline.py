@@ -112,6 +112,60 @@ def test_an_unknown_dag_is_guessed(started: Running) -> None:
         assert "did you mean `co2_forecast`?" in told
 
 
+TIDES = """
+from datetime import datetime
+from airflow.sdk import DAG
+from gaiaflow.tasks import FromRun, FromTask, create_task
+
+with DAG("tides", schedule="@daily", start_date=datetime(2024, 1, 1)):
+    create_task("read", "tides:read", func_kwargs={"day": FromRun("ds")})
+    create_task("level", "tides:level", func_args=[FromTask("read")], retries=0)
+    create_task("report", "tides:report", func_args=[FromTask("level")])
+"""
+SEA = """
+def read(day):
+    with open("reads.txt", "a") as file:
+        file.write(f"{day}\\n")
+    return day
+
+def level(day):
+    if day == "2024-05-02":
+        raise ValueError("no tide")
+    return f"high on {day}"
+
+def report(level):
+    return level
+"""
+
+
+def test_past_dates_are_filled_and_a_run_that_failed_is_recovered(started: Running) -> None:
+    dag, sea, reads = (started.root / name for name in ("dags/tides.py", "tides.py", "reads.txt"))
+    dag.write_text(TIDES)
+    sea.write_text(SEA)
+    words = ("dag.backfill", "tides", "--from", "2024-05-01", "--to", "2024-05-03")
+    try:
+        planned = json.loads(started.inv(*words, "--dry-run", "--json"))
+        assert [run["action"] for run in planned["runs"]] == ["make"] * 3
+        told = started.inv(*words, code=1)
+        assert "level failed, attempt 1 of 1: tides:level raised ValueError: no tide" in told
+        assert "error: 1 of 3 runs of DAG `tides` failed: 2024-05-02" in told
+        filled = json.loads(started.call(*words, "--json").stdout)
+        assert [run["state"] for run in filled["runs"]] == ["success", "failed", "success"]
+        assert [run["action"] for run in filled["runs"]] == ["keep"] * 3
+        failed = filled["runs"][1]["run_id"]
+        sea.write_text(SEA.replace('== "2024-05-02"', "is None"))
+        before = reads.read_text()
+        recovered = json.loads(started.inv("dag.recover", "tides", failed, "--json"))
+        assert (recovered["again"], recovered["kept"]) == (["level", "report"], ["read"])
+        assert (recovered["state"], value(recovered, "report")) == ("success", "high on 2024-05-02")
+        assert reads.read_text() == before
+        listed = json.loads(started.inv("dag.list", "--json"))["dags"]
+        assert [bool(dag["next_run"]) for dag in listed] == [False, True]
+    finally:
+        dag.unlink()
+        sea.unlink()
+
+
 def test_all_of_it_outlasts_a_stop(started: Running, run: dict[str, Any]) -> None:
     started.inv("dev.stop")
     assert "inv dev.start" in started.inv("dag.run", "co2_forecast", code=3)

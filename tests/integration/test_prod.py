@@ -149,7 +149,7 @@ class TestCheck:
         receipt.write(built, receipt.take(built, {pushed["image"]: pushed["id"]}))
         found = states(built, Aim.of(built))
         assert found == dict.fromkeys(found, OK)
-        assert len(found) == 8
+        assert len(found) == 10
 
     def test_another_image_may_not_unless_it_is_forced(self, built: Project, pushed: dict[str, str]) -> None:
         receipt.write(built, receipt.take(built, {pushed["image"]: "sha256:" + "0" * 64}))
@@ -162,7 +162,8 @@ class TestCheck:
         absent = pushed["pinned"].partition("@")[0] + "@sha256:" + "0" * 64
         found = states(project, Aim.of(project, image=absent, airflow_version="2.11.0"))
         wrong = ("dags", "modes", "images", "registry", "addresses", "versions")
-        assert found == {**dict.fromkeys(wrong, FAILED), "secrets": MISSING, "receipt": MISSING}
+        right = dict.fromkeys(("environment", "additions"), OK)
+        assert found == {**right, **dict.fromkeys(wrong, FAILED), "secrets": MISSING, "receipt": MISSING}
 
     def test_the_command_shows_each_check_and_fails(self, tmp_path: Path, pushed: dict[str, str]) -> None:
         inspector = Inspector(make_project(tmp_path / "app", bad=BAD), Path(airflow_python()))

@@ -54,6 +54,7 @@ ANSWERS = {
     ("B108", "infra/environments/recipe.py"): "a file of the image that is being built",
     ("B108", "infra/environments/solver.py"): "HOME of a script where there is none",
     ("B104", "stack/composed/composition.py"): "in a container, published on loopback only",
+    ("B104", "infra/host/ports.py"): "asks whether it could listen there, and never does",
     ("B104", "infra/cluster/account.py"): "compares with that address, binds nothing",
     ("B105", "dags/api.py"): "an empty token, before the first is fetched",
     ("B105", "infra/cluster/api.py"): "a path of the API",

@@ -1,12 +1,16 @@
 """Carry TCP connections from the cluster's gateway to the services on loopback: a process of its own.
 
-``python -I -S forward.py FOLDER ADDRESS PORT [PORT ...]`` listens there and connects to the same ports of
-127.0.0.1, until FOLDER is removed: what belongs to a project must not outlive it. Stdlib only.
+``python -I -S forward.py FOLDER ADDRESS NETWORK PORT [PORT ...]`` listens there and connects to the same
+ports of 127.0.0.1, until FOLDER is removed: what belongs to a project must not outlive it. Stdlib only.
+
+Callers come from NETWORK, or from anywhere where it is empty. Linux takes packets for an address on each of its
+interfaces, so that a neighbour of this machine could call as well.
 """
 
 import asyncio
 import contextlib
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 TARGET = "127.0.0.1"
@@ -26,8 +30,17 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write_eof()
 
 
-async def _serve(port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One connection; a service that is down looks to the pod as if nothing listened."""
+def _is_near(writer: asyncio.StreamWriter, network: str) -> bool:
+    """Whether the caller is in the network; a link-local scope is no part of an address."""
+    caller = str(writer.get_extra_info("peername")[0]).partition("%")[0]
+    return not network or ip_address(caller) in ip_network(network)
+
+
+async def _serve(port: int, network: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """One connection; to a stranger, and where the service is down, it looks as if nothing listened."""
+    if not _is_near(writer, network):
+        writer.transport.abort()
+        return
     try:
         back, forth = await asyncio.open_connection(TARGET, port)
     except OSError:
@@ -40,10 +53,10 @@ async def _serve(port: int, reader: asyncio.StreamReader, writer: asyncio.Stream
         writer.close()
 
 
-async def forward(folder: str, address: str, ports: list[int]) -> None:
+async def forward(folder: str, address: str, network: str, ports: list[int]) -> None:
     """Listen until the process is told to end, or the folder is gone."""
     servers = [
-        await asyncio.start_server(lambda r, w, p=port: _serve(p, r, w), address, port)  # type: ignore[misc]
+        await asyncio.start_server(lambda r, w, p=port: _serve(p, network, r, w), address, port)  # type: ignore[misc]
         for port in ports
     ]
     sys.stdout.write(f"{LISTENING}\n")
@@ -55,4 +68,4 @@ async def forward(folder: str, address: str, ports: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(forward(sys.argv[1], sys.argv[2], [int(port) for port in sys.argv[3:]]))
+    asyncio.run(forward(sys.argv[1], sys.argv[2], sys.argv[3], [int(port) for port in sys.argv[4:]]))

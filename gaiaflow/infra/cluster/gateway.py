@@ -23,6 +23,7 @@ from gaiaflow.infra.cluster import forward
 from gaiaflow.infra.cluster.forwarder import Forwarder
 from gaiaflow.infra.cluster.target import OWN_FOLDER, Target
 from gaiaflow.infra.host import privatefile
+from gaiaflow.infra.host.interface import network_of
 from gaiaflow.project import Project
 
 # What pods ask for.
@@ -115,7 +116,9 @@ def open_ports(project: Project, address: str, ports: list[int]) -> Forwarding:
     close(project)
     forwarder = _forwarder(project)
     folder = privatefile.folder(privatefile.folder(project.home) / OWN_FOLDER)
-    argv = [sys.executable, "-I", "-S", forward.__file__, str(folder), address, *map(str, ports)]
+    # An address that the user chose may be for nodes of other networks.
+    callers = "" if project.setting(envvar.GATEWAY, "") else network_of(address)
+    argv = [sys.executable, "-I", "-S", forward.__file__, str(folder), address, callers, *map(str, ports)]
     try:
         made = forwarder.start(argv, {}, {"address": address, "ports": ports}, _START_SECONDS)
     except GaiaflowError as error:

@@ -16,12 +16,14 @@ from gaiaflow.project import Project
 
 # A process of Airflow's takes a core for seconds.
 AT_ONCE = 2
+# Of a DAG that no running Airflow knows.
+_UNKNOWN: dict[str, Any] = {"last_run": None, "next_run": None, "paused": None}
 _MODE = "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev"
 
 
 @lifecycle_task(name="list", reads=True, help={"mode": _MODE, "json": "print one JSON object"})
 def list_dags(_c: Context, mode: str = "", json: bool = False) -> None:
-    """List the DAGs of the project: file, tasks, modes, schedule, files that do not import."""
+    """List the DAGs of the project: file, tasks, modes, schedule, next run, files that do not import."""
     from gaiaflow.dags import state as dagstate
     from gaiaflow.dags.brokenfile import broken_file
     from gaiaflow.lifecycle.dag.inspector import inspector
@@ -29,21 +31,22 @@ def list_dags(_c: Context, mode: str = "", json: bool = False) -> None:
     project = Project.find()
     checked = resolve_mode(mode).value if mode else None
     found = inspector(project).ask("structure", mode=checked)
-    states = dagstate.last_states(project)
-    rows = [_listed(dag, states.get(dag["dag"])) for dag in found["dags"]]
+    standing = dagstate.overview(project)
+    rows = [_listed(dag, standing.get(dag["dag"], {})) for dag in found["dags"]]
     if json:
         emit_json({"dags": rows, "errors": found["errors"]})
         return
-    columns = ["dag", "file", "tasks", "modes", "schedule", "last run"]
-    emit_table(columns, [[_text(row[name.replace(" ", "_")]) for name in columns] for row in rows])
+    columns = ["dag", "file", "tasks", "modes", "schedule", "last run", "next run"]
+    shown = [{**row, "next_run": "paused" if row["paused"] else row["next_run"]} for row in rows]
+    emit_table(columns, [[_text(row[name.replace(" ", "_")]) for name in columns] for row in shown])
     for file, text in found["errors"].items():
         say(str(broken_file(project, file, text)))
 
 
-def _listed(dag: dict[str, Any], state: str | None) -> dict[str, Any]:
+def _listed(dag: dict[str, Any], standing: dict[str, Any]) -> dict[str, Any]:
     modes = sorted({task["mode"] or "airflow" for task in dag["tasks"]})
     head = {name: dag[name] for name in ("dag", "file", "schedule", "tags")}
-    return {**head, "tasks": len(dag["tasks"]), "modes": modes, "last_run": state}
+    return {**head, "tasks": len(dag["tasks"]), "modes": modes, **_UNKNOWN, **standing}
 
 
 def _text(value: Any) -> str:
@@ -106,6 +109,7 @@ def run_checks(asked: Any, name: str, mode: str | None, budget: float, times: in
                 dags, errors = dagcheck.structures(asked.project, first.result(), name)
                 findings = [*dagcheck.import_findings(asked.project, errors)]
                 findings += [f for dag in dags for f in dagcheck.integrity_findings(dag)]
+                findings += [f for dag in dags for f in dagcheck.schedule_findings(dag)]
             with phases.phase("functions in the project's environment"):
                 findings += dagcheck.function_findings(asked, dags)
             with phases.phase("the time to read each file"):

@@ -40,9 +40,22 @@ def name_of(program: str) -> str:
         program: its ``argv[0]``.
     """
     path = Path(program)
+    if is_of_uvx():
+        return _by_uvx()
     if path.name != MAIN:
         return _shortest(program)
     return "inv" if path.parent.name == "invoke" else f"{_shortest(sys.orig_argv[0])} -m gaiaflow"
+
+
+def is_of_uvx() -> bool:
+    """Whether uvx runs this from its cache, and takes the program off PATH afterwards."""
+    return any(part.startswith("archive-v") for part in Path(sys.prefix).parts)
+
+
+def _by_uvx() -> str:
+    from gaiaflow.projects import origin
+
+    return f"uvx --from {shlex.quote(origin.find().requirement)} gaiaflow"
 
 
 def _shortest(program: str) -> str:

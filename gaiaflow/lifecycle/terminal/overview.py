@@ -106,9 +106,12 @@ def summary(docstring: str) -> str:
 
 
 def _brief(docstring: str, left: int) -> str:
-    """What fits into the rest of a line: the first clause, cut where it is too long."""
+    """What fits into the rest of a line: the first clause, up to a comma where it is too long."""
     clause = summary(docstring).partition(";")[0].partition(":")[0].rstrip(".")
-    return textwrap.shorten(clause, max(pty_size()[0] - left - 5, 30), placeholder=" …")
+    width = max(pty_size()[0] - left - 5, 30)
+    if len(clause) > width and "," in clause[:width]:
+        return clause[:width].rpartition(",")[0]
+    return textwrap.shorten(clause, width, placeholder=" …")
 
 
 def next_step() -> str:
@@ -126,10 +129,13 @@ def next_step() -> str:
 
 
 def _is_up(project: Project) -> bool:
-    """Whether something listens where Airflow was started; asks no service, so it takes no time."""
+    """Whether the project's Airflow listens where it was started; asks no service, so it takes no time."""
     from gaiaflow.endpoints import LOOPBACK
     from gaiaflow.infra.host import ports
+    from gaiaflow.stack.embedded.supervisor import Supervisor
     from gaiaflow.stack.services import state
 
-    kept = state.read(project).ports
-    return "airflow" in kept and not ports.can_listen(LOOPBACK, kept["airflow"])
+    kept = state.read(project)
+    if "airflow" not in kept.ports or ports.can_listen(LOOPBACK, kept.ports["airflow"]):
+        return False
+    return kept.backend != "embedded" or Supervisor(project.home).running()  # another project's has the port

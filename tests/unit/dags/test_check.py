@@ -43,6 +43,21 @@ def test_a_task_that_is_connected_with_nothing_is_named() -> None:
     assert said(dagcheck.integrity_findings(structure())) == [(None, "the DAG has no task")]
 
 
+def test_a_scheduled_dag_of_which_no_task_knows_its_date_is_a_warning() -> None:
+    def found(timed: bool, *takes: bool) -> list[Finding]:
+        tasks = [{**task(str(number)), "takes_run": one} for number, one in enumerate(takes)]
+        dag = {**structure(*tasks), "timed": timed, "schedule": "@daily"}
+        return list(dagcheck.schedule_findings(dag))
+
+    (warned,) = found(True, False, False)
+    assert (warned.level, warned.check, warned.dag) == ("warning", "schedule", "flow")
+    assert warned.message == (
+        "the DAG is scheduled (@daily), and no task takes anything of its run: "
+        'FromRun("data_interval_start"), say'
+    )
+    assert found(True, False, True) == found(False, False) == found(True) == []
+
+
 def test_an_import_error_is_its_last_line_and_its_hint(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "sample"\n[tool.gaiaflow]\n')
     text = "Traceback ...\n  File ...\nValueError: no such thing\nhint: repair it\n"

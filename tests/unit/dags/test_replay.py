@@ -180,3 +180,29 @@ def test_a_run_is_found_by_its_id_or_as_the_latest() -> None:
     none: Any = Api()
     with pytest.raises(MissingError, match="DAG `flow` has not run yet"):
         dagstate.find_run(none, "flow", "latest")
+
+
+def test_of_each_dag_the_last_and_the_next_run_are_known(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Airflow:
+        def runs(self, dag: str) -> list[dict[str, Any]]:
+            assert dag == "~"
+            return [{"dag_id": "tides", "state": state} for state in ("failed", "success")]
+
+        def dags(self) -> list[dict[str, Any]]:
+            due = {"next_dagrun_run_after": "2026-11-29T00:00:00Z"}
+            return [
+                {"dag_id": "tides", "is_paused": False, **due},
+                {"dag_id": "left", "is_paused": True, **due},
+                {"dag_id": "manual", "is_paused": False, "next_dagrun_run_after": None},
+            ]
+
+    monkeypatch.setattr(dagstate, "running", lambda _: Airflow())
+    assert dagstate.overview(project) == {
+        "tides": {"last_run": "failed", "next_run": "2026-11-29T00:00:00Z", "paused": False},
+        "left": {"last_run": None, "next_run": None, "paused": True},
+        "manual": {"last_run": None, "next_run": None, "paused": False},
+    }
+    monkeypatch.setattr(dagstate, "running", lambda _: None)
+    assert dagstate.overview(project) == {}

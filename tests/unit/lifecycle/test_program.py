@@ -108,6 +108,8 @@ def test_without_words_it_shows_each_command_in_one_line(
     assert lines[0] == f"Usage: {program} COMMAND [options]"
     assert sorted(line.split()[0] for line in lines if line.startswith("  ")) == NAMES
     assert max(map(len, lines)) <= 80
+    assert "  dev.start               Start the stack, or some of its services" in lines
+    assert "  model.list              Show the models of the registry with their newest …" in lines
     assert lines[-2:] == [f"Next: {program} dev.start", f"Help: {program} help dev.start"]
 
 
@@ -125,7 +127,12 @@ def test_the_next_step_fits_the_folder(folder: Path, monkeypatch: pytest.MonkeyP
     (folder / ".gaiaflow").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         ports = {name: entry.port for name, entry in PORTS.items()}
-        state.write(Project.find(), state.Remembered(ports={**ports, "airflow": listening.getsockname()[1]}))
+        ports["airflow"] = listening.getsockname()[1]
+        state.write(Project.find(), state.Remembered(backend="docker", ports=ports))
+        assert overview.next_step() == "inv dag.run flow"
+        state.write(Project.find(), state.Remembered(backend="embedded", ports=ports))
+        assert overview.next_step() == "inv dev.start"  # what listens is not of this project
+        monkeypatch.setattr("gaiaflow.stack.embedded.supervisor.Supervisor.running", lambda _: True)
         assert overview.next_step() == "inv dag.run flow"
     assert overview.next_step() == "inv dev.start"
     elsewhere = folder.parent / f"{folder.name}-elsewhere"
@@ -273,6 +280,22 @@ def test_a_hint_names_the_program_as_it_was_called(folder: Path, name: str) -> N
         folder, "env", f"PATH={file.parent}:{os.environ['PATH']}", name, "dev.timings", "--last=0"
     )
     assert on_path.stderr.splitlines()[1] == f"hint: {name} dev.timings --last 5"
+
+
+def test_a_way_with_a_space_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert called.name_of(str(tmp_path / "my tools" / "gaiaflow")) == "'my tools/gaiaflow'"
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_uvx_runs_is_called_by_uvx_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "uv" / "archive-v0" / "abc"))
+    assert run("gaiaflow", "dev.restart") == 3
+    again = f"uvx --from 'gaiaflow @ {ROOT.as_uri()}' gaiaflow"
+    hint = f"hint: {again} dev.start, or {again} dev.restart --start\n"
+    assert capsys.readouterr().err == f"error: nothing is running\n{hint}"
 
 
 @pytest.mark.parametrize(

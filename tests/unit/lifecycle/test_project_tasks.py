@@ -88,6 +88,14 @@ def test_a_usage_error_makes_nothing(tmp_path: Path, argv: tuple[str, ...], said
     assert not (tmp_path / "sea").exists()
 
 
+def test_a_folder_with_a_space_can_be_pasted_back(tmp_path: Path) -> None:
+    made = tmp_path / "my sea"
+    done = inv("project.new", made)
+    assert done.stderr.endswith(f"hint: inv project.new '{made}' --defaults\n")
+    done = inv("project.new", made, "--defaults", "--examples=no")
+    assert f"next: cd '{made}' && git init" in done.stderr
+
+
 def test_a_terminal_is_asked_for_what_is_not_given(tmp_path: Path) -> None:
     made = tmp_path / "sea"
     told = at_terminal(command("project.new", made, "--author=Me", "--environment=uv"), [b"", b"", b"n"])

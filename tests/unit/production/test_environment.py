@@ -9,6 +9,7 @@ import pytest
 
 from gaiaflow.errors import UsageError
 from gaiaflow.infra.environments import interpreter, uv
+from gaiaflow.infra.environments.environment import python_of
 from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.images import image
 from gaiaflow.production import environment
@@ -38,6 +39,17 @@ def test_an_environment_of_yours_is_held_against_the_lock(
 
 
 def test_an_environment_that_is_not_made_is_not_compared(project: Project) -> None:
+    found = environment.check(project)
+    assert (found.state, found.why) == (
+        "ok",
+        "no function runs on this machine, so there is nothing to compare",
+    )
+
+
+def test_an_environment_that_is_out_of_date_is_not_compared(project: Project) -> None:
+    python = python_of(project, "project")
+    python.parent.mkdir(parents=True)
+    python.touch()
     found = environment.check(project)
     assert (found.state, found.hint) == ("missing", "inv dev.update-deps")
     assert found.why == "the project's environment is not made as its file asks for now"

@@ -6,10 +6,12 @@ import errno
 import os
 import shutil
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
+from ipaddress import IPv4Address
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +21,7 @@ from gaiaflow.endpoints import Endpoints
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.cluster import account, gateway
 from gaiaflow.infra.cluster.target import Target
-from gaiaflow.infra.host import living, ports, privatefile
+from gaiaflow.infra.host import interface, living, ports, privatefile
 from gaiaflow.infra.host.progress import Phase, silent
 from gaiaflow.infra.images import engine
 from gaiaflow.project import Project
@@ -81,6 +83,48 @@ def test_streams_arrive_whole_in_both_directions(target: Target, service: int) -
     for caller in callers:
         caller.join(20)
     assert exchange(service, 1) == 1
+
+
+def test_a_caller_from_another_network_is_cut_off(
+    target: Target, service: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux takes packets for the gateway on each of its interfaces, those of a neighbour too."""
+    monkeypatch.setattr(gateway, "network_of", lambda _: "192.0.2.0/24")
+    gateway.open_ports(target.project, GATEWAY, [service])
+    answered = 0
+    with suppress(OSError):
+        answered = exchange(service, 1)
+    assert answered == 0
+    monkeypatch.setenv("GAIAFLOW_GATEWAY", GATEWAY)  # whoever names the address knows whose nodes call
+    gateway.close(target.project)
+    gateway.open_ports(target.project, GATEWAY, [service])
+    assert exchange(service, 1) == 1
+
+
+def test_the_network_of_an_address_is_that_of_its_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interface.socket, "if_nameindex", lambda: [(1, "lo"), (2, "br-1"), (3, "none")])
+    known = {
+        ("lo", interface._ADDRESS): "127.0.0.1",
+        ("lo", interface._MASK): "255.0.0.0",
+        ("br-1", interface._ADDRESS): "192.168.49.1",
+        ("br-1", interface._MASK): "255.255.255.0",
+    }
+
+    def asked(name: str, request: int) -> IPv4Address:
+        if name == "none":
+            raise OSError(errno.EADDRNOTAVAIL, "no address")
+        return IPv4Address(known[name, request])
+
+    monkeypatch.setattr(interface, "_asked", asked)
+    assert interface.network_of("192.168.49.1") == "192.168.49.0/24"
+    assert interface.network_of(GATEWAY) == "127.0.0.0/8"
+    assert interface.network_of("203.0.113.1") == ""
+    assert interface.network_of("::1") == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the requests are Linux's")
+def test_the_kernel_tells_of_loopback() -> None:
+    assert interface.network_of("127.0.0.1") == "127.0.0.0/8"
 
 
 def test_it_is_one_process_and_ends_when_closed(target: Target, service: int) -> None:
