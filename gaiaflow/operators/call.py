@@ -15,6 +15,7 @@ from gaiaflow.errors import GaiaflowError, TaskFailedError, final, near_miss
 from gaiaflow.fromrun import FromRun
 from gaiaflow.fromtask import FromTask
 from gaiaflow.operators.level import read_level
+from gaiaflow.operators.link import ErrorDocsLink, MlflowRunLink
 from gaiaflow.runner import PREFIX, PROTOCOL, PROTOCOL_OF_RUNS, not_json
 
 if TYPE_CHECKING:
@@ -97,6 +98,9 @@ class CallMixin:
     """An operator that runs one function by the runner's protocol; mixed in before a provider's operator."""
 
     call_fields: ClassVar[tuple[str, ...]] = ("func_path", "func_args", "func_kwargs")
+    operator_extra_links: ClassVar[tuple[Any, ...]] = (MlflowRunLink(), ErrorDocsLink())
+    # The error of the last attempt in this process; empty if it ended well.
+    ended_with: str = ""
     func_path: str
     func_args: Any
     func_kwargs: Any

@@ -31,20 +31,22 @@ def tag_variable(context: Mapping[str, Any], mode: str, image: str = "", **more:
     if ti is None:
         return {}
     facts = {
-        "dag": ti.dag_id,
-        "task": ti.task_id,
-        "run": ti.run_id,
-        "try": ti.try_number,
-        "map_index": "" if ti.map_index is None or ti.map_index < 0 else ti.map_index,
         "mode": mode,
         "image": image,
         "image_digest": image.partition("@")[2],
         "commit": os.environ.get(runner.COMMIT, ""),
         **{name: value for name, value in more.items() if value},
     }
-    tags = {f"gaiaflow.{name}": str(value) for name, value in facts.items() if value != ""}
+    tags = tags_of(ti) | {f"gaiaflow.{name}": value for name, value in facts.items() if value}
     tags |= _shown_in_mlflow(ti)
     return {runner.TAGS: json.dumps(tags)}
+
+
+def tags_of(ti: Any) -> dict[str, str]:
+    """The tags that tell one attempt of a task from all others."""
+    index = {} if ti.map_index is None or ti.map_index < 0 else {"map_index": ti.map_index}
+    facts = {"dag": ti.dag_id, "task": ti.task_id, "run": ti.run_id, "try": ti.try_number, **index}
+    return {f"gaiaflow.{name}": str(value) for name, value in facts.items()}
 
 
 def _shown_in_mlflow(ti: Any) -> dict[str, str]:

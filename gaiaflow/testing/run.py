@@ -266,7 +266,7 @@ def _collect(dag: DAG, run: Any, errors: Mapping[tuple[str, int], str]) -> RunRe
         query = select(XComModel).where(
             XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id, XComModel.key == "return_value"
         )
-        values = {(x.task_id, x.map_index): XComModel.deserialize_value(x) for x in session.scalars(query)}
+        values = {(x.task_id, x.map_index): x.value for x in session.scalars(query)}
     parts: dict[str, list[Part]] = {}
     for ti in instances:
         spot = (ti.task_id, ti.map_index)

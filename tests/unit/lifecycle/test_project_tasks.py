@@ -93,7 +93,9 @@ def test_a_folder_with_a_space_can_be_pasted_back(tmp_path: Path) -> None:
     done = inv("project.new", made)
     assert done.stderr.endswith(f"hint: inv project.new '{made}' --defaults\n")
     done = inv("project.new", made, "--defaults", "--examples=no")
-    assert f"next: cd '{made}' && git init" in done.stderr
+    assert done.stderr.endswith(
+        f"next:  cd '{made}' && make dev\n       git init && git add . && git commit -m 'From the template'\n"
+    )
 
 
 def test_a_terminal_is_asked_for_what_is_not_given(tmp_path: Path) -> None:
