@@ -39,6 +39,7 @@ exit 0. Failure: the traceback on stderr without the runner's own frames, then o
     gaiaflow: pkg.module:name takes `day: date`, but this run has no logical date: `--date` gives it one
     gaiaflow: pkg.module:name raised ValueError: ...
     gaiaflow: pkg.module:name returned what is not JSON: result["a"] is a numpy.ndarray
+    gaiaflow: the result of pkg.module:name cannot be written: OSError: [Errno 28] No space left on device
 
 What the function logs by `logging` appears on stderr from INFO up, with time, level and logger. A function that
 gives the root logger a handler keeps its way, with Python's own level.
@@ -609,7 +610,11 @@ def run(environ: MutableMapping[str, str]) -> None:
     place_run(label, function, args, kwargs, from_run)
     value = call_function(label, function, args, bind_params(function, args, kwargs, params))
     if result is not None:
-        write_result(result, encode(label, value))
+        text = encode(label, value)
+        try:
+            write_result(result, text)
+        except OSError as error:
+            raise Failure("the result of %s cannot be written: %s" % (label, describe(error))) from None
 
 
 def main() -> int:

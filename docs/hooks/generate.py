@@ -30,10 +30,13 @@ from reference import (
     testing_variables,
 )
 
+from tests.failures.ways import table as table_of_failures
+
 PARTS = {
     "addresses": addresses,
     "create_task": arguments,
     "errors": catalogue,
+    "failures": table_of_failures,
     "exit codes": exit_codes,
     "figures": figure_table,
     "machines": machines,
