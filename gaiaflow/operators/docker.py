@@ -119,7 +119,9 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
             self.container = self.create_container(context, handed)
             self._put({CALL_FILE: call} if large else {})
             self._run()
-            return self.decode_result(self._result()) if self.do_xcom_push else None
+            if not self.do_xcom_push:
+                return None
+            return self.hand_over(context, self.decode_result(self._result()))
         finally:
             self.on_kill()
 

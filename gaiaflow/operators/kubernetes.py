@@ -134,12 +134,12 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
         with task_errors(self):
             self._require_cluster()
             log_address(self.log, *self.mlflow())
-            return self._handed_over(super().execute(context))
+            return self._handed_over(context, super().execute(context))
 
     def trigger_reentry(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
         """Take up a deferred task again."""
         with task_errors(self):
-            return self._handed_over(super().trigger_reentry(context, event))
+            return self._handed_over(context, super().trigger_reentry(context, event))
 
     def mlflow(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """The variables in which the function finds its MLflow, and those with the stack's."""
@@ -223,10 +223,10 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
         self._empty_handed = text.rstrip() == EMPTY_XCOM_RESULT
         return None if self._empty_handed else self.decode_result(text)
 
-    def _handed_over(self, result: Any) -> Any:
+    def _handed_over(self, context: Mapping[str, Any], result: Any) -> Any:
         if self._empty_handed:
             return self.decode_result(None)
-        return result
+        return self.hand_over(context, result)
 
     def cleanup(self, pod: Any, remote_pod: Any, xcom_result: Any = None, context: Any = None) -> None:
         """Remove the pod; the error is the function's last line, unless something else stopped the task."""

@@ -91,7 +91,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
             if self.do_xcom_push:
                 variables[runner.RESULT_FILE] = str(result)
             self._run(self.command_line(), variables)
-            return self._read(result) if self.do_xcom_push else None
+            return self.hand_over(context, self._read(result)) if self.do_xcom_push else None
 
     def mlflow(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """The variables in which the function finds its MLflow, and those with the stack's."""

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import forked_inv
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -26,8 +28,7 @@ def command(*argv: str | Path) -> list[str]:
 
 
 def inv(*argv: str | Path) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command(*argv), env=env, capture_output=True, text=True, check=False, timeout=60)
+    return forked_inv.inv(Path.cwd(), "--search-root", str(ROOT), *argv)
 
 
 def test_defaults_asks_nothing_and_says_what_comes_next(tmp_path: Path) -> None:
