@@ -177,10 +177,15 @@ def _holds_credentials(url: str) -> bool:
 
 
 def _variables() -> dict[str, str]:
-    """git must not ask, and must not take the repository that it is called from for the one it works on."""
+    """git must not ask, and must not take the repository that it is called from for the one it works on.
+
+    Nor may its ssh, which would ask on the terminal for a passphrase, or whether it trusts a host; a program of
+    the user's that asks in a window may.
+    """
     steering = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
     kept = {name: value for name, value in os.environ.items() if name not in steering}
-    return {**kept, "GIT_TERMINAL_PROMPT": "0"}
+    silent = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS_REQUIRE": "force"}
+    return {"SSH_ASKPASS": "false", **kept, **silent}
 
 
 def _read(file: Path) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,21 +11,11 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "integration")]
 
 from evidence import Evidence, Suite  # noqa: E402
+from full_runs import FULL, pytest_collection_modifyitems  # noqa: E402, F401 - a hook
 from no_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: E402, F401 - hooks
 from small_project import SmallProject  # noqa: E402
 
 _suite = Suite("faults")
-
-
-FULL = bool(os.environ.get("GAIAFLOW_FULL_FAULTS"))
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes longer than CI has, unless all is asked for."""
-    left_out = [item for item in items if item.get_closest_marker("full") and not FULL]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -199,6 +199,21 @@ class TestGit:
             GitDags.make(project, str(tmp_path / "nowhere.git"), "", "main").plan()
         assert "git ls-remote" in refused.value.hint
 
+    @pytest.mark.parametrize("own", ["", "/usr/bin/in-a-window"])
+    def test_ssh_asks_for_nothing_on_the_terminal(
+        self, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str
+    ) -> None:
+        seen, ssh = tmp_path / "seen", tmp_path / "ssh"
+        ssh.write_text(f'#!/bin/sh\necho "$SSH_ASKPASS_REQUIRE $SSH_ASKPASS" > {seen}\nexit 255\n')
+        ssh.chmod(0o755)
+        monkeypatch.setenv("GIT_SSH", str(ssh))
+        monkeypatch.delenv("SSH_ASKPASS", raising=False)
+        if own:
+            monkeypatch.setenv("SSH_ASKPASS", own)
+        with pytest.raises(GaiaflowError):
+            GitDags.make(project, "ssh://git@example.org/dags.git", "", "main").plan()
+        assert seen.read_text() == f"force {own or 'false'}\n"
+
     def test_a_link_in_the_repository_is_not_followed_out(
         self, project: Project, bare: str, tmp_path: Path
     ) -> None:
