@@ -93,7 +93,7 @@ def summary(tasks: dict[str, dict[str, Any]]) -> list[list[str]]:
 
 
 def differing(first: dict[str, Any], other: dict[str, Any]) -> list[list[str]]:
-    """Task, what, and its two values, for each value that is not the same in both; one that is absent is ``-``."""
+    """Task, what, and its two values, wherever they differ; one that is absent is ``-``."""
     rows = []
     for name in first:
         one, two = (
