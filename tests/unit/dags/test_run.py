@@ -323,7 +323,7 @@ def test_a_request_that_changes_something_is_sent_once(
 def test_a_run_that_does_not_end_is_still_starting(airflow: tuple[Airflow, str], api: AirflowApi) -> None:
     airflow[0].answers[f"GET {RUN}"] = {"state": "running"}
     airflow[0].answers[f"GET {RUN}/taskInstances"] = {"task_instances": [], "total_entries": 0}
-    with pytest.raises(StillStartingError, match="it goes on"):
+    with pytest.raises(StillStartingError, match="it continues"):
         dagrun.follow(api, "flow", "manual__1+00:00", 0, lambda *_: None)
 
 

@@ -105,7 +105,7 @@ def test_a_name_is_taken_apart(text: str, expected: Reference | None, pinned: bo
 
 @pytest.mark.parametrize("text", ["", "a b", "https://reg.example.org/x", "app@sha256:12"])
 def test_what_is_no_name_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no name of an image"):
+    with pytest.raises(UsageError, match="is not a valid image name"):
         Reference.parse(text)
 
 
