@@ -153,12 +153,13 @@ def inv(session: nox.Session, folder: str, *command: str) -> None:
 @nox.session
 @nox.parametrize("minor", AIRFLOW_MINORS)
 def dag_tests_airflow(session: nox.Session, minor: str) -> None:
-    """The dev and rendered columns of the matrix on one Airflow minor, in an environment of its own."""
+    """One Airflow minor, in an environment of its own: what we read of it, the matrix in dev and rendered."""
     packages = ROOT / "tests" / "locks" / f"airflow-{minor}.txt"
     session.install("--quiet", "--require-hashes", "-r", str(packages))
     session.env["PYTHONPATH"] = str(ROOT)
     # The database of one minor is of no use to another: it lives and goes with the environment.
     home = Path(session.virtualenv.location) / "airflow"
+    session.run("python", "-m", "unittest", "tests/airflow/test_internals.py", env={"AIRFLOW_HOME": str(home)})
     options = ["--home", str(home), "--artefacts", str(ROOT / "artefacts" / f"airflow-{minor}")]
     options += ["--project", str(ROOT / "tests" / "dags"), "--modes", "dev,prod"]
     session.run("python", "-m", "gaiaflow.testing.matrix", "--here", *options, *session.posargs)
@@ -190,8 +191,14 @@ def lock(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The pages in artefacts/site, built strictly and offline; `nox -s docs -- serve` shows them."""
+    """The pages in artefacts/site, built strictly and offline; `-- serve` shows them.
+
+    `-- generate` writes what comes from the code into the pages.
+    """
     install(session, "tools")
+    if session.posargs == ["generate"]:
+        session.run("python", str(ROOT / "docs" / "hooks" / "generate.py"))
+        return
     session.install("--quiet", "--require-hashes", "-r", str(ROOT / "docs" / "requirements.txt"))
     # Both locks hold MkDocs below 2, which is what these lines warn about.
     session.env.update({"NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"})

@@ -19,8 +19,8 @@ LOCKS = "gaiaflow/infra/locks"
 TOOLS, AIRFLOW = f"{LOCKS}/tools.txt", f"{LOCKS}/airflow.txt"
 TEMPLATE = "gaiaflow/template"
 EXAMPLE = "gaiaflow/example/requirements.lock"
-WITH_EXAMPLES = f"{TEMPLATE}/{{% if examples %}}requirements.lock{{% endif %}}"
-WITHOUT_EXAMPLES = f"{TEMPLATE}/{{% if not examples %}}requirements.lock{{% endif %}}"
+WITH_EXAMPLES = f"{TEMPLATE}/{{% if environment == 'uv' and examples %}}requirements.lock{{% endif %}}"
+WITHOUT_EXAMPLES = f"{TEMPLATE}/{{% if environment == 'uv' and not examples %}}requirements.lock{{% endif %}}"
 COMPILE = ("pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header")
 
 

@@ -40,12 +40,14 @@ class RunResult:
 
     Attributes:
         edges: each task's downstream tasks.
+        assets: the asset events that it brought, each as ``[task, asset, extra]``, in this order.
     """
 
     dag: str
     state: str
     tasks: dict[str, TaskResult]
     edges: dict[str, list[str]] = field(default_factory=dict)
+    assets: list[list[Any]] = field(default_factory=list)
 
     @property
     def succeeded(self) -> bool:

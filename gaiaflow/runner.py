@@ -39,6 +39,7 @@ exit 0. Failure: the traceback on stderr without the runner's own frames, then o
     gaiaflow: pkg.module:name takes `day: date`, but this run has no logical date: `--date` gives it one
     gaiaflow: pkg.module:name raised ValueError: ...
     gaiaflow: pkg.module:name returned what is not JSON: result["a"] is a numpy.ndarray
+    gaiaflow: the result of pkg.module:name cannot be written: OSError: [Errno 28] No space left on device
 
 What the function logs by `logging` appears on stderr from INFO up, with time, level and logger. A function that
 gives the root logger a handler keeps its way, with Python's own level.
@@ -50,6 +51,7 @@ its folder is taken out of sys.path, so nothing beside it can shadow your module
 from __future__ import annotations
 
 import ast
+import builtins
 import datetime
 import importlib
 import inspect
@@ -172,8 +174,8 @@ def read_call(
             name,
             list(call.get("args") or ()),
             dict(call.get("kwargs") or {}),
-            call.get("params") or {},
-            call.get("from_run") or {},
+            dict(call.get("params") or {}),
+            dict(call.get("from_run") or {}),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Failure("the call cannot be read: %s" % describe(error)) from None
@@ -369,11 +371,22 @@ def written_classes(node: Any, names: Dict[str, Any]) -> Iterator[Any]:
 def look_up(node: Any, names: Dict[str, Any]) -> Tuple[Any, str]:
     """What a dotted name stands for, and its last word; what only a type checker imports goes by its word."""
     try:
-        found = eval(compile(ast.Expression(node), "annotation", "eval"), dict(names))  # noqa: S307
-    except NameError:
+        found = resolve(node, names)
+    except (KeyError, AttributeError):
         word = str(getattr(node, "attr", getattr(node, "id", "")))
         return {"date": datetime.date, "datetime": datetime.datetime}.get(word, object), word
     return found, form(found)
+
+
+def resolve(node: Any, names: Dict[str, Any]) -> Any:
+    """What a dotted name stands for; an annotation of another form is not run.
+
+    Raises:
+        KeyError, AttributeError: there is no such thing, or it is no name.
+    """
+    if isinstance(node, ast.Attribute):
+        return getattr(resolve(node.value, names), node.attr)
+    return names[node.id] if node.id in names else vars(builtins)[node.id]
 
 
 def form(found: Any) -> str:
@@ -597,7 +610,11 @@ def run(environ: MutableMapping[str, str]) -> None:
     place_run(label, function, args, kwargs, from_run)
     value = call_function(label, function, args, bind_params(function, args, kwargs, params))
     if result is not None:
-        write_result(result, encode(label, value))
+        text = encode(label, value)
+        try:
+            write_result(result, text)
+        except OSError as error:
+            raise Failure("the result of %s cannot be written: %s" % (label, describe(error))) from None
 
 
 def main() -> int:

@@ -79,6 +79,8 @@ def create_task(
         docker: arguments that only the operator of dev_docker knows.
         kubernetes: arguments that only the operator of prod_local and prod knows.
         operator_kwargs: every argument of Airflow's BaseOperator: pool, retry_delay, trigger_rule, …
+            ``outlets=[Asset("scenes")]`` says which assets the task brings: the dict that the function returns
+            is the extra of their events. ``inlets`` says which it uses.
 
     Returns:
         The operator, a subclass of ExternalPythonOperator, DockerOperator or KubernetesPodOperator;
@@ -87,7 +89,7 @@ def create_task(
     Raises:
         UsageError: an argument is wrong; the message names the DAG, the task and the near miss.
     """
-    from gaiaflow.operators.context import current_dag, default_argument
+    from gaiaflow.operators.internals import current_dag, default_argument
 
     dag = dag if dag is not None else current_dag()
     where = f"task `{task_id}`" + (f" of DAG `{dag.dag_id}`" if dag is not None else "")

@@ -1,11 +1,13 @@
-"""MkDocs hook: a line `<!-- generated: NAME -->` in a page becomes what the code says at build time.
+"""What a page says between `<!-- generated: NAME -->` and `<!-- end of generated -->` comes from the code.
 
-A page that would fetch something from elsewhere ends the build: who reads here is nobody else's business.
+`nox -s docs -- generate` runs this file, which writes those parts into the pages. So a page is complete on a
+code host, too. MkDocs uses it as a hook: a page that would fetch something from elsewhere ends the build.
 """
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from benchmarks import figure_table, machines
@@ -28,10 +30,13 @@ from reference import (
     testing_variables,
 )
 
+from tests.failures.ways import table as table_of_failures
+
 PARTS = {
     "addresses": addresses,
     "create_task": arguments,
     "errors": catalogue,
+    "failures": table_of_failures,
     "exit codes": exit_codes,
     "figures": figure_table,
     "machines": machines,
@@ -48,8 +53,10 @@ PARTS = {
     "command table": command_table,
     "commands": command_list,
 }
-MARK = re.compile(r"^<!-- generated: ([a-z_ ]+) -->$", re.MULTILINE)
-
+DOCS = Path(__file__).parents[1]
+MARKED = re.compile(
+    r"(^<!-- generated: ([a-z_ ]+) -->\n).*?(^<!-- end of generated -->$)", re.MULTILINE | re.DOTALL
+)
 
 FETCHED = re.compile(
     r'<(?:script|img|iframe|source|video)[^>]+src="(?:https?:)?//'
@@ -58,17 +65,20 @@ FETCHED = re.compile(
 
 
 def fill(markdown: str) -> str:
-    """The page with its generated parts.
+    """The page with its generated parts as the code has them now.
 
     Raises:
-        KeyError: a mark that names no part; the build ends.
+        KeyError: a mark that names no part.
     """
-    return MARK.sub(lambda mark: PARTS[mark[1]](), markdown)
+    return MARKED.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n\n{part[3]}", markdown)
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """MkDocs calls this for each page."""
-    return fill(markdown)
+def write() -> None:
+    """Fill every page that is stale."""
+    for page in sorted(DOCS.rglob("*.md")):
+        before = page.read_text(encoding="utf-8")
+        if (after := fill(before)) != before:
+            page.write_text(after, encoding="utf-8")
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:
@@ -82,3 +92,7 @@ def on_post_page(output: str, page: Any, **_: Any) -> str:
     if found := FETCHED.search(output):
         raise PluginError(f"{page.file.src_uri} would fetch from the network: {found[0]}")
     return output
+
+
+if __name__ == "__main__":
+    write()

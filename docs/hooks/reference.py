@@ -96,7 +96,8 @@ def command_table() -> str:
 
 
 def _anchor(name: str) -> str:
-    return re.sub(r"[^a-z-]", "", name)
+    """The anchor of a command's heading, as MkDocs and code hosts both make it."""
+    return "gaiaflow-" + re.sub(r"[^a-z-]", "", name)
 
 
 def command_list() -> str:
@@ -111,7 +112,7 @@ def _described(command: Command) -> str:
     example = f"gaiaflow {command.name} {EXAMPLES.get(command.name, '')}".rstrip()
     rows = [_row(option) for option in command.options if not COMMON & set(option.flags)]
     parts = [
-        f"### gaiaflow {command.name} {{ #{_anchor(command.name)} }}",
+        f"### gaiaflow {command.name}",
         command.text,
         f"```text\n{usage}\n```",
     ]

@@ -112,7 +112,7 @@ class AirflowApi:
         return self.every("dags", "dags")
 
     def details(self, dag_id: str) -> dict[str, Any]:
-        """More of a DAG: its params, its time zone."""
+        """More of a DAG: its params, its time zone, its limits, the assets that start it."""
         found: dict[str, Any] = self.request("GET", f"dags/{_quoted(dag_id)}/details")
         return found
 
@@ -186,6 +186,20 @@ class AirflowApi:
             "asset_events"
         ]
         return found
+
+    def brought_events(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The asset events that a run brought, the first one first, each with the ``created_dagruns``."""
+        query = {"source_dag_id": dag_id, "source_run_id": run_id, "order_by": "timestamp", "limit": PAGE}
+        found: list[dict[str, Any]] = self.request("GET", "assets/events", **query)["asset_events"]
+        return found
+
+    def asset_expression(self, dag_id: str) -> dict[str, Any]:
+        """What starts a DAG: ``{"all": [...]}``, ``{"any": [...]}``; empty where no asset does."""
+        return dict(self.details(dag_id).get("asset_expression") or {})
+
+    def dags_of_asset(self, asset_id: int) -> list[str]:
+        """The DAGs that an asset starts, alone or together with others."""
+        return [dag["dag_id"] for dag in self.request("GET", f"assets/{asset_id}")["scheduled_dags"]]
 
     def tasks(self, dag_id: str) -> list[dict[str, Any]]:
         """The tasks of a DAG, upstream ones first."""

@@ -175,10 +175,15 @@ def _line_of(file: Path, number: int) -> str:
 def naming(project: Project, dag: str) -> list[Path]:
     """The files of the folder of DAGs that mention the id of a DAG, as they lie in it."""
     files = [file for file in sorted(project.dags.rglob("*.py")) if file.is_file()]
-    return [file.relative_to(project.dags) for file in files if dag in file.read_text("utf-8", "replace")]
+    return [file.relative_to(project.dags) for file in files if _mentions(file, dag)]
 
 
 def mentioned(project: Project, dag: str) -> bool:
     """Whether any file of the folder of DAGs, YAML too, mentions the id of a DAG."""
     files = [file for end in ("*.py", "*.yml", "*.yaml") for file in project.dags.rglob(end) if file.is_file()]
-    return any(dag in file.read_text("utf-8", "replace") for file in files)
+    return any(_mentions(file, dag) for file in files)
+
+
+def _mentions(file: Path, dag: str) -> bool:
+    """Whether the id stands there by itself: `flow` is not in `airflow.sdk`."""
+    return bool(re.search(rf"(?<![\w.-]){re.escape(dag)}(?![\w-])", file.read_text("utf-8", "replace")))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gaiaflow import envvar, runner
+from gaiaflow import runner
 from gaiaflow.dags.brokenfile import broken_file, naming
 from gaiaflow.dags.home import project_python
 from gaiaflow.dags.inspector import Inspector
@@ -144,17 +144,18 @@ def candidates(project: Project, name: str) -> list[str]:
     return [str(file) for file in files or naming(project, "airflow")]
 
 
-def costs(inspector: Inspector, files: list[str], mode: str | None) -> dict[str, float | None]:
-    """Each file's cost as a multiple of importing ``airflow.sdk`` alone."""
-    folder = inspector.project.dags
-    argv = [str(inspector.python), "-m", "gaiaflow.inspection.stopwatch"]
-    more = {envvar.MODE: mode} if mode else {}
-    request = {"dags": str(folder), "files": [str(folder / file) for file in files]}
-    found = inspector.run(argv, request, more)
-    alone = found["airflow"]
-    seconds = (found["files"][str(folder / file)] for file in files)
+def costs(looks: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Each file's cost as a multiple of importing ``airflow.sdk`` alone.
+
+    Args:
+        looks: what several processes measured, as `stopwatch.measure` gives it; the least of them is the cost,
+            the rest is noise of the machine.
+    """
+    alone = min(look["airflow"] for look in looks)
+    found = {file: [look["files"][file] for look in looks] for file in looks[0]["files"]}
     return {
-        f: None if s is None else round((alone + s) / alone, 2) for f, s in zip(files, seconds, strict=True)
+        file: None if None in seconds else round((alone + min(seconds)) / alone, 2)
+        for file, seconds in found.items()
     }
 
 

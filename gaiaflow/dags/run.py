@@ -13,7 +13,7 @@ from gaiaflow.dags.brokenfile import explained, mentioned, naming
 from gaiaflow.dags.conf import refuse_unknown, refused
 from gaiaflow.dags.declared import declared
 from gaiaflow.dags.reading import changed, may_come, read_at
-from gaiaflow.dags.when import UNDATED, When
+from gaiaflow.dags.when import UNDATED, When, moment, refuse_outside
 from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, UsageError, near_miss
 from gaiaflow.infra.host import privatefile
 from gaiaflow.models.registry import ModelRegistry
@@ -152,6 +152,9 @@ def trigger(api: AirflowApi, project: Project, name: str, conf: Mapping[str, Any
     """
     if conf:
         refuse_unknown(name, conf, list(api.params(name)))
+    if when.date:
+        details = api.details(name)
+        refuse_outside(name, when, moment(details.get("start_date")), moment(details.get("end_date")))
     try:
         return _trigger(api, project, name, conf, when)
     except UsageError as error:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gaiaflow import envvar
 from gaiaflow.dags.inspector import Inspector
 
 MOST_PATHS = 5
@@ -15,9 +16,17 @@ LONGEST_VALUE = 60
 Stored = Mapping[str, Any]
 
 
-def read(inspector: Inspector, seed: int, mode: str | None, dag: str | None) -> dict[str, Any]:
-    """What one process reads and would store, with a hash seed of its own."""
-    return inspector.ask("serialise", {"PYTHONHASHSEED": str(seed)}, mode=mode, dag=dag)
+def read(
+    inspector: Inspector, seed: int, mode: str | None, dag: str | None, timed: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What one process reads and would store, with a hash seed of its own, and what it took.
+
+    Args:
+        timed: the files whose reading is timed.
+    """
+    more = {"PYTHONHASHSEED": str(seed), **({envvar.MODE: mode} if mode else {})}
+    folder = str(inspector.project.dags)
+    return inspector.ask("serialise", more, mode=mode, dag=dag, dags=folder, timed=list(timed))
 
 
 def churn(samples: Sequence[Stored]) -> Iterator[str]:

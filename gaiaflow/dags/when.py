@@ -54,12 +54,29 @@ def read_when(date: str = "", interval: str = "", partition: str = "") -> When:
     return When(day, both, partition or None)
 
 
+def refuse_outside(dag: str, when: When, start: datetime | None, end: datetime | None) -> None:
+    """Refuse a date before a DAG begins or after it ends: Airflow takes the run, and starts none of its tasks.
+
+    Raises:
+        UsageError: its message names the limit.
+    """
+    if when.date and start and when.date < start:
+        raise _outside(dag, when.date, f"begins at {start.isoformat()}")
+    if when.date and end and when.date > end:
+        raise _outside(dag, when.date, f"ends at {end.isoformat()}")
+
+
+def _outside(dag: str, date: datetime, limit: str) -> UsageError:
+    return UsageError(
+        f"`--date` is {date.isoformat()}, but DAG `{dag}` {limit}",
+        "another --date, or another start_date or end_date of the DAG",
+    )
+
+
 def of_run(run: dict[str, Any]) -> When:
     """What a run of the past was about, as Airflow's API tells it."""
-    date, start, end = (
-        _parsed(run[name]) if run.get(name) else None
-        for name in ("logical_date", "data_interval_start", "data_interval_end")
-    )
+    names = ("logical_date", "data_interval_start", "data_interval_end")
+    date, start, end = (moment(run.get(name)) for name in names)
     return When(date, (start, end) if start and end else None, run.get("partition_key"))
 
 
@@ -81,6 +98,11 @@ def _moment(text: str, option: str) -> datetime:
         return _parsed(text)
     except (ValueError, OverflowError) as error:
         raise UsageError(f"`--{option}` has `{text}`, which is no date: {error}", _EXAMPLE[option]) from None
+
+
+def moment(text: str | None) -> datetime | None:
+    """A moment as Airflow's API writes it, in UTC; None for none."""
+    return _parsed(text) if text else None
 
 
 def _parsed(text: str) -> datetime:

@@ -1,7 +1,8 @@
 """Answers one question about a project's DAGs: ``python -m gaiaflow.inspection QUESTION OUTCOME``.
 
 The request comes as one JSON object on stdin; it has at least ``project``, the folder. The answer goes to the
-file OUTCOME as one JSON object, or ``{"error": {"message", "hint", "exit_code"}}``; DAG files may print.
+file OUTCOME as one JSON object, or ``{"error": {"message", "hint", "exit_code"}}``; DAG files may print. With
+``timed``, names of files in the folder ``dags``, the answer has ``seconds``, see `stopwatch.measure`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError
+from gaiaflow.inspection import stopwatch
 from gaiaflow.project import Project
 
 # Each question's module has a function `answer(project, request)`.
@@ -39,7 +41,9 @@ def answer(question: str, request: dict[str, Any]) -> dict[str, Any]:
 
 def main(question: str, outcome: str) -> int:
     request = json.loads(sys.stdin.read())
-    text = json.dumps(answer(question, request), default=str)
+    timed = request.get("timed")
+    seconds = stopwatch.measure(request["dags"], timed) if timed else None  # first, before anything is imported
+    text = json.dumps({**answer(question, request), "seconds": seconds}, default=str)
     file = os.open(outcome, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(file, "w", encoding="utf-8") as writer:
         writer.write(text)

@@ -1,24 +1,18 @@
 """What each DAG file costs to read, in CPU time beside that of importing ``airflow.sdk`` alone.
 
-    python -m gaiaflow.inspection.stopwatch OUTCOME
-
-The request on stdin is ``{"dags": folder, "files": [...]}``; the outcome ``{"airflow": seconds, "files": {file:
-seconds}}``. The standard library alone comes before ``airflow.sdk``, or its import would look cheaper than it
-is. Each file is read in a fork, so that none profits from the imports of another.
+Only the standard library may be imported before, or ``airflow.sdk`` would look cheaper than it is. Each file is
+read in a fork, so that none profits from the imports of another.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-
-# The least of so many is the cost; the rest is noise of the machine.
-LOOKS = 2
+from typing import Any
 
 
 def time_airflow() -> float:
@@ -55,18 +49,8 @@ def _read(file: str) -> float:
     return time.process_time() - begun
 
 
-def least(file: str) -> float | None:
-    found = [seconds for _ in range(LOOKS) if (seconds := time_file(file)) is not None]
-    return min(found) if found else None
-
-
-def main(outcome: str) -> int:
-    request = json.loads(sys.stdin.read())
-    sys.path.append(request["dags"])
+def measure(folder: str, files: list[str]) -> dict[str, Any]:
+    """CPU seconds: of ``airflow.sdk``, and of each file of a folder; None for one that does not import."""
+    sys.path.append(folder)
     airflow = time_airflow()
-    Path(outcome).write_text(json.dumps({"airflow": airflow, "files": {f: least(f) for f in request["files"]}}))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    return {"airflow": airflow, "files": {file: time_file(str(Path(folder, file))) for file in files}}

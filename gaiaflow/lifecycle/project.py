@@ -62,8 +62,8 @@ def new(
     made = scaffold.create(folder, answers, ask=ask, template=template)
     say(f"made {len(made)} files in {folder}")
     _tell_source()
-    place = shlex.quote(str(folder))
-    say(f"next: cd {place} && git init && git add . && git commit -m 'From the template' && make dev")
+    say(f"next:  cd {shlex.quote(str(folder))} && make dev")
+    say("       git init && git add . && git commit -m 'From the template'")  # git may not know who commits
 
 
 @lifecycle_task

@@ -1,8 +1,8 @@
-"""The assets that start a DAG."""
+"""The assets that start a DAG, and those that a task brings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -11,6 +11,20 @@ def schedule_of(dag: Any) -> list[str] | None:
     condition = getattr(dag.timetable, "asset_condition", None)
     names = list(_names(condition)) if condition is not None else [None]
     return None if None in names else sorted({str(name) for name in names})
+
+
+def tell_outlets(context: Mapping[str, Any], value: Any) -> None:
+    """Make the dict that a function returned the extra of the events of its task's assets.
+
+    Args:
+        context: Airflow's context of the running task.
+    """
+    from airflow.sdk import Asset
+
+    if isinstance(value, dict):
+        for outlet in context["task"].outlets or ():
+            if isinstance(outlet, Asset):
+                context["outlet_events"][outlet].extra = dict(value)
 
 
 def _names(condition: Any) -> Iterator[str | None]:

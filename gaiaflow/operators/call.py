@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk.definitions._internal.mixins import ResolveMixin
-
 from gaiaflow.errors import GaiaflowError, TaskFailedError, final, near_miss
 from gaiaflow.fromrun import FromRun
 from gaiaflow.fromtask import FromTask
+from gaiaflow.operators.asset import tell_outlets
+from gaiaflow.operators.internals import ResolveMixin
 from gaiaflow.operators.level import read_level
+from gaiaflow.operators.link import ErrorDocsLink, MlflowRunLink
 from gaiaflow.runner import PREFIX, PROTOCOL, PROTOCOL_OF_RUNS, not_json
 
 if TYPE_CHECKING:
@@ -97,6 +98,9 @@ class CallMixin:
     """An operator that runs one function by the runner's protocol; mixed in before a provider's operator."""
 
     call_fields: ClassVar[tuple[str, ...]] = ("func_path", "func_args", "func_kwargs")
+    operator_extra_links: ClassVar[tuple[Any, ...]] = (MlflowRunLink(), ErrorDocsLink())
+    # The error of the last attempt in this process; empty if it ended well.
+    ended_with: str = ""
     func_path: str
     func_args: Any
     func_kwargs: Any
@@ -145,6 +149,11 @@ class CallMixin:
                     )
                 )
         return json.dumps(call, allow_nan=False)
+
+    def hand_over(self, context: Mapping[str, Any], value: Any) -> Any:
+        """The function's value, which the assets of the task tell of."""
+        tell_outlets(context, value)
+        return value
 
     def decode_result(self, text: str | None) -> Any:
         """The function's value.

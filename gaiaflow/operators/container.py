@@ -17,6 +17,7 @@ RUNNER = "/opt/gaiaflow/runner.py"
 PYTHON = ["python", "-u"]
 # Between SIGTERM and SIGKILL, for a function that cleans up after itself.
 GRACE_SECONDS = 5
+NO_EXECUTABLE = "executable file not found"
 _RUN = "AIRFLOW_CTX_"
 
 
@@ -79,10 +80,21 @@ def failure(
 ) -> Exception:
     """The error of a container that did not exit with 0."""
     lines = list(lines)
+    if without := next((line for line in lines if NO_EXECUTABLE in line), None):
+        return no_python(image, without)
     if any(RUNNER in line and "can't open file" in line for line in lines):
         return final(MissingError(f"image `{image}` has no runner at `{RUNNER}`", "inv dev.dockerize"))
     error: TaskFailedError = operator.failed(lines, ending(code, out_of_memory))
     return error
+
+
+def no_python(image: str, said: str) -> MissingError:
+    """The error of an image that gaiaflow has not built.
+
+    Args:
+        said: the engine's words.
+    """
+    return final(MissingError(f"image `{image}` has no `python`: {said}", "inv dev.dockerize"))
 
 
 def ending(code: int, out_of_memory: bool) -> str:

@@ -21,10 +21,12 @@ from gaiaflow.operators import level
 from gaiaflow.operators.call import LARGEST_VARIABLE, CallMixin
 from gaiaflow.operators.container import (
     GRACE_SECONDS,
+    NO_EXECUTABLE,
     PYTHON,
     RUNNER,
     checked_overrides,
     failure,
+    no_python,
     project_id,
     required_image,
     run_variables,
@@ -103,13 +105,13 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
 
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Run the function; its output goes to the task's log."""
-        with task_errors():
+        with task_errors(self):
             return self._execute(context)
 
     def _execute(self, context: Mapping[str, Any]) -> Any:
         call = self.encode_call(context)
         digest = self._require_image()
-        log_address(self.log, self._asked(), stack_variables(Mode.DEV_DOCKER.value))
+        log_address(self.log, *self.mlflow())
         large = len(call.encode()) > LARGEST_VARIABLE
         handed = {runner.CALL_FILE: f"/{FOLDER}/{CALL_FILE}"} if large else {runner.CALL: call}
         handed |= tag_variable(context, Mode.DEV_DOCKER.value, self.image, image_digest=digest)
@@ -117,9 +119,15 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
             self.container = self.create_container(context, handed)
             self._put({CALL_FILE: call} if large else {})
             self._run()
-            return self.decode_result(self._result()) if self.do_xcom_push else None
+            if not self.do_xcom_push:
+                return None
+            return self.hand_over(context, self.decode_result(self._result()))
         finally:
             self.on_kill()
+
+    def mlflow(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The variables in which the function finds its MLflow, and those with the stack's."""
+        return self._asked(), stack_variables(Mode.DEV_DOCKER.value)
 
     def _require_image(self) -> str:
         """The image's digest; refuse before anything is made when the engine does not answer or lacks it."""
@@ -237,8 +245,8 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
             return TaskFailedError(f"`{self.func_path}` was ended: its container was removed")
         if "network" in said and "not found" in said:
             return MissingError(f"no network of the stack: {said}", "inv dev.start")
-        if "executable file not found" in said:
-            return final(MissingError(f"image `{self.image}` has no `python`: {said}", "inv dev.dockerize"))
+        if NO_EXECUTABLE in said:
+            return no_python(self.image, said)
         refused = GaiaflowError(f"the Docker engine refused the container of task `{self.task_id}`: {said}")
         return final(refused) if error.status_code in _FINAL else refused
 

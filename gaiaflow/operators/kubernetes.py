@@ -18,7 +18,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from gaiaflow import envvar, runner
-from gaiaflow.errors import GaiaflowError, MissingError, final
+from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level, pod_log, pod_spec
 from gaiaflow.operators.call import CallMixin
@@ -49,6 +49,7 @@ from gaiaflow.spec import TaskSpec
 
 # What GAIAFLOW_KUBECONFIG says in a worker pod of the local cluster.
 IN_CLUSTER = "in-cluster"
+NOT_FOUND = 404
 _RESULT = "leave it out: the function's value is the result"
 RESERVED = {
     "image": 'image="my-project/my_package:0.1.0"',
@@ -130,15 +131,19 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
 
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Run the function; its output goes to the task's log."""
-        with task_errors():
+        with task_errors(self):
             self._require_cluster()
-            log_address(self.log, self._stack() | self.variables, self._stack())
-            return self._handed_over(super().execute(context))
+            log_address(self.log, *self.mlflow())
+            return self._handed_over(context, super().execute(context))
 
     def trigger_reentry(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
         """Take up a deferred task again."""
-        with task_errors():
-            return self._handed_over(super().trigger_reentry(context, event))
+        with task_errors(self):
+            return self._handed_over(context, super().trigger_reentry(context, event))
+
+    def mlflow(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The variables in which the function finds its MLflow, and those with the stack's."""
+        return self._stack() | self.variables, self._stack()
 
     def _require_cluster(self) -> None:
         if self.mode != Mode.PROD_LOCAL.value or self.in_cluster:
@@ -218,16 +223,19 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
         self._empty_handed = text.rstrip() == EMPTY_XCOM_RESULT
         return None if self._empty_handed else self.decode_result(text)
 
-    def _handed_over(self, result: Any) -> Any:
+    def _handed_over(self, context: Mapping[str, Any], result: Any) -> Any:
         if self._empty_handed:
             return self.decode_result(None)
-        return result
+        return self.hand_over(context, result)
 
     def cleanup(self, pod: Any, remote_pod: Any, xcom_result: Any = None, context: Any = None) -> None:
         """Remove the pod; the error is the function's last line, unless something else stopped the task."""
         pending = sys.exc_info()[1]
-        ours = pending is None or isinstance(pending, AirflowException)
-        failed = self._failure(remote_pod) if ours and remote_pod else None
+        if isinstance(pending, ApiException):
+            failed: Exception | None = self._failure_now(pod)
+        else:
+            ours = pending is None or isinstance(pending, AirflowException)
+            failed = self._failure(remote_pod) if ours and remote_pod else None
         try:
             super().cleanup(pod, remote_pod, xcom_result, context)
         except AirflowSkipException:
@@ -237,6 +245,16 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
                 raise
         if failed is not None:
             raise failed from None
+
+    def _failure_now(self, pod: Any) -> Exception | None:
+        """Why the pod is not there any more, or has ended, where the API server refused a question about it."""
+        try:
+            return self._failure(self.client.read_namespaced_pod(pod.metadata.name, pod.metadata.namespace))
+        except ApiException as error:
+            gone = TaskFailedError(
+                f"`{self.func_path}` was ended: its pod was deleted", "kubectl get events, kubectl get nodes"
+            )
+            return gone if error.status == NOT_FOUND else None
 
     def _failure(self, pod: Any) -> Exception | None:
         statuses = pod.status.container_statuses or []

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import conf  # airflow.sdk has it from 
 from gaiaflow import envvar, runner
 from gaiaflow.commit import tree_commit
 from gaiaflow.operators.environment import project_folder
+from gaiaflow.operators.internals import NOT_MAPPED, map_index
 
 TRACKING = "MLFLOW_TRACKING_URI"
 # Where a person opens the stack's MLflow, whatever a container or a pod calls it.
@@ -31,25 +32,27 @@ def tag_variable(context: Mapping[str, Any], mode: str, image: str = "", **more:
     if ti is None:
         return {}
     facts = {
-        "dag": ti.dag_id,
-        "task": ti.task_id,
-        "run": ti.run_id,
-        "try": ti.try_number,
-        "map_index": "" if ti.map_index is None or ti.map_index < 0 else ti.map_index,
         "mode": mode,
         "image": image,
         "image_digest": image.partition("@")[2],
         "commit": os.environ.get(runner.COMMIT, ""),
         **{name: value for name, value in more.items() if value},
     }
-    tags = {f"gaiaflow.{name}": str(value) for name, value in facts.items() if value != ""}
+    tags = tags_of(ti) | {f"gaiaflow.{name}": value for name, value in facts.items() if value}
     tags |= _shown_in_mlflow(ti)
     return {runner.TAGS: json.dumps(tags)}
 
 
+def tags_of(ti: Any) -> dict[str, str]:
+    """The tags that tell one attempt of a task from all others."""
+    index = {} if map_index(ti) == NOT_MAPPED else {"map_index": map_index(ti)}
+    facts = {"dag": ti.dag_id, "task": ti.task_id, "run": ti.run_id, "try": ti.try_number, **index}
+    return {f"gaiaflow.{name}": str(value) for name, value in facts.items()}
+
+
 def _shown_in_mlflow(ti: Any) -> dict[str, str]:
     """The name and the description of runs that the function names and describes in no other way."""
-    index = "" if ti.map_index is None or ti.map_index < 0 else f"[{ti.map_index}]"
+    index = "" if map_index(ti) == NOT_MAPPED else f"[{map_index(ti)}]"
     begun = getattr(ti, "start_date", None)
     parts = [ti.dag_id, f"{ti.task_id}{index}", f"{begun:%Y-%m-%d %H:%M:%S}" if begun else ""]
     known = conf.get("api", "base_url", fallback="") and getattr(ti, "log_url", "")

@@ -74,7 +74,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
 
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Run the function; its output goes to the task's log."""
-        with task_errors():
+        with task_errors(self):
             return self._execute(context)
 
     def _execute(self, context: Mapping[str, Any]) -> Any:
@@ -87,11 +87,15 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
             result = Path(folder, "result.json")
             variables = local_environment(self.secrets) | self._call_variables(context, Path(folder))
             variables |= level.ASKED | tag_variable(context, Mode.DEV.value, commit=commit_now())
-            log_address(self.log, variables, os.environ)
+            log_address(self.log, *self.mlflow())
             if self.do_xcom_push:
                 variables[runner.RESULT_FILE] = str(result)
             self._run(self.command_line(), variables)
-            return self._read(result) if self.do_xcom_push else None
+            return self.hand_over(context, self._read(result)) if self.do_xcom_push else None
+
+    def mlflow(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The variables in which the function finds its MLflow, and those with the stack's."""
+        return local_environment(self.secrets), os.environ
 
     def command_line(self) -> list[str]:
         """What is started for the function; its environment may get another folder while the function runs."""

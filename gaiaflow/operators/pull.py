@@ -16,18 +16,9 @@ def pull(context: Mapping[str, Any], task_id: str) -> tuple[Any, bool]:
     Returns:
         The value, and whether the other task is mapped.
     """
-    from airflow.sdk.definitions.mappedoperator import MappedOperator
+    from gaiaflow.operators.internals import is_mapped, pull_all
 
     upstream = context["task"].dag.get_task(task_id)
-    if isinstance(upstream, MappedOperator):
-        return _pull_mapped(context["ti"], task_id), True
+    if is_mapped(upstream):
+        return pull_all(context["ti"], task_id), True
     return upstream.output.resolve(context), False
-
-
-def _pull_mapped(ti: Any, task_id: str) -> list[Any]:
-    """All results of a mapped task; Airflow keeps no entry for None, so gaps are looked up one by one."""
-    values = list(ti.xcom_pull(task_ids=[task_id]) or [])
-    count = ti.get_ti_count(dag_id=ti.dag_id, task_ids=[task_id], run_ids=[ti.run_id])
-    if len(values) >= count:
-        return values
-    return list(ti.xcom_pull(task_ids=[task_id], map_indexes=range(count)))

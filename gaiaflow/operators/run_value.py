@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-NOT_MAPPED = -1
+from gaiaflow.operators.internals import map_index
 
 
 def value_of_run(context: Mapping[str, Any], reference: Any) -> Any:
@@ -38,12 +38,7 @@ def _day(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment.astimezone(timezone.utc):%Y-%m-%d}"
 
 
-def _map_index(context: Mapping[str, Any]) -> int:
-    index = context["ti"].map_index
-    return NOT_MAPPED if index is None else int(index)
-
-
-_VALUES = {
+_VALUES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "logical_date": lambda context: _text(context["dag_run"].logical_date),
     "data_interval_start": lambda context: _text(context["dag_run"].data_interval_start),
     "data_interval_end": lambda context: _text(context["dag_run"].data_interval_end),
@@ -54,5 +49,5 @@ _VALUES = {
     "dag_id": lambda context: str(context["ti"].dag_id),
     "task_id": lambda context: str(context["ti"].task_id),
     "try_number": lambda context: int(context["ti"].try_number),
-    "map_index": _map_index,
+    "map_index": lambda context: map_index(context["ti"]),
 }

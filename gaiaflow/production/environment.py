@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.environments import interpreter, uv
+from gaiaflow.infra.environments import conda, interpreter, lockfile, uv
 from gaiaflow.infra.environments.description import packages
 from gaiaflow.infra.environments.environment import missing, python_of
 from gaiaflow.infra.environments.pins import package_name
@@ -45,13 +45,18 @@ def differences(project: Project) -> Iterator[str]:
     """
     if source(project).is_conda and not interpreter.given(project):
         return  # one lock made both
-    python = python_of(project, "project")
+    python, wanted = python_of(project, "project"), _wanted(project)
     here = ".".join(map(str, interpreter.version(python)[:2]))
-    there = re.search(r"\d+\.\d+", python_image(project).rpartition(":")[2])
+    base = wanted.pop("python", python_image(project).rpartition(":")[2])
+    there = re.match(r"\d+\.\d+", base)
     if there and here != there[0]:
         yield f"Python {here}, not {there[0]}"
     if interpreter.given(project):
-        yield from _packages(_installed(project, python), _wanted(project))
+        installed = _installed(project, python)
+        if source(project).is_conda and not (python.parents[1] / "conda-meta").is_dir():
+            # Another environment cannot tell of C libraries and programs.
+            wanted = {name: version for name, version in wanted.items() if name in installed}
+        yield from _packages(installed, wanted)
 
 
 def _packages(here: dict[str, str], image: dict[str, str]) -> Iterator[str]:
@@ -64,11 +69,19 @@ def _packages(here: dict[str, str], image: dict[str, str]) -> Iterator[str]:
 
 def _installed(project: Project, python: Path) -> dict[str, str]:
     text = uv.run(project, "pip", "list", "--python", str(python), "--format", "json")
-    return {package_name(item["name"]): item["version"] for item in json.loads(text or "[]")}
+    listed = {package_name(item["name"]): item["version"] for item in json.loads(text or "[]")}
+    return _versions(conda.installed(python.parents[1])) | listed
 
 
 def _wanted(project: Project) -> dict[str, str]:
     """The pins that the image is made of; what is not pinned may be any version there."""
-    lines = requirements(project).splitlines() or packages(project.home / "envs" / "project")
-    pins = (re.match(r"([\w.-]+)(?:\[.*?\])?==([\w.+!-]+)", line) for line in lines)
+    found = source(project)
+    if found.is_conda:
+        kept = conda.kept(project, found)
+        return _versions(lockfile.pins(kept)) if kept else {}
+    return _versions(requirements(project).splitlines() or packages(project.home / "envs" / "project"))
+
+
+def _versions(lines: list[str]) -> dict[str, str]:
+    pins = (re.match(r"([\w.-]+)(?:\[.*?\])?==?([\w.+!-]+)", line) for line in lines)
     return {package_name(pin[1]): pin[2] for pin in pins if pin}

@@ -9,7 +9,16 @@ the process has been pointed at a database of its own. For pytest: ``-p gaiaflow
 from gaiaflow.result import RunResult, TaskResult
 from gaiaflow.testing.cell import Cell
 from gaiaflow.testing.cells import run_matrix
-from gaiaflow.testing.interpreter import airflow_python
+from gaiaflow.testing.interpreter import airflow_python, project_python
 from gaiaflow.testing.run import load_dag, run_dag
 
-__all__ = ["Cell", "RunResult", "TaskResult", "airflow_python", "load_dag", "run_dag", "run_matrix"]
+__all__ = [
+    "Cell",
+    "RunResult",
+    "TaskResult",
+    "airflow_python",
+    "load_dag",
+    "project_python",
+    "run_dag",
+    "run_matrix",
+]

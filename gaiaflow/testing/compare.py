@@ -27,6 +27,8 @@ def differences(first: RunResult, other: RunResult) -> list[str]:
     for name in first.tasks:
         if name in other.tasks:
             found += compare_tasks(name, first.tasks[name], other.tasks[name])
+    if not same(comparable(first.assets), comparable(other.assets)):
+        found.append(_said("assets", comparable(first.assets), comparable(other.assets)))
     # A call too large for a pod fails its task, and so the run.
     return [] if found[:1] == found and _only_large(first, other) else found
 

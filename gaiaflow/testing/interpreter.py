@@ -1,4 +1,4 @@
-"""The Python that DAG tests run in, for a project's own noxfile."""
+"""The Pythons that DAGs and functions are tested in, for a project's own noxfile."""
 
 from __future__ import annotations
 
@@ -16,8 +16,23 @@ def airflow_python(project: Project | None = None) -> Path:
     Raises:
         GaiaflowError: there is no project, or the environment could not be made.
     """
-    from gaiaflow.infra.environments.environment import (
-        ensure_environment,
-    )  # late: Airflow's environment has no use for it
+    return _python(project, "airflow")
 
-    return ensure_environment(project or Project.find(), "airflow")
+
+def project_python(project: Project | None = None) -> Path:
+    """The interpreter of the environment that tasks run in, which is made when it is missing.
+
+    Args:
+        project: by default the project of the current folder.
+
+    Raises:
+        GaiaflowError: there is no project, or the environment could not be made.
+    """
+    return _python(project, "project")
+
+
+def _python(project: Project | None, name: str) -> Path:
+    # Late: Airflow's environment has no use for it.
+    from gaiaflow.infra.environments.environment import ensure_environment
+
+    return ensure_environment(project or Project.find(), name)

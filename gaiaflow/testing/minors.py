@@ -31,6 +31,17 @@ def hands_over_errors() -> bool:
     return version() >= (3, 3)
 
 
+def asset_events(run: Any) -> list[list[Any]]:
+    """The asset events that a run brought, each as ``[task, asset, extra]``, in this order."""
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        events = session.query(AssetEvent).filter_by(source_dag_id=run.dag_id, source_run_id=run.run_id)
+        found = [[event.source_task_id, event.asset.name, dict(event.extra or {})] for event in events]
+    return sorted(found, key=str)
+
+
 def has_partitions() -> bool:
     """Whether a run may have a partition key: from 3.2 on."""
     return version() >= (3, 2)
@@ -67,6 +78,20 @@ def timetable_of(dag: Any) -> Any:
     return coerce_to_core_timetable(timetable)
 
 
+def partition_date(dag: Any, key: str | None) -> datetime | None:
+    """What a DAG's timetable reads from a partition key; 3.2 does not ask it.
+
+    Raises:
+        ValueError: it is no key of this DAG.
+    """
+    if key is None or version() < (3, 3):
+        return None
+    from airflow.serialization.encoders import coerce_to_core_timetable
+
+    found: datetime | None = coerce_to_core_timetable(dag.timetable).resolve_partition_date(key)
+    return found
+
+
 def version() -> tuple[int, int]:
     """This Airflow's major and minor."""
     from airflow import __version__
@@ -93,7 +118,9 @@ def run_of(when: When) -> Iterator[None]:
             session.commit()
         known = {"logical_date": logical_date, "data_interval": when.interval or data_interval}
         dated = known if when.date is not None else {}
-        partition = {"partition_key": when.partition} if when.partition else {}
+        partition: dict[str, Any] = {"partition_key": when.partition} if when.partition else {}
+        if moment := partition_date(dag, when.partition):
+            partition["partition_date"] = moment
         more["start_date"] = more["run_after"]  # it takes the logical date, and the run would last for years
         kind = {"run_type": DagRunType.MANUAL, "state": "running"}
         return dag.create_dagrun(session=session, **{**more, **kind, **dated, **partition})

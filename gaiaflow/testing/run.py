@@ -6,15 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from importlib import import_module
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaiaflow import envvar
 from gaiaflow.dags.brokenfile import explained, naming
 from gaiaflow.dags.conf import misfit, refuse_unknown
-from gaiaflow.dags.when import When, read_when
+from gaiaflow.dags.when import When, read_when, refuse_outside
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
@@ -172,10 +171,7 @@ def check_when(dag: DAG, when: When) -> None:
     Raises:
         UsageError: its message names the limit.
     """
-    if when.date and dag.start_date and when.date < dag.start_date:
-        raise _outside(dag, when.date, f"begins at {dag.start_date.isoformat()}")
-    if when.date and dag.end_date and when.date > dag.end_date:
-        raise _outside(dag, when.date, f"ends at {dag.end_date.isoformat()}")
+    refuse_outside(dag.dag_id, when, dag.start_date, dag.end_date)
     if when.partition and not minors.has_partitions():
         raise UsageError("`--partition` needs Airflow 3.2 or newer", "leave it out")
     if when.partition and not minors.takes_partition(dag):
@@ -183,13 +179,10 @@ def check_when(dag: DAG, when: When) -> None:
             f"DAG `{dag.dag_id}` has no partitions: `--partition` is not for it",
             "schedule=CronPartitionTimetable(...), PartitionedAssetTimetable(...) or PartitionedAtRuntime()",
         )
-
-
-def _outside(dag: DAG, date: datetime, limit: str) -> UsageError:
-    return UsageError(
-        f"`--date` is {date.isoformat()}, but DAG `{dag.dag_id}` {limit}",
-        "another --date, or another start_date or end_date of the DAG",
-    )
+    try:
+        minors.partition_date(dag, when.partition)
+    except ValueError as error:
+        raise UsageError(f"`--partition` does not fit DAG `{dag.dag_id}`: {error}", "") from None
 
 
 def _refuse_missing_python(dag: DAG) -> None:
@@ -257,16 +250,13 @@ def _test(dag: DAG, conf: dict[str, Any], when: When) -> Any:
 
 
 def _collect(dag: DAG, run: Any, errors: Mapping[tuple[str, int], str]) -> RunResult:
-    from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
-    select: Any = import_module("sqlalchemy").select
+    from gaiaflow.operators.internals import returned_values
+
     with create_session() as session:
         instances = run.get_task_instances(session=session)
-        query = select(XComModel).where(
-            XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id, XComModel.key == "return_value"
-        )
-        values = {(x.task_id, x.map_index): XComModel.deserialize_value(x) for x in session.scalars(query)}
+        values = returned_values(run, session)
     parts: dict[str, list[Part]] = {}
     for ti in instances:
         spot = (ti.task_id, ti.map_index)
@@ -276,7 +266,7 @@ def _collect(dag: DAG, run: Any, errors: Mapping[tuple[str, int], str]) -> RunRe
         parts.setdefault(ti.task_id, []).append(part)
     order = [task.task_id for task in dag.topological_sort()]
     tasks = {name: combine(parts.get(name, []), _is_mapped(dag.get_task(name))) for name in order}
-    return RunResult(dag.dag_id, str(run.state), tasks, edges(dag))
+    return RunResult(dag.dag_id, str(run.state), tasks, edges(dag), minors.asset_events(run))
 
 
 def _is_mapped(task: Any) -> bool:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PARITY = ROOT / "tests" / "samples" / "parity"
 PYPROJECT = '[project]\nname = "sample"\nversion = "1"\n\n[tool.gaiaflow]\nsource = "."\n'
 
-sys.path.append(str(PARITY))
+sys.path += [str(PARITY), str(ROOT / "tests" / "failures")]
 pytest.importorskip("airflow", reason="needs Airflow: nox -s tests_airflow")
 
 

@@ -16,11 +16,13 @@ from typing import Any, NamedTuple
 import pytest
 from airflow.sdk import DAG
 from docker.errors import APIError
+from kubernetes.client.exceptions import ApiException
 
 from gaiaflow.dagfactory import Task
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.operators.container import checked_overrides, failure
 from gaiaflow.operators.docker import DevDockerOperator
+from gaiaflow.operators.kubernetes import PodOperator
 from gaiaflow.tasks import FromTask, create_task
 
 ECHO = "parity.functions:echo"
@@ -99,7 +101,26 @@ def in_the_way() -> None:
         task(mode="dev_docker")._remove_leftover("theirs")
 
 
+class Emptied:
+    """A cluster whose pod was deleted."""
+
+    def read_namespaced_pod(self, *_: str) -> Any:
+        raise ApiException(status=404)
+
+
+def deleted() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PodOperator, "client", Emptied())
+        pod = SimpleNamespace(metadata=SimpleNamespace(name="p", namespace="n"))
+        raised(task(mode="prod")._failure_now(pod))
+
+
 CASES = [
+    Case(
+        deleted,
+        "`parity.functions:echo` was ended: its pod was deleted",
+        "kubectl get events, kubectl get nodes",
+    ),
     Case(
         lambda: raised(failure(task(), ["python: can't open file '/opt/gaiaflow/runner.py'"], 2, "a:1")),
         "image `a:1` has no runner at `/opt/gaiaflow/runner.py`",

@@ -117,6 +117,11 @@ DATED = """
 from datetime import datetime
 from airflow.sdk import DAG
 
+try:
+    from airflow.sdk import CronPartitionTimetable
+    days = DAG("days", schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC"))
+except ImportError:  # 3.1
+    pass
 flow = DAG("flow", start_date=datetime(2024, 1, 1), end_date=datetime(2024, 12, 31))
 """
 PLACES = "schedule=CronPartitionTimetable(...), PartitionedAssetTimetable(...) or PartitionedAtRuntime()"
@@ -155,3 +160,13 @@ def test_a_date_that_the_dag_does_not_run_for(
     with pytest.raises(GaiaflowError) as caught:
         run_dag("flow", "dev", project=Project.find(project(DATED)), home=airflow_home, **when)
     assert told(caught) == [message, hint]
+
+
+def test_a_partition_that_the_dag_does_not_have(project: Make, airflow_home: Path) -> None:
+    with pytest.raises(GaiaflowError) as caught:
+        run_dag("days", "dev", project=Project.find(project(DATED)), home=airflow_home, partition="north")
+    said = (
+        "Partition key 'north' does not match the timetable's key_format '%Y-%m-%dT%H:%M:%S': "
+        "time data 'north' does not match format '%Y-%m-%dT%H:%M:%S'"
+    )
+    assert told(caught) == [f"`--partition` does not fit DAG `days`: {said}", ""]

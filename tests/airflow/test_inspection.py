@@ -344,17 +344,20 @@ def test_a_task_of_a_past_run_gets_that_run_s_date_or_another(dated: Project) ->
 
 def test_files_are_timed_each_by_itself(flow: Project, tmp_path: Path) -> None:
     outcome = tmp_path / "outcome.json"
-    files = [str(flow.dags / name) for name in ("file.py", "broken.py")]
+    files = ["file.py", "broken.py"]
+    request = {"project": str(flow.root), "dag": "flow", "dags": str(flow.dags), "timed": files}
     subprocess.run(
-        [sys.executable, "-m", "gaiaflow.inspection.stopwatch", str(outcome)],
-        input=json.dumps({"dags": str(flow.dags), "files": files}),
+        [sys.executable, "-m", "gaiaflow.inspection", "serialise", str(outcome)],
+        input=json.dumps(request),
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         text=True,
         check=True,
         capture_output=True,
         timeout=120,
     )
-    found = json.loads(outcome.read_text())
+    answer = json.loads(outcome.read_text())
+    found = answer["seconds"]
+    assert "hash" in answer["stored"]["flow"]
     assert found["airflow"] > 0
     assert found["files"][files[0]] > 0
     assert found["files"][files[1]] is None

@@ -23,6 +23,7 @@ with DAG("good", schedule=None, params={"scale": Param(2, type="integer")}):
     create_task("many", "pk.f:same", map_over={"y": [3, 1, 2]})
     create_task("all", "pk.f:same", func_args=[[FromTask("one", "x"), FromTask("many")]])
     create_task("none", "pk.f:nothing")
+    create_task("text", "pk.f:text")
 
 with DAG("bad", schedule=None):
     create_task("fails", "pk.f:fails", retries=3, retry_delay=timedelta(hours=1))
@@ -39,6 +40,9 @@ def same(y):
 def nothing():
     pass
 
+def text():
+    return '{"a": 1}'
+
 def fails():
     raise ValueError("first line\\nsecond line")
 """
@@ -53,6 +57,7 @@ def test_values_params_maps_and_none(project: Make, airflow_home: Path) -> None:
     assert run.tasks["many"].value == [3, 1, 2]
     assert run.tasks["all"].value == [[1, "{{ ds }}"], [3, 1, 2]]
     assert run.tasks["none"].value is None
+    assert run.tasks["text"].value == '{"a": 1}'
     assert run.edges["one"] == ["all"]
     assert set(run.as_dict()) == {"dag", "state", "tasks"}
     assert set(run.as_dict()["tasks"]["one"]) == {"state", "value", "seconds"}

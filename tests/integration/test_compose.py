@@ -77,7 +77,7 @@ def record(value):
 
 
 def double(value):
-    seen = [name for name in os.environ if name.startswith("AIRFLOW_")]
+    seen = [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__"))]
     return {"doubled": 2 * value, "has_extra": importlib.util.find_spec("iniconfig") is not None, "seen": seen}
 """
 DAG = """

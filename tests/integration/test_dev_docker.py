@@ -14,6 +14,8 @@ from airflow_run import Outcomes, RunTasks
 from parity import specials
 from parity.calls import FAILURES, PARAMS, VALUES, tasks
 
+from tests.failures import ways
+
 pytestmark = pytest.mark.engine
 LABEL = "gaiaflow.project=gaiaflow-tests"
 NETWORK = "gaiaflow-tests"
@@ -90,6 +92,16 @@ def special(
     )
     neighbour.remove(force=True)
     network.remove()
+
+
+@pytest.fixture(scope="module")
+def failing(engine: Any, run_tasks: RunTasks, parity_image: str) -> Outcomes:
+    return run_tasks(ways.tasks("dev_docker", parity_image), GAIAFLOW_MODE="dev_docker")
+
+
+@pytest.mark.parametrize(("way", "cell"), list(ways.seen("dev_docker", real=True)), ids=ways.named)
+def test_a_way_to_fail_reads_as_in_the_table(failing: Outcomes, way: ways.Way, cell: ways.Seen) -> None:
+    ways.hold(cell, failing[way.key])
 
 
 def write(file: Path, variables: dict[str, str]) -> None:

@@ -22,6 +22,7 @@ from gaiaflow.infra.cluster.api import METADATA, Cluster as ClusterApi
 from gaiaflow.production import check as prodcheck, manifests as prodmanifests, verdict
 from gaiaflow.production.check import Aim, Facts
 from gaiaflow.project import Project
+from tests.failures import ways
 
 pytestmark = pytest.mark.cluster
 NAMESPACE = "gaiaflow-tests"
@@ -208,6 +209,16 @@ def special(image: str, prod_local: dict[str, str], run_tasks: RunTasks) -> Outc
     return run_tasks([*specials.tasks(image, SECRET), *more], **prod_local)
 
 
+@pytest.fixture(scope="module")
+def failing(image: str, prod_local: dict[str, str], run_tasks: RunTasks) -> Outcomes:
+    return run_tasks(ways.tasks("prod_local", image), **prod_local)
+
+
+@pytest.mark.parametrize(("way", "cell"), list(ways.seen("prod_local", real=True)), ids=ways.named)
+def test_a_way_to_fail_reads_as_in_the_table(failing: Outcomes, way: ways.Way, cell: ways.Seen) -> None:
+    ways.hold(cell, failing[way.key])
+
+
 @pytest.mark.parametrize("task", VALUES)
 def test_a_value_arrives_as_it_left(parity: Outcomes, task: str) -> None:
     outcome = parity[task]
@@ -304,5 +315,5 @@ def test_the_check_for_production_asks_for_secrets_by_name_only(cluster: Cluster
     assert "data" not in api.request("GET", path, accept=METADATA)[1]
 
 
-def test_no_pod_is_left(cluster: Cluster, parity: Outcomes, special: Outcomes) -> None:
+def test_no_pod_is_left(cluster: Cluster, parity: Outcomes, special: Outcomes, failing: Outcomes) -> None:
     assert cluster.await_no_pods() == []

@@ -115,16 +115,18 @@ def noted(request: pytest.FixtureRequest, evidence: Evidence) -> None:
 @example('{"protocol": 1, "function": ["a"], "args": {}}')
 @example('{"protocol": 1, "function": "a:b", "kwargs": 5}')
 @example('{"protocol": 1, "function": "a:b", "kwargs": [1]}')
+@example('{"protocol": 2, "function": "a:b", "params": 5}')
+@example('{"protocol": 2, "function": "a:b", "from_run": "x"}')
 @example("[" * 100_000)
 def test_any_call_is_read_or_refused(call: str) -> None:
     try:
-        module, name, args, kwargs, _ = runner.read_call({runner.CALL: call})
+        module, name, args, kwargs, params, from_run = runner.read_call({runner.CALL: call})
     except runner.Failure as failure:
         assert str(failure).startswith("the call cannot be read: ")
         assert "\n" not in str(failure)
     else:
         assert isinstance(args, list)
-        assert isinstance(kwargs, dict)
+        assert [type(part) for part in (kwargs, params, from_run)] == [dict] * 3
         assert module
         assert name
 

@@ -60,10 +60,9 @@ def flags() -> dict[str, set[str]]:
     }
 
 
-@cache
-def filled() -> dict[str, str]:
-    """The pages as they are built."""
-    return {name: generate.fill(text) for name, text in PAGES.items()}
+def by_hand(page: str) -> str:
+    """A page without its generated parts."""
+    return generate.MARKED.sub("", PAGES[page])
 
 
 def calls(text: str) -> list[list[str]]:
@@ -120,19 +119,31 @@ def test_every_call_of_a_page_exists(page: str) -> None:
     assert not wrong
 
 
+@pytest.mark.parametrize("page", [name for name, text in PAGES.items() if generate.MARKED.search(text)])
+def test_the_generated_parts_of_a_page_are_those_of_the_code(page: str) -> None:
+    fresh = generate.fill(PAGES[page]) == PAGES[page]
+    assert fresh, "stale: nox -s docs -- generate, or PYTHONPATH=. python docs/hooks/generate.py"
+
+
+def test_every_mark_of_a_generated_part_has_its_end() -> None:
+    for name, text in PAGES.items():
+        marks = re.findall(r"^<!-- (?:generated: [a-z_ ]+|end of generated) -->$", text, re.MULTILINE)
+        assert len(marks) == 2 * len(generate.MARKED.findall(text)), name
+
+
 def test_every_command_stands_in_a_page_that_somebody_wrote() -> None:
-    text = "\n".join(PAGES.values())
+    text = "\n".join(by_hand(page) for page in PAGES)
     assert not [
         name for name in commands() if not re.search(rf"\b(?:inv|gaiaflow) {re.escape(name)}(?![\w.-])", text)
     ]
 
 
 def test_every_command_and_option_stands_in_the_reference() -> None:
-    page = filled()["docs/reference/commands.md"]
+    page = PAGES["docs/reference/commands.md"]
     common = {flag for name in flags() for flag in flags()[name] if flag in ("--quiet", "--debug")}
     assert not [flag for flag in common if f"`{flag}`" not in page]
     for command in reference.commands():
-        section = page.split(f"### gaiaflow {command.name} {{", 1)[1].split("\n### ", 1)[0]
+        section = page.split(f"### gaiaflow {command.name}\n", 1)[1].split("\n### ", 1)[0]
         long = {flag for flag in flags()[command.name] if flag.startswith("--")} - common
         assert not [flag for flag in long if f"`{flag}`" not in section]
 
@@ -168,7 +179,7 @@ def variables_of(*folders: str) -> set[str]:
 
 @cache
 def documented() -> set[str]:
-    page = generate.fill(PAGES["docs/reference/variables.md"])
+    page = PAGES["docs/reference/variables.md"]
     return set(re.findall(r"^\| `(GAIAFLOW_\w+)`", page, re.MULTILINE))
 
 
@@ -179,7 +190,7 @@ def test_every_variable_of_the_code_is_in_the_table() -> None:
 
 def test_the_page_of_variables_is_made_from_the_table() -> None:
     assert documented() == {*envvar.SETTINGS, *envvar.TESTING, *envvar.INTERNAL}
-    written = PAGES["docs/reference/variables.md"]
+    written = by_hand("docs/reference/variables.md")
     assert VARIABLE.findall(written) == [], "the table in gaiaflow/envvar.py has the rows"
 
 
@@ -190,7 +201,7 @@ def test_every_variable_of_a_page_exists(page: str) -> None:
 
 def test_every_mode_and_setting_is_named() -> None:
     assert not [m for m in Mode if f"`{m}`" not in README]
-    page = filled()["docs/reference/settings.md"]
+    page = PAGES["docs/reference/settings.md"]
     parts = re.split(r"^## \[tool\.gaiaflow\.\w+\]$", page, flags=re.MULTILINE)
     named = [set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) for part in parts]
     assert named == [
@@ -221,7 +232,7 @@ def test_every_argument_is_described(function: object) -> None:
 
 
 def test_the_page_of_modes_says_what_is_ignored() -> None:
-    page = filled()["docs/modes.md"]
+    page = PAGES["docs/modes.md"]
     assert "| `env_vars` | ignored | used | used | used |" in page
     assert "| `resources.requests` | ignored | ignored | used | used |" in page
     assert "| `kubernetes` | ignored | ignored | used | used |" in page
@@ -246,20 +257,26 @@ def test_python_of_the_pages_compiles() -> None:
 
 
 def test_addresses_and_exit_codes_are_those_of_the_code() -> None:
-    addresses = filled()["docs/reference/addresses.md"]
+    addresses = PAGES["docs/reference/addresses.md"]
     assert all(f"`{name}`" in addresses for name in PORTS)
     assert "host.minikube.internal:5000" in addresses
     assert len(Vantage) == 3
-    errors = filled()["docs/reference/errors.md"]
+    errors = PAGES["docs/reference/errors.md"]
     assert set(re.findall(r"^\| `(\d)` \|", errors, re.MULTILINE)) == {"0", "1", "2", "3", "4"}
-    assert set(re.findall(r"^\| (\d) \|", errors, re.MULTILINE)) == {"1", "2", "3", "4"}
+    assert set(re.findall(r"^\| <a id=[^>]*></a>(\d) \|", errors, re.MULTILINE)) == {"1", "2", "3", "4"}
 
 
 def test_the_catalogue_has_every_message_with_its_hint() -> None:
     texts = {message.text: message.hint for message in messages.messages()}
     assert texts["`--delete-volume` takes the data of all services"] == "inv dev.stop --delete-volume"
-    assert texts["no Docker engine answers: …"].startswith("start Docker")
+    assert texts["no Docker engine answers: <cause>"].startswith("start Docker")
     assert len(texts) > 150
+
+
+def test_every_message_has_an_anchor_of_its_own() -> None:
+    anchors = re.findall(r'<a id="([^"]+)">', PAGES["docs/reference/errors.md"])
+    assert len(anchors) == len(set(anchors)) > 150
+    assert "terminal-no-docker-engine-answers" in anchors
 
 
 def test_the_pages_use_no_word_that_the_style_forbids() -> None:

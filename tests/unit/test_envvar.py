@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gaiaflow import envvar
+from gaiaflow import envvar, runner
 from gaiaflow.endpoints import MODEL, PORTS
 
 ROOT = Path(__file__).parents[2]
@@ -95,13 +95,10 @@ def words_in(*files: Path) -> set[str]:
 
 def of_runner(name: str) -> set[str]:
     """How a name is spelled that the runner defines."""
-    tree = ast.parse((PACKAGE / "runner.py").read_text(encoding="utf-8"))
-    known = {
-        node.value.value: node.targets[0].id
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.targets[0], ast.Name)
-    }
-    own = known.get(name) or known.get(name.removesuffix("NAME"))
+    own = in_runner().get(name) or in_runner().get(name.removesuffix("NAME"))
     return {f"runner.{own}", f"from gaiaflow.runner import {own}"} if own else set()
+
+
+@cache
+def in_runner() -> dict[str, str]:
+    return {name: word for word, name in vars(runner).items() if isinstance(name, str) and NAME.fullmatch(name)}

@@ -30,6 +30,8 @@ def run(folder: Path, required: str) -> subprocess.CompletedProcess[str]:
     )
     (folder / "test_fine.py").write_text(FINE)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "GAIAFLOW_"))}
+    # What other packages bring to pytest takes a second to import.
+    kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     env = {**kept, **({"GAIAFLOW_REQUIRE_MODES": required} if required else {})}
     argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]
     return subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)

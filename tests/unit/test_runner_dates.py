@@ -55,6 +55,14 @@ ANNOTATIONS = [
 ]
 
 
+def test_an_annotation_that_is_no_name_is_not_run() -> None:
+    ran: list[int] = []
+    names = {"ran": ran, "Optional": typing.Optional}
+    for text in ("ran.append(1)", "Optional[ran.append(1)]", "[ran.append(1)][0]", "ran.append(1) | None"):
+        assert object in runner.allowed(text, names), text
+    assert ran == []
+
+
 @pytest.mark.parametrize(("annotation", "classes"), ANNOTATIONS, ids=lambda value: repr(value)[:40])
 def test_an_annotation_allows_these_classes(annotation: Any, classes: list[Any]) -> None:
     assert runner.allowed(annotation, globals()) == classes

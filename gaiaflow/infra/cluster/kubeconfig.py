@@ -85,8 +85,15 @@ def account_token(cluster: Cluster, namespace: str, account: str) -> str:
         return secret_token(cluster, namespace, account)
 
 
-def secret_token(cluster: Cluster, namespace: str, account: str) -> str:
-    """The token that the cluster writes into a secret of type service-account-token."""
+def secret_token(cluster: Cluster, namespace: str, account: str, seconds: float = 10) -> str:
+    """The token that the cluster writes into a secret of type service-account-token.
+
+    Args:
+        seconds: how long it may take.
+
+    Raises:
+        GaiaflowError: the cluster wrote none.
+    """
     name = f"{account}-token"
     owner = {"kubernetes.io/service-account.name": account}
     cluster.apply(
@@ -101,7 +108,7 @@ def secret_token(cluster: Cluster, namespace: str, account: str) -> str:
     def token() -> str:
         return str((cluster.find("Secret", namespace, name) or {}).get("data", {}).get("token", ""))
 
-    if encoded := wait.until(token, 10, 0.2):
+    if encoded := wait.until(token, seconds, 0.2):
         return base64.b64decode(encoded).decode()
     raise GaiaflowError(f"the cluster `{cluster.name}` gives no token for `{account}`", "inv prodlocal.restart")
 

@@ -10,11 +10,14 @@ The first line says what it was solved from; the ``pip`` lines are what pip put 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gaiaflow.infra.host import privatefile
 
+# The list of packages; each has its archive's name, which has name, version and build.
+_ENTRY = re.compile(r"^- conda: \S*?([^/\s]+)-([^-/\s]+)-[^-/\s]+\.(?:conda|tar\.bz2)$", re.MULTILINE)
 _MADE_OF, _PIP = "# gaiaflow: ", "# pip: "
 
 
@@ -39,6 +42,12 @@ def read(file: Path) -> Kept | None:
     lines = file.read_text(encoding="utf-8").splitlines()
     made_of = next((line[len(_MADE_OF) :] for line in lines[:1] if line.startswith(_MADE_OF)), "")
     return Kept(file, made_of, [line[len(_PIP) :] for line in lines if line.startswith(_PIP)])
+
+
+def pins(kept: Kept) -> list[str]:
+    """Its packages: conda's as ``name=version``, pip's as requirements."""
+    found = _ENTRY.findall(kept.file.read_text(encoding="utf-8"))
+    return [*(f"{name}={version}" for name, version in dict.fromkeys(found)), *kept.pip]
 
 
 def write(file: Path, solved: str, made_of: str, pip: list[str]) -> Kept:

@@ -16,6 +16,8 @@ from gaiaflow.project import Project
 
 # A process of Airflow's takes a core for seconds.
 AT_ONCE = 2
+# How many of them time the files, too.
+LOOKS = 2
 # Of a DAG that no running Airflow knows.
 _UNKNOWN: dict[str, Any] = {"last_run": None, "next_run": None, "paused": None}
 _MODE = "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev"
@@ -98,12 +100,12 @@ def run_checks(asked: Any, name: str, mode: str | None, budget: float, times: in
 
     phases = Phases(4)
     asked.environment  # noqa: B018 - made once, before the threads
+    timed = dagcheck.candidates(asked.project, name)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         first, *others = [
-            pool.submit(dagversion.read, asked, seed, mode, name or None)
+            pool.submit(dagversion.read, asked, seed, mode, name or None, timed if seed <= LOOKS else ())
             for seed in range(1, max(times, 1) + 1)
         ]
-        timed = pool.submit(dagcheck.costs, asked, dagcheck.candidates(asked.project, name), mode)
         try:
             with phases.phase("imports and tasks"):
                 dags, errors = dagcheck.structures(asked.project, first.result(), name)
@@ -114,7 +116,8 @@ def run_checks(asked: Any, name: str, mode: str | None, budget: float, times: in
                 findings += dagcheck.function_findings(asked, dags)
             with phases.phase("the time to read each file"):
                 files = {dag["file"] for dag in dags} | set(errors)
-                costs = {file: cost for file, cost in timed.result().items() if file in files}
+                looks = [look for each in (first, *others) if (look := each.result().get("seconds"))]
+                costs = {file: cost for file, cost in dagcheck.costs(looks).items() if file in files}
                 findings += dagcheck.cost_findings(costs, budget)
             with phases.phase(f"the DAG version, read {times} times to see whether it changes by itself"):
                 stored = [future.result()["stored"] for future in (first, *others)]

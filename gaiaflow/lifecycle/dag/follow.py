@@ -49,7 +49,7 @@ def follow(
         LeftRunError: Ctrl-C; the run goes on.
         StillStartingError: it did not end in time; it goes on.
     """
-    from gaiaflow.dags import run as dagrun
+    from gaiaflow.dags import assets, run as dagrun
     from gaiaflow.dags.failure import Failures
 
     failures = Failures(api, project, dag, run, dict(seen or {}))
@@ -69,7 +69,11 @@ def follow(
     result = dagrun.collect(api, dag, run, state)
     if address := dagrun.mlflow_address(project, result):
         say(f"MLflow run: {address}")
-    end({"run_id": run, **(more or {}), **result.as_dict()}, json, api.run_seconds(dag, run))
+    brought = assets.brought(api, dag, run)
+    for event in brought:
+        say("\n".join(event.lines()))
+    told = {"assets": [event.as_dict() for event in brought]} if brought else {}
+    end({"run_id": run, **(more or {}), **result.as_dict(), **told}, json, api.run_seconds(dag, run))
 
 
 def say_where(api: Any, dag: str, run: str) -> None:

@@ -30,8 +30,9 @@ def update_deps(c: Context, lock: bool = False, upgrade: bool = False) -> None:
     phases = Phases(1 + lock)
     if lock:
         from gaiaflow.infra.environments.locking import write_lock
+        from gaiaflow.infra.environments.source import source
 
-        with phases.phase(f"lock of {describe(project)}"):
+        with phases.phase(f"lock of {source(project).name}"):
             file = write_lock(project, upgrade)
         say(f"written: {file}")
     with phases.phase(f"environment project: {describe(project)}"):

@@ -1,6 +1,6 @@
 """What a project adds to its Airflow: configuration, connections, variables, plugins.
 
-It reaches Airflow's processes and never the functions, which get nothing that begins with ``AIRFLOW_``.
+It reaches Airflow's processes and never the functions.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def test_the_error_and_its_cause(project: Project) -> None:
 def test_the_files_that_mention_a_dag(project: Project) -> None:
     (project.dags / "more").mkdir()
     (project.dags / "more" / "one.py").write_text('with DAG("flow"): ...')
-    (project.dags / "two.py").write_text('with DAG("other"): ...')
+    (project.dags / "two.py").write_text('from airflow.sdk import DAG\n\nwith DAG("flow-2"): ...')
     assert naming(project, "flow") == [Path("more/one.py")]
 
 

@@ -13,6 +13,7 @@ from gaiaflow.dags import check as dagcheck
 from gaiaflow.dags.check import Checked, Finding
 from gaiaflow.dags.version import churn, differing
 from gaiaflow.inspection.masking import MASK, mask
+from gaiaflow.lifecycle.dag.check import run_checks
 from gaiaflow.project import Project
 
 PACKAGE = Path(runner.__file__).parent
@@ -165,3 +166,41 @@ def test_secrets_are_hidden_inside_of_json() -> None:
     shown = mask({"GAIAFLOW_CALL": '{"kwargs": {"token": "abc", "x": 1}}'})
     assert json.loads(shown["GAIAFLOW_CALL"]) == {"kwargs": {"token": MASK, "x": 1}}
     assert mask(['CALL={"kwargs": {"token": "abc"}}']) == [f'CALL={{"kwargs": {{"token": "{MASK}"}}}}']
+
+
+class Asked:
+    """An Airflow environment that reads one DAG; it keeps what each of its processes is asked."""
+
+    def __init__(self, project: Project) -> None:
+        self.project, self.python, self.environment = project, Path(sys.executable), {}
+        self.requests: list[dict[str, Any]] = []
+
+    def ask(self, question: str, _more: dict[str, str], **request: Any) -> dict[str, Any]:
+        self.requests.append({"question": question, **request})
+        files = {file: len(self.requests) * 0.5 for file in request["timed"]}
+        stored = {"flow": {"hash": "1", "data": {}}}
+        seconds = {"airflow": 1.0, "files": files} if files else None
+        return {"dags": [{**structure(), "timed": False}], "errors": {}, "stored": stored, "seconds": seconds}
+
+
+def test_a_process_for_each_look_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "sample"\n[tool.gaiaflow]\n')
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "flow.py").write_text("from airflow.sdk import DAG\nDAG('flow')\n")
+    asked = Asked(Project.find(tmp_path))
+    report = run_checks(asked, "flow", None, 3.0, 3)
+    assert [(r["question"], r["timed"]) for r in asked.requests] == [
+        ("serialise", ["flow.py"]),
+        ("serialise", ["flow.py"]),
+        ("serialise", []),
+    ]
+    assert report.costs == {"flow.py": 1.5}  # the least of two looks
+    assert report.times == 3
+
+
+def test_a_file_that_does_not_import_costs_nothing() -> None:
+    looks = [
+        {"airflow": 2.0, "files": {"a.py": 1.0, "b.py": None}},
+        {"airflow": 1.0, "files": {"a.py": 4.0, "b.py": None}},
+    ]
+    assert dagcheck.costs(looks) == {"a.py": 2.0, "b.py": None}

@@ -197,9 +197,21 @@ def test_a_run_is_triggered_with_its_date_and_its_partition(
     airflow: tuple[Airflow, str], api: AirflowApi, project: Project
 ) -> None:
     airflow[0].answers["POST dags/flow/dagRuns"] = {}
+    airflow[0].answers["GET dags/flow/details"] = {"start_date": "2024-01-01T00:00:00Z", "end_date": None}
     run = dagrun.trigger(api, project, "flow", {}, read_when("2024-05-01", partition="north"))
     body = {"conf": {}, **DATED, "partition_key": "north", "dag_run_id": run}
     assert ("POST", "/api/v2/dags/flow/dagRuns", body) in airflow[0].asked
+
+
+@pytest.mark.parametrize(("date", "limit"), [("2023-12-31", "begins at"), ("2025-01-01", "ends at")])
+def test_a_date_outside_of_the_dag_starts_no_run(
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project, date: str, limit: str
+) -> None:
+    limits = {"start_date": "2024-01-01T00:00:00Z", "end_date": "2024-12-31T00:00:00Z"}
+    airflow[0].answers["GET dags/flow/details"] = limits
+    with pytest.raises(UsageError, match=f"but DAG `flow` {limit} 2024-"):
+        dagrun.trigger(api, project, "flow", {}, read_when(date))
+    assert [method for method, path, _ in airflow[0].asked if path.endswith("dagRuns")] == []
 
 
 def test_a_second_run_of_a_date_is_refused_with_the_first(

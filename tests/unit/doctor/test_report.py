@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from gaiaflow.doctor.table import ROWS, Row, Topic
 from gaiaflow.errors import MissingError
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
+from tests import forked_inv
 
 ROOT = Path(gaiaflow.__file__).parents[1]
 PODS = (Mode.PROD_LOCAL,)
@@ -150,9 +150,8 @@ def inv(folder: Path, *argv: str, **variables: str) -> subprocess.CompletedProce
     """On a machine with neither Docker nor minikube."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GAIAFLOW_", "DOCKER_", "KUBE"))}
     bare = {"PATH": "/usr/bin:/bin", "DOCKER_HOST": f"unix://{folder}/none", "KUBECONFIG": f"{folder}/none"}
-    env = {**kept, "PYTHONPATH": str(ROOT), **bare, **variables}
-    command = [sys.executable, "-m", "invoke", "--search-root", str(folder), *argv]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=90, check=False)
+    env = {**kept, **bare, **variables}
+    return forked_inv.inv(folder, "--search-root", str(folder), *argv, env=env)
 
 
 def test_a_bare_machine_is_ready_for_dev_and_nothing_is_made(folder: Path) -> None:

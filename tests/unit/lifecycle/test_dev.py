@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from gaiaflow.project import Project
 from gaiaflow.stack import backends
 from gaiaflow.stack.embedded.embedded import Embedded
 from gaiaflow.stack.embedded.logfile import last_lines
+from tests import forked_inv
 
 ROOT = Path(gaiaflow.__file__).parents[1]
 
@@ -31,9 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def inv(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "invoke", *argv]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return forked_inv.inv(folder, *argv)
 
 
 def test_dry_starts_nothing_and_says_what_it_would(folder: Path) -> None:

@@ -36,6 +36,8 @@ class Api(AirflowApi):
         if "/logs/" in path:
             detail = {"exc_type": "TaskFailedError", "exc_value": "m:f raised KeyError: 1"}
             return {"content": [{"event": "Task failed", "error_detail": [detail]}]}
+        if path == "assets/events":
+            return {"asset_events": []}
         times = {"start_date": "2026-01-01T00:00:00Z", "end_date": "2026-01-01T00:00:12.500Z"}
         return {"state": "failed", **times}
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import forked_inv
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -26,8 +28,7 @@ def command(*argv: str | Path) -> list[str]:
 
 
 def inv(*argv: str | Path) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command(*argv), env=env, capture_output=True, text=True, check=False, timeout=60)
+    return forked_inv.inv(Path.cwd(), "--search-root", str(ROOT), *argv)
 
 
 def test_defaults_asks_nothing_and_says_what_comes_next(tmp_path: Path) -> None:
@@ -92,7 +93,9 @@ def test_a_folder_with_a_space_can_be_pasted_back(tmp_path: Path) -> None:
     done = inv("project.new", made)
     assert done.stderr.endswith(f"hint: inv project.new '{made}' --defaults\n")
     done = inv("project.new", made, "--defaults", "--examples=no")
-    assert f"next: cd '{made}' && git init" in done.stderr
+    assert done.stderr.endswith(
+        f"next:  cd '{made}' && make dev\n       git init && git add . && git commit -m 'From the template'\n"
+    )
 
 
 def test_a_terminal_is_asked_for_what_is_not_given(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gaiaflow.errors import UsageError
-from gaiaflow.infra.environments import interpreter, uv
+from gaiaflow.infra.environments import conda, interpreter, lockfile, uv
 from gaiaflow.infra.environments.environment import python_of
 from gaiaflow.infra.environments.source import source
 from gaiaflow.infra.images import image
@@ -36,6 +36,30 @@ def test_an_environment_of_yours_is_held_against_the_lock(
     assert found.why == (
         "other here than in the image: Python 3.12, not 3.11, numpy 1.26.4, not 2.1.0, no xarray, not 3"
     )
+
+
+def test_an_environment_of_yours_is_held_against_the_lock_of_conda(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = project.root / "own"
+    (own / "conda-meta").mkdir(parents=True)
+    (own / "conda-meta" / "libgdal.json").write_text('{"name": "libgdal", "version": "3.9"}')
+    installed = '[{"name": "numpy", "version": "2.1"}, {"name": "six", "version": "1.16.0"}]'
+    given(project, monkeypatch, installed)
+    monkeypatch.setenv("GAIAFLOW_PYTHON", str(own / "bin" / "python"))
+    (project.root / "environment.yml").write_text("dependencies: [numpy]\n")
+    urls = ("linux-64/python-3.11.7-h1_0", "linux-64/libgdal-3.10.0-h2_1", "noarch/numpy-2.1-py_0")
+    text = "".join(f"- conda: https://c/{url}.conda\n" for url in urls)
+    found = source(project)
+    lockfile.write(found.solved, text, conda.made_of(project, found), ["six==1.17.0 --hash=sha256:0"])
+    assert list(environment.differences(project)) == [
+        "Python 3.12, not 3.11",
+        "libgdal 3.9, not 3.10.0",
+        "six 1.16.0, not 1.17.0",
+    ]
+    (own / "conda-meta" / "libgdal.json").unlink()
+    (own / "conda-meta").rmdir()
+    assert list(environment.differences(project)) == ["Python 3.12, not 3.11", "six 1.16.0, not 1.17.0"]
 
 
 def test_an_environment_that_is_not_made_is_not_compared(project: Project) -> None:

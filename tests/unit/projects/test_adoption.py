@@ -13,6 +13,7 @@ import pytest
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
 from gaiaflow.project import Project
 from gaiaflow.projects import adoption
+from tests import forked_inv
 
 ROOT = Path(__file__).parents[3]
 PYPROJECT = (
@@ -39,9 +40,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def inv(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *argv]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=60)
+    return forked_inv.inv(folder, "--search-root", str(ROOT), *argv)
 
 
 def kept(folder: Path) -> dict[str, bytes]:

@@ -20,6 +20,8 @@ import tomllib
 import yaml
 
 from gaiaflow.errors import UsageError
+from gaiaflow.infra.environments.source import source
+from gaiaflow.project import Project
 from gaiaflow.projects import scaffold
 
 ROOT = Path(__file__).parents[3]
@@ -69,7 +71,12 @@ def test_the_file_of_the_environment_lists_what_pyproject_needs(
     made = render(tmp_path, environment=environment, examples=examples)
     assert ("pixi.toml" in made) == (environment == "pixi")
     assert ("environment.yml" in made) == (environment == "conda")
-    needed = set(tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]["dependencies"])
+    assert ("requirements.lock" in made) == (environment == "uv")
+    project = Project.find(tmp_path)
+    assert source(project).name == {"pixi": "pixi.toml", "conda": "environment.yml"}.get(
+        environment, "requirements.lock"
+    )
+    needed = set(project.pyproject["project"]["dependencies"])
     if environment == "pixi":
         pixi = tomllib.loads((tmp_path / "pixi.toml").read_text())
         assert set(pixi) == {"workspace", "dependencies"}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from gaiaflow.infra.images.engine import engine_answers
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
 from gaiaflow.stack.services import state
-from tests import idle_engine
+from tests import forked_inv, idle_engine
 
 ROOT = Path(__file__).parents[3]
 
@@ -79,11 +77,7 @@ def test_a_backend_that_is_not_known_is_refused_wherever_it_stands(
 
 
 def inv(project: Project, *argv: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *argv]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, cwd=project.root, env=env, capture_output=True, text=True, check=False, timeout=60
-    )
+    return forked_inv.inv(project.root, "--search-root", str(ROOT), *argv)
 
 
 def test_a_stack_that_moves_says_what_stays_behind_and_asks(project: Project, engine: list[str]) -> None:

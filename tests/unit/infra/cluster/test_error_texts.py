@@ -169,7 +169,7 @@ CASES = [
         'if it is meant, add to pyproject.toml: [tool.gaiaflow] allowed_contexts = ["live-1"]',
     ),
     Case(
-        lambda _: kubeconfig.secret_token(cluster(), "ns", "gaiaflow"),
+        lambda _: kubeconfig.secret_token(cluster(), "ns", "gaiaflow", seconds=0),
         1,
         "the cluster `gaiaflow-demo` gives no token for `gaiaflow`",
         "inv prodlocal.restart",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from gaiaflow.infra.cluster import secretstore
 from gaiaflow.infra.cluster.secretstore import FileStore, Secret
 from gaiaflow.lifecycle.secret import create_secrets
 from gaiaflow.project import Project
+from tests import forked_inv
 
 AWKWARD = {
     "QUOTES": 'it\'s "so" `here`',
@@ -38,11 +37,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def inv(folder: Path, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(Path(secretstore.__file__).parents[3])}
-    argv = [sys.executable, "-m", "invoke", *words]
-    return subprocess.run(
-        argv, cwd=folder, env=env, input=text, capture_output=True, text=True, timeout=60, check=False
-    )
+    return forked_inv.inv(folder, *words, text=text)
 
 
 def test_what_is_kept_is_read_back_the_same(project: Project) -> None:
