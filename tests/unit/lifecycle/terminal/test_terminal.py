@@ -20,7 +20,7 @@ from invoke.program import Program
 from gaiaflow.errors import MissingError
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, lifecycle_task, program, say
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 ESCAPE = "\x1b"
 SHOW = """
 import sys, time
