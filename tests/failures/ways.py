@@ -246,7 +246,7 @@ WAYS = (
         "A time-out",
         "The attempt took longer than `execution_timeout`. The function and all that it started are ended.",
         everywhere(Seen(f"AirflowTaskTimeout: `{MODULE}.fails:sleeps` did not end within {HOLE}", real=True)),
-        call("fails:sleeps", execution_timeout=3),
+        call("fails:sleeps", execution_timeout=2),
     ),
     Way(
         "No such image",
@@ -464,7 +464,7 @@ def _words(cell: Cell) -> str:
     if isinstance(cell, Never):
         return f"cannot happen: {cell.why}."
     text = re.sub(rf"\b{MODULE}\b", SHOWN_AS, cell.error)
-    shown = f"``{text}``" if "`" in text else f"`{text}`"
+    shown = f"`` {text} ``" if "`" in text else f"`{text}`"
     if isinstance(cell, Refused):
         return f"{shown}; exit code {cell.code}, nothing is started."
     return f"{shown}; {'tried again' if cell.again else 'not tried again'}."
