@@ -124,7 +124,7 @@ with DAG("tides", schedule="@daily", start_date=datetime(2024, 1, 1)):
 """
 SEA = """
 def read(day):
-    with open("reads.txt", "a") as file:
+    with open(__file__.replace("tides.py", "reads.txt"), "a") as file:
         file.write(f"{day}\\n")
     return day
 
