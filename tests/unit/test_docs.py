@@ -23,6 +23,7 @@ sys.path.insert(0, str(DOCS / "hooks"))
 
 import generate  # noqa: E402
 import messages  # noqa: E402
+import recording  # noqa: E402
 import reference  # noqa: E402
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,11 +46,6 @@ def commands() -> dict[str, str]:
     return {
         name: (root[name].__doc__ or "").split("\n\n")[0].replace("\n", " ").strip() for name in sorted(named)
     }
-
-
-def table() -> str:
-    rows = [f"| `gaiaflow {name}` | {' '.join(text.split())} |" for name, text in commands().items()]
-    return "\n".join(["| command | what it does |", "|---|---|", *rows])
 
 
 @cache
@@ -90,9 +86,28 @@ def _words(call: str) -> list[str]:
 
 
 def test_the_table_of_commands_is_the_list_of_commands() -> None:
-    between = re.search(r"<!-- commands -->\n(.*?)<!-- /commands -->", README, re.DOTALL)
-    assert between is not None
-    assert between.group(1).strip() == table(), f"put this between the marks:\n{table()}"
+    rows = re.findall(
+        r"^\| \[`gaiaflow ([\w.-]+)`\]\(#([\w-]+)\) \|", PAGES["docs/reference/commands.md"], re.MULTILINE
+    )
+    assert [name for name, _ in rows] == list(commands())
+    assert [anchor for _, anchor in rows] == [f"gaiaflow-{name.replace('.', '')}" for name in commands()]
+
+
+def test_the_readme_fits_on_one_screen_and_its_links_lead_somewhere() -> None:
+    assert len(README.splitlines()) < 70
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
+    assert len(links) > 15
+    assert not [link for link in links if not (ROOT / link).exists()]
+
+
+def test_the_recording_is_drawn_from_its_transcript() -> None:
+    transcript = recording.TRANSCRIPT.read_text(encoding="utf-8")
+    assert [f"$ gaiaflow {command}" for command in recording.COMMANDS] == re.findall(
+        r"^\$ .*", transcript, re.MULTILINE
+    )
+    assert recording.PICTURE.read_text(encoding="utf-8") == recording.drawn(transcript), (
+        "python docs/hooks/recording.py"
+    )
 
 
 def test_every_command_says_what_it_does() -> None:
@@ -239,7 +254,8 @@ def test_the_page_of_modes_says_what_is_ignored() -> None:
 
 
 def test_every_argument_in_an_example_exists() -> None:
-    known = set(inspect.signature(tasks.create_task).parameters) | {"do_xcom_push"}
+    airflows = {"do_xcom_push", "pool", "max_active_tis_per_dagrun"}
+    known = set(inspect.signature(tasks.create_task).parameters) | airflows
     older = set(inspect.signature(tasks.task_factory).parameters)
     for name, text in WRITTEN.items():
         for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
@@ -288,13 +304,3 @@ def test_every_page_is_in_the_navigation() -> None:
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:")[1]
     named = {f"docs/{page}" for page in re.findall(r"([\w/-]+\.md)", nav)}
     assert named == set(PAGES), "each page stands in `nav` of mkdocs.yml"
-
-
-if __name__ == "__main__":
-    text = re.sub(
-        r"(<!-- commands -->\n).*?(<!-- /commands -->)",
-        lambda m: f"{m[1]}{table()}\n{m[2]}",
-        README,
-        flags=re.DOTALL,
-    )
-    (ROOT / "README.md").write_text(text, encoding="utf-8")

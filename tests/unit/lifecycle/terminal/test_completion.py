@@ -1,4 +1,4 @@
-"""Completion in real shells: the very lines of the README, and a TAB."""
+"""Completion in real shells: the very lines of the documentation, and a TAB."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[4]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-_LINE = re.compile(r"^(.*--print-completion-script .*?)  # (\w+)$", re.MULTILINE)
-SCRIPT = {shell: line for line, shell in _LINE.findall(README)}
+PAGE = (ROOT / "docs" / "how-to" / "terminal.md").read_text(encoding="utf-8")
+_LINE = re.compile(r'^=== "(\w+)"\n\n    ```bash\n    (.*--print-completion-script .*)$', re.MULTILINE)
+SCRIPT = dict(_LINE.findall(PAGE))
 INVOKE = ("from invoke.main import program", "program.run()")
 STARTS = {"gaiaflow": ("from gaiaflow.__main__ import main", "main()"), "inv": INVOKE, "invoke": INVOKE}
 QUIET = {"bash": ["--norc", "--noprofile", "-i"], "zsh": ["-f", "-i"]}
