@@ -1,7 +1,7 @@
 """The picture of a terminal in README: commands are run in a clone, and their output is drawn as an SVG.
 
-`python docs/hooks/recording.py run` runs them and keeps the output in docs/images/terminal.txt. Without `run` it
-only draws the SVG from that file, which gives the same bytes each time.
+`python docs/hooks/recording.py run` runs them and keeps the output in images/terminal.txt. Without `run`, it
+only draws the SVG from that file. The same file gives the same bytes.
 """
 
 from __future__ import annotations

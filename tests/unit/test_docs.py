@@ -28,7 +28,12 @@ import reference  # noqa: E402
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {file.relative_to(ROOT).as_posix(): file.read_text(encoding="utf-8") for file in DOCS.rglob("*.md")}
-WRITTEN = {"README.md": README, **PAGES}
+# What a project made from the template says of gaiaflow.
+PROJECTS = {
+    f"gaiaflow/example/{name}": (ROOT / "gaiaflow/example" / name).read_text()
+    for name in ("AGENTS.md", "README.md")
+}
+WRITTEN = {"README.md": README, **PROJECTS, **PAGES}
 # Text in which a variable of ours can be set or read.
 SOURCES = ("*.py", "*.yml", "*.jinja", "Dockerfile", "*.Dockerfile", ".env.example", "*.toml")
 VARIABLE = re.compile(r"\bGAIAFLOW_[A-Z0-9_]*[A-Z0-9]\b(?!_|\{)")
@@ -98,6 +103,18 @@ def test_the_readme_fits_on_one_screen_and_its_links_lead_somewhere() -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
     assert len(links) > 15
     assert not [link for link in links if not (ROOT / link).exists()]
+
+
+def test_what_agents_are_told_to_read_as_json_can_be() -> None:
+    told = [call for call in calls(PROJECTS["gaiaflow/example/AGENTS.md"]) if "--json" in call]
+    assert {name for name, *_ in told} >= {
+        "dag.list",
+        "dag.check",
+        "dag.test",
+        "dag.explain",
+        "doctor",
+        "dag.logs",
+    }
 
 
 def test_the_recording_is_drawn_from_its_transcript() -> None:
