@@ -6,7 +6,7 @@ page. Held by:
 - tests/airflow/test_ways.py: every cell, with the operators in a real run of one process. The functions run in
   the real runner; an engine and a cluster are played by local processes and recorded answers.
 - tests/integration/test_dev_docker.py, test_pods.py: the cells with ``real``, on an engine and in a cluster.
-- tests/unit/lifecycle/test_ways.py: what `dag.run` shows of every cell, its last line, and how soon.
+- tests/unit/lifecycle/dag/test_ways.py: what `dag.run` shows of every cell, its last line, and how soon.
 - tests/unit/test_docs.py: the page.
 """
 
