@@ -1,4 +1,8 @@
-"""Runs of a DAG over past dates, by Airflow's own backfill: which there are, which it makes, how they go."""
+"""Runs of a DAG over past dates, by Airflow's own backfill: which there are, which it makes, how they go.
+
+Runs that are there already are cleared here, not by the backfill: where SQLite is locked meanwhile, Airflow 3.3
+takes its backfill back and deletes the runs that it had cleared.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,21 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
+from gaiaflow.dags import recover as dagrecover
 from gaiaflow.dags.api import FINISHED, AirflowApi, ConflictError, patiently
 from gaiaflow.dags.span import Span, label, parse, span
 from gaiaflow.errors import MissingError, StillStartingError, UsageError
 
 # Which runs that are there already are made again, in Airflow's words.
 MISSING, FAILED, ALL = "none", "failed", "completed"
-OPTIONS = {MISSING: "--missing", FAILED: "--failed", ALL: "--all"}
 MAKE, AGAIN, KEEP = "make", "again", "keep"
 MOST_ACTIVE = 10
 POLL = 1.0
-# Airflow looks every 30 s which backfills are over, and takes no other one of the DAG before.
-CLOSING = 90.0
+# Airflow looks every 30 s which backfills are over, and takes no other one of the DAG before; one without runs
+# is closed after two minutes.
+CLOSING = 180.0
+# So long a backfill is tried that a locked database refuses.
+TRYING = 60.0
 # A pause of Airflow that is waited out.
 SILENCE = 60.0
 
@@ -48,7 +55,7 @@ class Request:
     Args:
         partitioned: the DAG's runs have partition keys instead of logical dates.
         behaviour: MISSING, FAILED or ALL.
-        most: how many of its runs may be active at once.
+        most: how many of the runs that it makes may be active at once.
     """
 
     dag: str
@@ -57,22 +64,21 @@ class Request:
     most: int = MOST_ACTIVE
     partitioned: bool = False
 
-    def body(self, behaviour: str = "") -> dict[str, Any]:
+    def body(self, behaviour: str) -> dict[str, Any]:
         """What Airflow is sent."""
         sent = self.span.on_the_clock() if self.partitioned else self.span
         return {
             "dag_id": self.dag,
             "from_date": sent.first.isoformat(),
             "to_date": sent.last.isoformat(),
-            "reprocess_behavior": behaviour or self.behaviour,
+            "reprocess_behavior": behaviour,
             "max_active_runs": self.most,
         }
 
     def is_of(self, backfill: Mapping[str, Any]) -> bool:
-        """Whether a backfill that Airflow has does what this one asks for."""
-        body = self.body()
-        dates = all(parse(backfill[name]) == parse(body[name]) for name in ("from_date", "to_date"))
-        return dates and self.behaviour in (MISSING, backfill["reprocess_behavior"])
+        """Whether a backfill that Airflow has is for these dates."""
+        body = self.body(self.behaviour)
+        return all(parse(backfill[name]) == parse(body[name]) for name in ("from_date", "to_date"))
 
     def moment_of(self, item: Mapping[str, Any]) -> datetime | None:
         """When a run, or a date of a dry run, is for."""
@@ -128,8 +134,9 @@ def plan(api: AirflowApi, request: Request) -> list[Planned]:
     # Airflow leaves out the dates of runs that go on, so these are asked for first.
     there = {request.label_of(run): run for run in runs(api, request)}
     chosen = _dated(request, _dry(api, request, request.behaviour))
-    every = chosen if request.behaviour == ALL else chosen | _dated(request, _dry(api, request, ALL))
-    every |= _dated(request, [run for run in there.values() if _goes_on(request, run)])
+    all_over = chosen if request.behaviour == ALL else _dated(request, _dry(api, request, ALL))
+    going = _dated(request, [run for run in there.values() if _goes_on(request, run)])
+    every = chosen | all_over | going
     if not every:
         raise UsageError(
             f"DAG `{request.dag}` is scheduled at no time from {request.span} that is over",
@@ -170,7 +177,7 @@ def _refused(request: Request, error: UsageError) -> UsageError:
     if "depends_on_past" in error.message:
         return UsageError(
             f"tasks of DAG `{request.dag}` have depends_on_past: Airflow fills no gaps between its runs",
-            "add --failed or --all, and the runs that are there run again too",
+            "add --failed or --all",
         )
     return error
 
@@ -195,31 +202,63 @@ def active(api: AirflowApi, dag: str) -> dict[str, Any] | None:
     return next((backfill for backfill in every if not backfill["completed_at"]), None)
 
 
-def has_work(api: AirflowApi, request: Request, planned: Iterable[Planned]) -> bool:
-    """Whether there are runs to make, or a backfill of the DAG has some that are not over."""
-    if any(each.action != KEEP for each in planned):
-        return True
-    running = active(api, request.dag)
-    return running is not None and not _is_over(api, request, running)
+def has_work(planned: Iterable[Planned]) -> bool:
+    """Whether there are runs to make or to run again, or some that go on."""
+    return any(each.action != KEEP or each.state not in FINISHED for each in planned)
 
 
-def begin(api: AirflowApi, request: Request, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Make the backfill, or take up the one that runs already.
+def begin(
+    api: AirflowApi, request: Request, planned: Iterable[Planned], tell: Callable[[str], None]
+) -> set[str]:
+    """Begin the runs again that are there, and let Airflow make the others; or take up what was left.
+
+    Returns:
+        The ids of the runs that run again.
 
     Raises:
         UsageError: another backfill of the DAG runs; its dates are named.
         StillStartingError: one is over, and Airflow does not close it.
     """
-    running = _settled(api, request, tell)
-    if running is None:
-        try:
-            return dict(patiently(lambda: api.request("POST", "backfills", request.body())))
-        except ConflictError:  # an earlier request was taken, whose answer did not come; or somebody else's
-            running = active(api, request.dag)
-    if running is None or not request.is_of(running):
-        raise _other(request, running)
-    tell(f"backfill {running['id']} of DAG `{request.dag}` goes on")
-    return _put(api, running, "unpause") if running["is_paused"] else running
+    todo = list(planned)
+    again = [each.run_id for each in todo if each.action == AGAIN and each.run_id]
+    for run_id in again:
+        run = api.run(request.dag, run_id)
+        if run["state"] in FINISHED:
+            dagrecover.again(api, request.dag, run, request.behaviour == ALL)
+    if any(each.action == MAKE for each in todo):
+        _make(api, request, tell)
+    elif (running := active(api, request.dag)) and running["is_paused"] and request.is_of(running):
+        _take_up(api, running, tell)
+    return set(again)
+
+
+def _make(api: AirflowApi, request: Request, tell: Callable[[str], None]) -> None:
+    """Make the backfill, or take up the one of these dates that runs already."""
+    # With depends_on_past Airflow wants more than the missing runs; those that failed go on by now.
+    body = request.body(MISSING if request.behaviour == MISSING else FAILED)
+    deadline = time.monotonic() + TRYING
+    while True:
+        running = _settled(api, request, tell)
+        if running is None:
+            try:
+                patiently(lambda: api.request("POST", "backfills", body))
+                return
+            except ConflictError:  # an earlier request was taken, whose answer did not come; or another's
+                running = active(api, request.dag)
+        if running and not request.is_of(running):
+            raise _other(request, running)
+        if running and not _is_over(api, request, running):
+            _take_up(api, running, tell)
+            return
+        if time.monotonic() > deadline:
+            raise _other(request, None)
+        time.sleep(POLL)
+
+
+def _take_up(api: AirflowApi, running: Mapping[str, Any], tell: Callable[[str], None]) -> None:
+    tell(f"backfill {running['id']} of DAG `{running['dag_id']}` goes on")
+    if running["is_paused"]:
+        _put(api, running, "unpause")
 
 
 def _settled(api: AirflowApi, request: Request, tell: Callable[[str], None]) -> dict[str, Any] | None:
@@ -241,7 +280,7 @@ def _settled(api: AirflowApi, request: Request, tell: Callable[[str], None]) -> 
 
 def _is_over(api: AirflowApi, request: Request, backfill: Mapping[str, Any]) -> bool:
     made = members(runs(api, _request_of(request, backfill)), backfill)
-    return bool(made) and all(run["state"] in FINISHED for run in made)
+    return all(run["state"] in FINISHED for run in made)
 
 
 def _request_of(request: Request, backfill: Mapping[str, Any]) -> Request:
@@ -258,10 +297,10 @@ def _request_of(request: Request, backfill: Mapping[str, Any]) -> Request:
 
 def _other(request: Request, running: Mapping[str, Any] | None) -> UsageError:
     if running is None:
-        return UsageError(f"another backfill of DAG `{request.dag}` ran a moment ago", "repeat the command")
+        return UsageError(f"Airflow takes no backfill of DAG `{request.dag}` now", "repeat the command")
     other = _request_of(request, running)
     return UsageError(
-        f"another backfill of DAG `{request.dag}` runs: {other.span}, {OPTIONS[other.behaviour]}",
+        f"another backfill of DAG `{request.dag}` runs: {other.span}",
         f"{command(other)} follows it; inv dag.backfill {request.dag} --cancel ends it",
     )
 
@@ -283,15 +322,21 @@ def _queued(run: Mapping[str, Any]) -> datetime:
 
 
 def follow(
-    api: AirflowApi, request: Request, backfill: Mapping[str, Any]
+    api: AirflowApi, request: Request, planned: Iterable[Planned], begun: Iterable[str]
 ) -> Iterator[tuple[dict[str, Any], int, int]]:
-    """Each run of a backfill whenever its state is another, with how many are over and how many there are.
+    """Each run that goes on whenever its state is another, with how many are over and how many there are.
 
     It ends when all runs are over.
+
+    Args:
+        begun: the ids of runs that were begun again.
     """
+    dates, chosen = {each.date for each in planned}, set(begun)
     seen: dict[str, str] = {}
     while True:
-        made = members(_awaited(lambda: runs(api, request)), backfill)
+        there = [run for run in _awaited(lambda: runs(api, request)) if request.label_of(run) in dates]
+        chosen |= {run["dag_run_id"] for run in there if run["state"] not in FINISHED}
+        made = [run for run in there if run["dag_run_id"] in chosen]
         over = sum(run["state"] in FINISHED for run in made)
         for run in made:
             if seen.get(run["dag_run_id"]) != run["state"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -110,15 +111,27 @@ def begin(api: AirflowApi, dag: str, run_id: str, planned: Recovery) -> None:
     _clear(api, dag, run_id, planned.chosen, dry=False)
 
 
-def _clear(api: AirflowApi, dag: str, run_id: str, chosen: list[Any], dry: bool) -> list[dict[str, Any]]:
+def again(api: AirflowApi, dag: str, run: Mapping[str, Any], whole: bool) -> None:
+    """Run a run again that is over: all of it, or what failed and what comes after it.
+
+    A run of which no task failed was cancelled before it began; it runs whole.
+    """
+    run_id = str(run["dag_run_id"])
+    if not whole:
+        with suppress(UsageError):
+            begin(api, dag, run_id, recovery(api, dag, run))
+            return
+    _clear(api, dag, run_id, None, dry=False)
+
+
+def _clear(api: AirflowApi, dag: str, run_id: str, chosen: list[Any] | None, dry: bool) -> list[dict[str, Any]]:
     body = {
         "dry_run": dry,
         "dag_run_id": run_id,
-        "task_ids": chosen,
-        "include_downstream": True,
         "only_failed": False,
         "reset_dag_runs": True,
         "run_on_latest_version": True,
+        **({} if chosen is None else {"task_ids": chosen, "include_downstream": True}),
     }
     path = f"dags/{quote(dag, safe='')}/clearTaskInstances"
     found: list[dict[str, Any]] = patiently(lambda: api.request("POST", path, body))["task_instances"]

@@ -173,12 +173,14 @@ def follow(
     wait: float,
     progress: Progress,
     look: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+    known: Mapping[str, str] | None = None,
 ) -> str:
     """Wait for the end of a run; its state.
 
     Args:
         wait: at most so many seconds.
         look: is given the task instances at each look, for more than their states.
+        known: the states, by label, that nobody need be told of.
 
     Raises:
         StillStartingError: it did not end in time; it goes on.
@@ -186,7 +188,7 @@ def follow(
     """
     deadline = time.monotonic() + wait
     silent_until = time.monotonic() + PATIENCE
-    seen: dict[str, str] = {}
+    seen = dict(known or {})
     while True:
         try:
             state, instances = api.run_state(dag, run), api.instances(dag, run)

@@ -39,13 +39,10 @@ class _Way:
 def read(place: Place) -> Facts:
     if place.backend != "docker" and not hostnetwork.is_shared():
         said = "the stack listens on this machine alone, whose network containers of this engine do not share"
-        lost = kind.find().no_stack
-        hint = (
-            "inv dev.start --backend embedded --mode dev"
-            if lost
-            else "inv dev.start --backend docker --with dev_docker"
+        other = (
+            "--backend embedded --mode dev" if kind.find().no_stack else "--backend docker --with dev_docker"
         )
-        return Facts(VANTAGE, unasked=(said, hint))
+        return Facts(VANTAGE, unasked=(said, f"inv dev.start {other}"))
     try:
         with contextlib.closing(connect(timeout=_SECONDS)) as engine:
             return _ask(place, engine)

@@ -18,6 +18,8 @@ PYTHON = ["python", "-u"]
 # Between SIGTERM and SIGKILL, for a function that cleans up after itself.
 GRACE_SECONDS = 5
 NO_EXECUTABLE = "executable file not found"
+# What a container runtime says for a program that it could not start.
+_NOT_STARTED = (126, 127, 128)
 _RUN = "AIRFLOW_CTX_"
 
 
@@ -80,7 +82,8 @@ def failure(
 ) -> Exception:
     """The error of a container that did not exit with 0."""
     lines = list(lines)
-    if without := next((line for line in lines if NO_EXECUTABLE in line), None):
+    without = next((line for line in lines if NO_EXECUTABLE in line and '"python"' in line), None)
+    if without and code in _NOT_STARTED:
         return no_python(image, without)
     if any(RUNNER in line and "can't open file" in line for line in lines):
         return final(MissingError(f"image `{image}` has no runner at `{RUNNER}`", "inv dev.dockerize"))

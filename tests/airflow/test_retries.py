@@ -166,6 +166,14 @@ def test_an_image_without_the_runner_is_final() -> None:
     assert error.is_final
 
 
+def test_only_a_container_that_did_not_start_is_told_to_have_no_python() -> None:
+    said = 'exec: "python": executable file not found in $PATH: unknown'
+    error: Any = failure(operator("prod"), [said], 128, "p/p:1")
+    assert (error.message, error.is_final) == (f"image `p/p:1` has no `python`: {said}", True)
+    own: Any = failure(operator("prod"), [said, "gaiaflow: m:f raised ValueError: x"], 1, "p/p:1")
+    assert (own.message, own.is_final) == ("m:f raised ValueError: x", False)
+
+
 PULL = "Image cannot be pulled: "
 
 

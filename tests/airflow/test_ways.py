@@ -27,7 +27,7 @@ from tests.failures.ways import MODES, WAYS, Refused, Seen, Way
 RETRIES = 1
 PARITY = Path(__file__).parents[1] / "samples" / "parity"
 # A pod is waited for as long as a test can wait.
-QUICK = {**DEFAULTS, "startup_timeout_seconds": 2}
+QUICK = {**DEFAULTS, "startup_timeout_seconds": 2, "startup_check_interval_seconds": 0.1}
 PYPROJECT = '[project]\nname = "ways"\nversion = "1"\n\n[tool.gaiaflow]\nsource = "."\n'
 
 

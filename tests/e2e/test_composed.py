@@ -57,7 +57,7 @@ def test_the_stack_serves_a_model_in_a_container(stack: Composed, runs: dict[str
     assert_plausible(predict(told["url"]))
     row = stack.status()["services"]["model"]
     assert (row["state"], row["detail"]) == ("running", f"{NAME}/2")
-    assert "GET /ping" in stack.inv("dev.logs", "--service", "model")
+    assert "GET /ping" in stack.inv("dev.logs", "--service", "model", "--all")
     stack.inv("dev.stop", "--service", "model")
     assert not answers(told["url"])
     stack.inv("model.stop")

@@ -6,7 +6,7 @@ page. Held by:
 - tests/airflow/test_ways.py: every cell, with the operators in a real run of one process. The functions run in
   the real runner; an engine and a cluster are played by local processes and recorded answers.
 - tests/integration/test_dev_docker.py, test_pods.py: the cells with ``real``, on an engine and in a cluster.
-- tests/unit/lifecycle/test_ways.py: what `dag.run` shows of every cell, its last line, and how soon.
+- tests/unit/lifecycle/dag/test_ways.py: what `dag.run` shows of every cell, its last line, and how soon.
 - tests/unit/test_docs.py: the page.
 """
 
@@ -246,7 +246,7 @@ WAYS = (
         "A time-out",
         "The attempt took longer than `execution_timeout`. The function and all that it started are ended.",
         everywhere(Seen(f"AirflowTaskTimeout: `{MODULE}.fails:sleeps` did not end within {HOLE}", real=True)),
-        call("fails:sleeps", execution_timeout=3),
+        call("fails:sleeps", execution_timeout=2),
     ),
     Way(
         "No such image",
@@ -464,7 +464,7 @@ def _words(cell: Cell) -> str:
     if isinstance(cell, Never):
         return f"cannot happen: {cell.why}."
     text = re.sub(rf"\b{MODULE}\b", SHOWN_AS, cell.error)
-    shown = f"``{text}``" if "`" in text else f"`{text}`"
+    shown = f"`` {text} ``" if "`" in text else f"`{text}`"
     if isinstance(cell, Refused):
         return f"{shown}; exit code {cell.code}, nothing is started."
     return f"{shown}; {'tried again' if cell.again else 'not tried again'}."

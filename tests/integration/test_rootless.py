@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 import gaiaflow
-from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE, PYTHON_IMAGE
+from gaiaflow import envvar
+from gaiaflow.infra.images.image import DEFAULT_PYTHON_IMAGE
 
 pytestmark = [pytest.mark.engine, pytest.mark.stack, pytest.mark.may_skip]
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
@@ -88,7 +89,7 @@ def rootless() -> Iterator[Rootless]:
     with log.open("w") as said, subprocess.Popen(argv, env=env, stdout=said, stderr=said) as engine:
         try:
             await_engine(found, engine, log)
-            found.bring(os.environ.get(PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE))
+            found.bring(os.environ.get(envvar.PYTHON_IMAGE, DEFAULT_PYTHON_IMAGE))
             yield found
         finally:
             engine.terminate()

@@ -24,3 +24,7 @@ def test_the_page_has_the_table() -> None:
 def test_a_hole_stands_for_anything_and_nothing_else_varies() -> None:
     assert ways.fits("no `…` at …", "no `image` at 1.2\n(3)")
     assert not ways.fits("no `…`", "no `image`, and more")
+
+
+def test_an_error_with_backticks_is_whole_on_the_page() -> None:
+    assert "`` `my_package.fails:leaves` left with exit code 3 ``; tried again." in ways.table()

@@ -18,6 +18,7 @@ from gaiaflow.infra.host import privatefile
 
 # The list of packages; each has its archive's name, which has name, version and build.
 _ENTRY = re.compile(r"^- conda: \S*?([^/\s]+)-([^-/\s]+)-[^-/\s]+\.(?:conda|tar\.bz2)$", re.MULTILINE)
+_LOCAL = re.compile(r"^- conda: ((?:file:|[./]).*)$", re.MULTILINE)
 _MADE_OF, _PIP = "# gaiaflow: ", "# pip: "
 
 
@@ -48,6 +49,11 @@ def pins(kept: Kept) -> list[str]:
     """Its packages: conda's as ``name=version``, pip's as requirements."""
     found = _ENTRY.findall(kept.file.read_text(encoding="utf-8"))
     return [*(f"{name}={version}" for name, version in dict.fromkeys(found)), *kept.pip]
+
+
+def local(kept: Kept) -> list[str]:
+    """The archives of conda that lie on this machine's disk."""
+    return _LOCAL.findall(kept.file.read_text(encoding="utf-8"))
 
 
 def write(file: Path, solved: str, made_of: str, pip: list[str]) -> Kept:

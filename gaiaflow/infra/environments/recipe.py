@@ -6,7 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
-from gaiaflow.infra.environments import conda, interpreter, manifest
+from gaiaflow.errors import UsageError
+from gaiaflow.infra.environments import conda, interpreter, lockfile, manifest
 from gaiaflow.infra.environments.environment import LOCKS, ensure_environment
 from gaiaflow.infra.environments.source import PIXI_LOCK, source
 from gaiaflow.project import Project
@@ -23,10 +24,12 @@ def write(project: Project, folder: Path, seen: str, prefix: str) -> None:
         prefix: where the environment is to be there.
 
     Raises:
+        UsageError: a channel is a folder of this machine.
         GaiaflowError: the environment could not be solved or made.
     """
     found = source(project)
     tools = conda.Tools(project, ensure_environment(project, "conda"))
+    _check_addresses(conda.solved(tools, found))
     if not interpreter.given(project):
         ensure_environment(project, "project")
     lock = conda.solved(tools, found)
@@ -39,3 +42,11 @@ def write(project: Project, folder: Path, seen: str, prefix: str) -> None:
     shutil.copyfile(Path(conda.__file__).with_name("solver.py"), folder / "solver.py")
     (folder / "install.json").write_text(json.dumps(request, indent=1), encoding="utf-8")
     (folder / "pip.flags").write_text("--no-deps\n" if exact else "", encoding="utf-8")
+
+
+def _check_addresses(lock: lockfile.Kept) -> None:
+    if here := lockfile.local(lock):
+        raise UsageError(
+            f"`{here[0]}` is in a channel of this machine, which images and containers do not have",
+            "give the channel an address that they reach, as https://, s3:// or oci://",
+        )

@@ -27,10 +27,10 @@ _ACTIONS = {"make": "to make", "again": "to run again", "keep": "there already"}
         "name": "the id of the DAG",
         "from": "the first date: 2024-05-01 or 2024-05-01T06:00+02:00; without a zone it is of the DAG's",
         "to": "the last date; of a day all of it",
-        "max-active": "how many runs may be active at once; by default as many as the DAG allows, at most 10",
+        "max-active": "how many new runs may be active at once; by default what the DAG allows, at most 10",
         "missing": "make the runs that are missing, which is the default",
-        "failed": "run those that failed again, too: all of their tasks",
-        "all": "run those that succeeded again, too",
+        "failed": "also run again what failed in the runs that failed, and what comes after it",
+        "all": "also run the runs again that are there, failed or not, with all of their tasks",
         "dry-run": "only show which runs there are and which would be made",
         "no-follow": "only make the runs",
         "pause": "let the backfill that runs begin no more runs; with its dates and without --pause it goes on",
@@ -76,13 +76,13 @@ def backfill(
     if dry_run:
         _show_plan(request, planned, json)
         return
-    if dagbackfill.has_work(api, request, planned):
-        running = dagbackfill.begin(api, request, say)
+    if dagbackfill.has_work(planned):
+        begun = dagbackfill.begin(api, request, planned, say)
         if no_follow:
             _show_plan(request, planned, json)
             say(f"follow it: {dagbackfill.command(request)}")
             return
-        _follow(project, api, request, running)
+        _follow(project, api, request, planned, begun)
     _verdict(api, request, planned, json)
 
 
@@ -147,7 +147,7 @@ def _head(request: Request) -> dict[str, Any]:
     return {"dag": request.dag, "from": first, "to": last}
 
 
-def _follow(project: Project, api: Any, request: Request, running: dict[str, Any]) -> None:
+def _follow(project: Project, api: Any, request: Request, planned: list[Planned], begun: set[str]) -> None:
     """Tell of each run until all are over.
 
     Raises:
@@ -157,7 +157,7 @@ def _follow(project: Project, api: Any, request: Request, running: dict[str, Any
 
     failures = 0
     try:
-        for run, over, count in dagbackfill.follow(api, request, running):
+        for run, over, count in dagbackfill.follow(api, request, planned, begun):
             if run["state"] == "queued":
                 continue
             so_far = f"{_seconds(run)}, {over} of {count} are over" if run.get("end_date") else ""
@@ -208,8 +208,7 @@ def _verdict(api: Any, request: Request, planned: list[Planned], json: bool) -> 
         return
     failed = [row for row in bad if row["state"] == "failed"]
     if failed:
-        say(f"only what failed and what comes after it: inv dag.recover {request.dag} {failed[0]['run_id']}")
-        say(f"all tasks of the runs that failed: {dagbackfill.command(request)} --failed")
+        say(f"what failed again, and what comes after it: {dagbackfill.command(request)} --failed")
     dates = ", ".join(row["date"] for row in bad)
     what = "failed" if len(failed) == len(bad) else "did not succeed"
     raise Exit(f"error: {len(bad)} of {_runs(len(rows))} of DAG `{request.dag}` {what}: {dates}", code=1)

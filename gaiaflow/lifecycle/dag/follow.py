@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +14,7 @@ from invoke.exceptions import Exit
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.lifecycle.terminal import emit_json, emit_table, interruption, say, say_always
 from gaiaflow.project import Project
+from gaiaflow.result import SUCCESS
 
 LONGEST_VALUE = 80
 # A failure is told with all that is known of it.
@@ -37,6 +38,7 @@ def follow(
     json: bool,
     seen: Mapping[tuple[str, int], int] | None = None,
     more: Mapping[str, Any] | None = None,
+    kept: Iterable[str] = (),
 ) -> None:
     """Show what happens to a run until it ends, then its tasks and a verdict; exit 1 when it failed.
 
@@ -44,6 +46,7 @@ def follow(
         wait: at most so many seconds.
         seen: the attempts of each task instance, by id and map index, whose failures are known.
         more: goes into the JSON beside the run.
+        kept: the labels of tasks that succeeded before.
 
     Raises:
         LeftRunError: Ctrl-C; the run goes on.
@@ -59,7 +62,7 @@ def follow(
             say_always("\n".join(failure.lines()))
 
     try:
-        state = dagrun.follow(api, dag, run, wait, _say_progress, look)
+        state = dagrun.follow(api, dag, run, wait, _say_progress, look, dict.fromkeys(kept, SUCCESS))
     except interruption.SignalledError:
         raise
     except KeyboardInterrupt:

@@ -61,7 +61,7 @@ def recover(
         return
     dagrecover.begin(api, name, run_id, planned)
     say_where(api, name, run_id)
-    follow(project, api, name, run_id, int(wait), json, planned.seen, told)
+    follow(project, api, name, run_id, int(wait), json, planned.seen, told, planned.kept)
 
 
 def _connect(project: Project) -> Any:

@@ -7,8 +7,11 @@ running stack at once, takes away what went, and an interrupted one leaves nothi
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 from gaiaflow import envvar
 from gaiaflow.infra.environments import interpreter, recipe
@@ -37,6 +40,7 @@ uv pip freeze --python "/opt/env/$0"
 """
 _CONDA = """
 export RATTLER_CACHE_DIR=/opt/env/cache/rattler
+if [ -s /opt/requirements/auth.json ]; then export RATTLER_AUTH_FILE=/opt/requirements/auth.json; fi
 uv venv --quiet --python python3 /tmp/rattler
 uv pip install --quiet --python /tmp/rattler --require-hashes -r /opt/requirements/conda.txt
 /tmp/rattler/bin/python -I /opt/requirements/solver.py /opt/requirements/install.json /tmp/outcome.json
@@ -88,10 +92,11 @@ def ensure(composition: Composition) -> bool:
         recipe.write(project, folder, "/opt/requirements", f"/opt/env/{name}")
     privatefile.write(folder / "jupyter.in", (LOCKS / "jupyter.in").read_text(encoding="utf-8"))
     privatefile.write(folder / "code.pth", "".join(f"{path}\n" for path in project.code_paths))
-    hand_over(folder)
     checked = "--require-hashes" if "--hash=" in text else "--no-config"
     script = _CONDA if source(project).is_conda else _PROJECT
-    frozen = _run(composition, script, name, checked, interpreter.wanted(project) or "python3")
+    with _credentials(folder):
+        hand_over(folder)
+        frozen = _run(composition, script, name, checked, interpreter.wanted(project) or "python3")
     privatefile.write(folder / "constraints.txt", merge_pins(frozen, _jupyter_lock()))
     hand_over(folder)
     _run(composition, _JUPYTER, name)
@@ -99,6 +104,18 @@ def ensure(composition: Composition) -> bool:
     privatefile.write(folder / PACKAGES, "".join(f"{line}\n" for line in listed))
     privatefile.write_json(composition.home / RECORD, _wanted(composition))
     return True
+
+
+@contextmanager
+def _credentials(folder: Path) -> Iterator[None]:
+    """rattler's tokens for private channels are in the folder only while the environment is made."""
+    given, kept = Path(os.environ.get("RATTLER_AUTH_FILE", "")), folder / "auth.json"
+    try:
+        if given.is_file():
+            privatefile.write(kept, given.read_text(encoding="utf-8"))
+        yield
+    finally:
+        kept.unlink(missing_ok=True)
 
 
 def _of_conda(project: Project) -> list[str]:

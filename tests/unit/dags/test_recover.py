@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -42,14 +43,18 @@ class Airflow(AirflowApi):
         assert (method, path) == ("POST", "dags/flow/clearTaskInstances")
         self.cleared.append(body)
         after = {
-            name for each in body["task_ids"] for name in self.then[each if isinstance(each, str) else each[0]]
+            name
+            for each in body.get("task_ids", ())
+            for name in self.then[each if isinstance(each, str) else each[0]]
         }
         return {
-            "task_instances": [i for i in self.found if i["task_id"] in after or _is_in(i, body["task_ids"])]
+            "task_instances": [
+                i for i in self.found if i["task_id"] in after or _is_in(i, body.get("task_ids", ()))
+            ]
         }
 
 
-def _is_in(instance: dict[str, Any], chosen: list[Any]) -> bool:
+def _is_in(instance: dict[str, Any], chosen: Sequence[Any]) -> bool:
     return instance["task_id"] in chosen or [instance["task_id"], instance["map_index"]] in chosen
 
 
@@ -70,6 +75,14 @@ def test_what_failed_and_what_comes_after_it_runs_again() -> None:
         "reset_dag_runs": True,
         "run_on_latest_version": True,
     }
+
+
+def test_a_run_of_which_no_task_failed_runs_again_whole() -> None:
+    """It was cancelled before it began."""
+    api = Airflow()
+    dagrecover.again(api, "flow", FAILED, whole=False)
+    (body,) = api.cleared
+    assert (body["dry_run"], "task_ids" in body) == (False, False)
 
 
 def test_a_task_that_succeeded_runs_again_when_it_is_named() -> None:

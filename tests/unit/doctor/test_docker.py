@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gaiaflow.doctor import docker, image
+from gaiaflow.doctor import container, docker, image
 from gaiaflow.doctor.check import Check
 from gaiaflow.doctor.place import Place
 from gaiaflow.infra.host.shipped import shipped
@@ -262,3 +262,18 @@ def test_a_registry_that_is_not_asked_is_not_one_that_refuses(
         assert image.ask("postgres:15") == where
     client.write_text("#!/bin/sh\necho '{}'\n")
     assert image.ask("postgres:15") == image.REACHABLE
+
+
+@pytest.mark.parametrize(
+    ("engine", "hint"),
+    [
+        (kind.ROOTLESS, "inv dev.start --backend docker --with dev_docker"),
+        (kind.REMOTE, "inv dev.start --backend embedded --mode dev"),
+    ],
+)
+def test_beside_a_network_of_its_own_a_way_is_named_that_this_engine_can_go(
+    project: Project, monkeypatch: pytest.MonkeyPatch, engine: kind.Kind, hint: str
+) -> None:
+    monkeypatch.setattr(kind, "find", lambda: engine)
+    said = "the stack listens on this machine alone, whose network containers of this engine do not share"
+    assert container.read(Place(project)).unasked == (said, hint)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.environments import conda, kernel, locking, uv
+from gaiaflow.errors import GaiaflowError, UsageError
+from gaiaflow.infra.environments import conda, kernel, lockfile, locking, recipe, uv
 from gaiaflow.infra.environments.source import source
 from gaiaflow.project import Project
 
@@ -56,6 +56,24 @@ def test_a_full_disk_is_one_line_and_has_its_own_hint(project: Project) -> None:
         "cannot solve the conda environment: rattler ended with 1: OSError: [Errno 28] No space left on device"
     )
     assert caught.value.hint == "free some space: df -h"
+
+
+@pytest.mark.parametrize("place", ["file:///channel", "/channel", "../channel"])
+def test_a_channel_of_this_machine_makes_no_image(
+    project: Project, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(recipe, "ensure_environment", lambda *_: Path("/bin/false"))
+    (project.root / "environment.yml").write_text("dependencies: [greet]\n")
+    found = source(project)
+    text = f"- conda: https://c/noarch/six-1-0.conda\n- conda: {place}/noarch/greet-1.0-0.conda\n"
+    lockfile.write(found.solved, text, conda.made_of(project, found), [])
+    with pytest.raises(UsageError) as caught:
+        recipe.write(project, project.root, "/mnt", "/opt/env")
+    assert caught.value.message == (
+        f"`{place}/noarch/greet-1.0-0.conda` is in a channel of this machine, "
+        "which images and containers do not have"
+    )
+    assert caught.value.hint == "give the channel an address that they reach, as https://, s3:// or oci://"
 
 
 def test_a_machine_that_conda_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,8 @@ RANCHER = said("Alpine Linux v3.20", "6.6.56-0-virt", SECCOMP, Name="lima-ranche
 ORBSTACK = said("OrbStack", "6.12.9-orbstack", SECCOMP, Name="orbstack")
 PODMAN = said("fedora", LINUX.kernel, "name=seccomp,profile=default", "name=rootless", BuildahVersion="1.38.0")
 
+PODMAN_OF_ROOT = said("debian", LINUX.kernel, "name=seccomp,profile=default", BuildahVersion="1.28.2")
+
 
 @pytest.mark.parametrize(
     ("info", "address", "machine", "expected"),
@@ -54,6 +56,7 @@ PODMAN = said("fedora", LINUX.kernel, "name=seccomp,profile=default", "name=root
         (ORBSTACK, USUAL, MAC, kind.VIRTUAL),
         (PODMAN, "unix:///run/user/1000/podman/podman.sock", LINUX, kind.PODMAN),
         (PODMAN, USUAL, LINUX, kind.PODMAN),
+        (PODMAN_OF_ROOT, USUAL, LINUX, kind.PODMAN),
         (DEBIAN, "tcp://build.example:2376", LINUX, kind.REMOTE),
         (DEBIAN, "ssh://ann@build.example", LINUX, kind.REMOTE),
     ],

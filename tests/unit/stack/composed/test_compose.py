@@ -296,6 +296,25 @@ def test_environment_is_made_again_when_requirements_change(
     assert dependency._stamp(made) != first
 
 
+def test_tokens_of_private_channels_are_there_while_the_environment_is_made_and_no_longer(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.json").write_text('{"example.org": {"BearerToken": "t0ken"}}')
+    monkeypatch.setenv("RATTLER_AUTH_FILE", str(tmp_path / "mine.json"))
+    made, seen = Composition(project, PORTS), []
+
+    def run(composition: Composition, *_: str) -> str:
+        seen.append([file.name for file in (composition.home / "requirements").iterdir()])
+        raise GaiaflowError("no such package")
+
+    monkeypatch.setattr(dependency, "_volume_made", lambda _: "now")
+    monkeypatch.setattr(dependency, "_run", run)
+    with pytest.raises(GaiaflowError, match="no such package"):
+        dependency.ensure(made)
+    assert "auth.json" in seen[0]
+    assert "t0ken" not in "".join(file.read_text() for file in made.home.rglob("*") if file.is_file())
+
+
 def test_the_environment_is_told_with_its_source_and_its_packages(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

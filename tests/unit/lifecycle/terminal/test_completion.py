@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 _LINE = re.compile(r"^(.*--print-completion-script .*?)  # (\w+)$", re.MULTILINE)
 SCRIPT = {shell: line for line, shell in _LINE.findall(README)}

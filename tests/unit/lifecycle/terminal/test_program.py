@@ -24,7 +24,7 @@ from gaiaflow.lifecycle.terminal.program import GaiaflowProgram
 from gaiaflow.project import Project
 from gaiaflow.stack.services import state
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 NAMES = sorted(namespace().task_names)
 DAG = "from airflow.sdk import DAG\n\nwith DAG('flow', schedule=None):\n    pass\n"
 

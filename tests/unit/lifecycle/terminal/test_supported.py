@@ -32,5 +32,5 @@ def test_an_invoke_without_a_part_is_refused(owner: object, name: str, monkeypat
 
 
 def test_the_dependency_is_bounded() -> None:
-    text = (Path(__file__).parents[3] / "pyproject.toml").read_text()
+    text = (Path(__file__).parents[4] / "pyproject.toml").read_text()
     assert '"invoke>=3.0.3,<3.1"' in text

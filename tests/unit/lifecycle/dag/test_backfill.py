@@ -19,25 +19,9 @@ from tests.unit.dags.test_recover import Airflow as Recovering
 DATES = ("--from", "2024-05-01", "--to", "2024-05-03")
 
 
-class Served(Airflow):
-    """Tells of tasks, too: `level` of each run that failed."""
-
-    def request(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        if path.endswith("/taskInstances"):
-            failed = {"task_id": "level", "map_index": -1, "state": "failed", "try_number": 1, "max_tries": 0}
-            return {"task_instances": [failed], "total_entries": 1}
-        if "/logs/" in path:
-            return {
-                "content": [
-                    {"event": "e", "error_detail": [{"exc_type": "ValueError", "exc_value": "no tide"}]}
-                ]
-            }
-        return super().request(method, path, body, **query)
-
-
 @pytest.fixture
-def api(project: Project, monkeypatch: pytest.MonkeyPatch) -> Served:
-    served = Served()
+def api(project: Project, monkeypatch: pytest.MonkeyPatch) -> Airflow:
+    served = Airflow()
     monkeypatch.chdir(project.root)
     monkeypatch.setattr(dagbackfill, "POLL", 0.001)
     monkeypatch.setattr(dagrun, "connect", lambda _: served)
@@ -54,7 +38,7 @@ def inv(*words: str) -> int:
     return 0
 
 
-def test_a_dry_run_shows_each_date_and_makes_nothing(api: Served, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_shows_each_date_and_makes_nothing(api: Airflow, capsys: pytest.CaptureFixture[str]) -> None:
     api.has("2024-05-01", "success")
     api.has("2024-05-02", "failed")
     assert inv("dag.backfill", "tides", *DATES, "--failed", "--dry-run") == 0
@@ -72,7 +56,7 @@ def test_a_dry_run_shows_each_date_and_makes_nothing(api: Served, capsys: pytest
     assert api.backfills == []
 
 
-def test_all_runs_are_followed_to_their_verdict(api: Served, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_runs_are_followed_to_their_verdict(api: Airflow, capsys: pytest.CaptureFixture[str]) -> None:
     assert inv("dag.backfill", "tides", *DATES, "--json") == 0
     told = capsys.readouterr()
     found = json.loads(told.out)
@@ -89,7 +73,7 @@ def test_all_runs_are_followed_to_their_verdict(api: Served, capsys: pytest.Capt
 
 
 def test_a_run_that_failed_is_told_at_once_and_in_the_verdict(
-    api: Served, capsys: pytest.CaptureFixture[str]
+    api: Airflow, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api.has("2024-05-01", "success")
     api.has("2024-05-02", "success")
@@ -98,9 +82,9 @@ def test_a_run_that_failed_is_told_at_once_and_in_the_verdict(
     told = capsys.readouterr()
     assert "level failed, attempt 1 of 1: ValueError: no tide" in told.err
     assert told.out.splitlines()[-1].split() == ["2024-05-03", "backfill__2024-05-03", "failed", "2.0", "level"]
-    assert told.err.splitlines()[-3:] == [
-        "only what failed and what comes after it: inv dag.recover tides backfill__2024-05-03",
-        "all tasks of the runs that failed: inv dag.backfill tides --from 2024-05-01 --to 2024-05-03 --failed",
+    assert told.err.splitlines()[-2:] == [
+        "what failed again, and what comes after it: "
+        "inv dag.backfill tides --from 2024-05-01 --to 2024-05-03 --failed",
         "error: 1 of 3 runs of DAG `tides` failed: 2024-05-03",
     ]
     assert inv("dag.backfill", "tides", *DATES) == 1
@@ -108,7 +92,7 @@ def test_a_run_that_failed_is_told_at_once_and_in_the_verdict(
 
 
 def test_ctrl_c_leaves_it_and_says_how_to_come_back(
-    api: Served, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    api: Airflow, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -122,7 +106,7 @@ def test_ctrl_c_leaves_it_and_says_how_to_come_back(
     monkeypatch.undo()
 
 
-def test_a_backfill_is_only_made_paused_and_cancelled(api: Served, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_backfill_is_only_made_paused_and_cancelled(api: Airflow, capsys: pytest.CaptureFixture[str]) -> None:
     assert inv("dag.backfill", "tides", *DATES, "--no-follow") == 0
     assert capsys.readouterr().err.splitlines()[-1] == (
         "follow it: inv dag.backfill tides --from 2024-05-01 --to 2024-05-03"
@@ -138,7 +122,7 @@ def test_a_backfill_is_only_made_paused_and_cancelled(api: Served, capsys: pytes
 
 
 def test_a_recovery_says_what_is_kept_before_it_begins(
-    api: Served, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    api: Airflow, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recovered = Recovering(many1="failed", join="upstream_failed")
     run = {"dag_run_id": "manual__1", "state": "failed"}
@@ -157,6 +141,7 @@ def test_a_recovery_says_what_is_kept_before_it_begins(
     assert recovered.cleared[-1]["dry_run"] is False
     assert followed[0][2:4] == ("flow", "manual__1")
     assert followed[0][6]["many", 1] == 1
+    assert followed[0][8] == ["aside", "find", "many[0]", "many[2]"]
 
 
 CASES = [
