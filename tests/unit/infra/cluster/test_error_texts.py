@@ -383,7 +383,7 @@ def test_a_namespace_of_somebody_else(project: Project) -> None:
     told = Case(
         lambda _: manifests.refuse_foreign(cluster(Namespace=foreign), project, "ns"),
         1,
-        "the namespace `ns` of the cluster `gaiaflow-demo` is not this project's: it belongs to another program",
+        "the namespace `ns` of the cluster `gaiaflow-demo` is not this project's: it belongs to another one",
         "choose another one: GAIAFLOW_NAMESPACE=<name> in .env",
     )
     hold(told, project)
