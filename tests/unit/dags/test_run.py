@@ -294,7 +294,7 @@ def test_a_paused_dag_goes_on_and_its_schedule_is_told_unless_one_only_looks(
     dagrun.await_dag(api, project, "flow", tell=told.append, unpause=False)
     assert (told, [method for method, *_ in airflow[0].asked if method == "PATCH"]) == ([], [])
     dagrun.await_dag(api, project, "flow", tell=told.append)
-    assert told == ["DAG `flow` was paused: its schedule goes on now"]
+    assert told == ["DAG `flow` was paused: its schedule is active again"]
     assert [method for method, *_ in airflow[0].asked if method == "PATCH"] == ["PATCH"]
 
 
