@@ -59,7 +59,7 @@ def variables(value: Mapping[str, Any] | None) -> dict[str, str]:
     for key, item in (value or {}).items():
         if not isinstance(key, str) or not _VARIABLE.fullmatch(key):
             raise UsageError(
-                f"env_vars has the name {key!r}, which no environment takes", "letters, digits and _"
+                f"env_vars has the name {key!r}, which is not a valid variable name", "letters, digits and _"
             )
         if isinstance(item, bool) or not isinstance(item, (str, int, float)):
             raise UsageError(f"env_vars[{key!r}] is a {type(item).__name__}, not text", f'{{"{key}": "text"}}')
@@ -75,7 +75,7 @@ def mapped(map_over: Mapping[str, Any] | None, func_kwargs: Mapping[str, Any] | 
         )
     for key, values in map_over.items():
         if key in (func_kwargs or {}):
-            raise UsageError(f"`{key}` stands in func_kwargs and in map_over", "leave it out of func_kwargs")
+            raise UsageError(f"`{key}` is in func_kwargs and in map_over", "leave it out of func_kwargs")
         _axis(key, values)
     return dict(map_over)
 
@@ -150,7 +150,7 @@ def _key(reference: FromTask, func_path: str) -> None:
         return
     if not keys:
         raise UsageError(
-            f"{reference} picks a key, but `{func_path}` is annotated to return no dict", "leave `key` out"
+            f"{reference} picks a key, but `{func_path}` is not annotated to return a dict", "leave `key` out"
         )
     raise UsageError(
         f"{reference}: `{func_path}` returns no `{reference.key}`{near_miss(str(reference.key), sorted(keys))}",

@@ -108,7 +108,7 @@ class Endpoints:
     Attributes:
         ports: the host's port of each entry of PORTS, and of the model once one is served.
         gateway: the name or address under which pods of the local cluster reach the host.
-        store: the address of an S3 store of somebody else's, for everyone the same; empty for the stack's own.
+        store: the address of an external S3 store, for everyone the same; empty for the stack's own.
     """
 
     ports: Mapping[str, int]

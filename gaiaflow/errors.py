@@ -8,7 +8,7 @@ FINAL_NOTE = "not retried: another attempt would fail in the same way"
 
 
 class GaiaflowError(Exception):
-    """Something a person can mend.
+    """An error that a person can fix.
 
     Args:
         message: lower case, the thing in backticks, the cause after a colon.
@@ -34,7 +34,7 @@ Err = TypeVar("Err", bound=GaiaflowError)
 
 
 def final(error: Err) -> Err:
-    """Mark the error of a task that no retry can heal."""
+    """Mark the error of a task that no retry can fix."""
     error.is_final = True
     return error
 

@@ -46,7 +46,7 @@ class FromRun:
                 f'{", ".join(NAMES)}, params.NAME, asset("NAME")',
             )
         if self.key is not None and self.name in NAMES:
-            raise UsageError(f"{self} picks a key, but `{self.name}` is no dict", f'FromRun("{self.name}")')
+            raise UsageError(f"{self} picks a key, but `{self.name}` is not a dict", f'FromRun("{self.name}")')
 
     def __str__(self) -> str:
         return f"FromRun({self.name}, {self.key})" if self.key else f"FromRun({self.name})"

@@ -58,12 +58,12 @@ def pick(reference: Any, source: str, value: Any, key: str) -> Any:
         source: who gave the value, as the errors begin: ``task `load` returned``.
 
     Raises:
-        GaiaflowError: the value is no dict, or has no such key.
+        GaiaflowError: the value is not a dict, or has no such key.
     """
     if not isinstance(value, Mapping):
         raise final(
             GaiaflowError(
-                f"{reference} wants a key, but {source} a {type(value).__name__}",
+                f"{reference} needs a key, but {source} a {type(value).__name__}",
                 "return a dict there, or leave `key` out",
             )
         )

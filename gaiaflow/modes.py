@@ -22,7 +22,7 @@ class Mode(str, Enum):
 
 
 def resolve_mode(mode: str | None = None) -> Mode:
-    """The mode that holds: the argument, else ``GAIAFLOW_MODE``, else dev.
+    """The current mode: the argument, else ``GAIAFLOW_MODE``, else dev.
 
     Raises:
         UsageError: the name is none of the four.

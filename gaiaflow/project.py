@@ -205,4 +205,4 @@ def _read_toml(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read `{file}`: {error}", "mend the file; it is not valid TOML") from None
+        raise UsageError(f"cannot read `{file}`: {error}", "fix the file; it is not valid TOML") from None

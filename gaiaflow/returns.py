@@ -18,7 +18,7 @@ def returned_keys(func_path: str) -> frozenset[str] | None:
     """The keys of the TypedDict that a function is annotated to return.
 
     Returns:
-        The keys; empty when the annotation is no dict at all; None when nothing is known.
+        The keys; empty when the annotation is not a dict at all; None when nothing is known.
     """
     module, _, name = func_path.partition(":")
     file = _find(module)

@@ -1,4 +1,4 @@
-"""Runs ONE function of yours and hands its result over; the standard library and Python >= 3.8 are enough.
+"""Runs one of your functions and hands its result over; the standard library and Python >= 3.8 are enough.
 
     python runner.py
 
@@ -311,7 +311,7 @@ def read_date(text: str, kind: Any, begin: str) -> Any:
     try:
         found = datetime.datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
     except ValueError:
-        raise Failure("%s is no date in ISO 8601" % begin) from None
+        raise Failure("%s is not a date in ISO 8601" % begin) from None
     if kind is datetime.date:
         return found.date()
     return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
@@ -382,7 +382,7 @@ def resolve(node: Any, names: Dict[str, Any]) -> Any:
     """What a dotted name stands for; an annotation of another form is not run.
 
     Raises:
-        KeyError, AttributeError: there is no such thing, or it is no name.
+        KeyError, AttributeError: there is no such thing, or it is not a name.
     """
     if isinstance(node, ast.Attribute):
         return getattr(resolve(node.value, names), node.attr)

@@ -56,7 +56,7 @@ def create_task(
     kubernetes: Mapping[str, Any] | None = None,
     **operator_kwargs: Any,
 ) -> Any:
-    """Make an Airflow task that runs one Python function, in the mode that holds.
+    """Make an Airflow task that runs one Python function, in the current mode.
 
     Args:
         task_id: unique in the DAG (in its TaskGroup).
@@ -73,7 +73,7 @@ def create_task(
         dag: the DAG; inside ``with DAG(...)`` it is known.
         map_over: one mapped task for each value: ``{"tile": [...]}`` or ``{"tile": FromTask("tiles")}``;
             several keys make every combination, the last one running fastest. At most four. FromRun may
-            stand in the lists.
+            be in the lists.
         resources: ``{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {...}, "gpu": 1}``.
             Not used in dev.
         docker: arguments that only the operator of dev_docker knows.

@@ -10,11 +10,11 @@ FIGURES = Path(__file__).parents[1] / "benchmarks.json"
 # Why a goal is missed, and what bounds the figure; a figure without an entry here must meet its goal.
 REASONS: dict[str, str] = {
     "a project's image after a one-line change, against its first build": (
-        "one layer is made anew. Every package of the first build came from uv's full cache; what is left of "
+        "one layer is built again. Every package of the first build came from uv's full cache; what is left of "
         "the second is the command itself and the engine's look at the layers before."
     ),
     "the Compose stack's start after a stop against its first": (
-        "nothing is built or made anew. Every package of the first start came from a full cache; what the "
+        "nothing is built or recreated. Every package of the first start came from a full cache; what the "
         "second takes is the time until Airflow's own processes call themselves healthy."
     ),
     "the dependency layer by uv against pip, full caches": (

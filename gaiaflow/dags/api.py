@@ -59,7 +59,7 @@ class AirflowApi:
 
         Returns:
             False where Airflow has it already: an earlier request was taken, whose answer did not come, or
-            somebody else's.
+            another client's.
         """
         try:
             patiently(lambda: self._request(method, path, body, query))

@@ -173,10 +173,10 @@ def _dry(api: AirflowApi, request: Request, behaviour: str) -> list[dict[str, An
 
 
 def _refused(request: Request, error: UsageError) -> UsageError:
-    """What Airflow refuses for a reason that a person mends by an option."""
+    """What Airflow refuses for a reason that a person fixes with an option."""
     if "depends_on_past" in error.message:
         return UsageError(
-            f"tasks of DAG `{request.dag}` have depends_on_past: Airflow fills no gaps between its runs",
+            f"tasks of DAG `{request.dag}` have depends_on_past: Airflow does not fill gaps between its runs",
             "add --failed or --all",
         )
     return error
@@ -256,7 +256,7 @@ def _make(api: AirflowApi, request: Request, tell: Callable[[str], None]) -> Non
 
 
 def _take_up(api: AirflowApi, running: Mapping[str, Any], tell: Callable[[str], None]) -> None:
-    tell(f"backfill {running['id']} of DAG `{running['dag_id']}` goes on")
+    tell(f"backfill {running['id']} of DAG `{running['dag_id']}` continues")
     if running["is_paused"]:
         _put(api, running, "unpause")
 

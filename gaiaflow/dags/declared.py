@@ -20,7 +20,7 @@ class Declared:
     """What was read.
 
     Attributes:
-        ids: the ids that stand in the files.
+        ids: the ids that the files have.
         complete: there can be no others: every id is written out, and no file brings DAGs from elsewhere.
     """
 

@@ -49,7 +49,7 @@ class Inspector:
             more: variables for this child alone.
 
         Raises:
-            GaiaflowError: what the child says a person can mend, or its end without an answer.
+            GaiaflowError: what the child says a person can fix, or its end without an answer.
         """
         argv = [str(self.python), "-m", "gaiaflow.inspection", question]
         found: dict[str, Any] = self.run(argv, {"project": str(self.project.root), **request}, more)

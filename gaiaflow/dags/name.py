@@ -16,5 +16,7 @@ def checked(name: str) -> str:
         UsageError: no DAG can have this id.
     """
     if not _ID.fullmatch(name):
-        raise UsageError(f"`{name[:80]}` is no id of a DAG: letters, digits, `_`, `.` and `-`", "inv dag.list")
+        raise UsageError(
+            f"`{name[:80]}` is not a valid DAG id: letters, digits, `_`, `.` and `-`", "inv dag.list"
+        )
     return name

@@ -39,7 +39,7 @@ def recovery(api: AirflowApi, dag: str, run: Mapping[str, Any], first: str = "")
     """Look what is to be run again, and change nothing.
 
     Args:
-        first: a task that runs again with what comes after it, although it succeeded.
+        first: a task to run again with those after it, although it succeeded.
 
     Raises:
         UsageError: the run has no such task, or nothing of it failed.
@@ -48,7 +48,7 @@ def recovery(api: AirflowApi, dag: str, run: Mapping[str, Any], first: str = "")
     run_id = str(run["dag_run_id"])
     if run["state"] not in FINISHED:
         raise GaiaflowError(
-            f"run `{run_id}` of DAG `{dag}` goes on: recover it when it is over",
+            f"run `{run_id}` of DAG `{dag}` is still running: recover it when it has ended",
             f"inv dag.watch {dag} {run_id}",
         )
     every = api.instances(dag, run_id)

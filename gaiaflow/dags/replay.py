@@ -124,7 +124,7 @@ def facts(api: AirflowApi, dag: str, run: Mapping[str, Any], when: When = UNDATE
     """What a run was about, by the names of Airflow's API.
 
     Args:
-        when: what is to stand in place of the run's own; another date brings another interval.
+        when: what replaces the run's own; another date brings another interval.
     """
     own = {name: run.get(name) for name in ("logical_date", *INTERVAL, "partition_key")}
     if when.date is not None:

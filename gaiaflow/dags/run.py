@@ -77,7 +77,7 @@ def await_dag(
     if unpause and dag.get("is_paused"):
         api.unpause(name)
         if dag.get("timetable_periodic"):
-            tell(f"DAG `{name}` was paused: its schedule goes on now")
+            tell(f"DAG `{name}` was paused: its schedule is active again")
 
 
 def _refuse_undeclared(api: AirflowApi, project: Project, name: str) -> None:
@@ -204,7 +204,7 @@ def follow(
             return state
         if time.monotonic() > deadline:
             raise StillStartingError(
-                f"run `{run}` of `{dag}` has not ended after {wait:.0f} s; it goes on",
+                f"run `{run}` of `{dag}` has not finished after {wait:.0f} s; it continues",
                 shlex.join(["inv", "dag.watch", dag, run]),
             )
         time.sleep(POLL)

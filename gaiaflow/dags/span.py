@@ -41,7 +41,7 @@ def span(first: str, last: str, zone: str | None = None) -> Span:
         zone: the DAG's time zone, for texts that name none; by default UTC.
 
     Raises:
-        UsageError: a text is no date, or the end is before the start.
+        UsageError: a text is not a date, or the end is before the start.
     """
     found = Span(_moment("--from", first, time.min, zone), _moment("--to", last, time.max, zone))
     if found.first > found.last:

@@ -45,7 +45,7 @@ def read_when(date: str = "", interval: str = "", partition: str = "") -> When:
     """What the options say; an interval alone gives its start as the logical date, as Airflow does.
 
     Raises:
-        UsageError: it is no date in ISO 8601, or no interval.
+        UsageError: it is not a date in ISO 8601, or no interval.
     """
     both = _interval(interval) if interval else None
     day = _moment(date, "date") if date else both[0] if both else None
@@ -93,11 +93,11 @@ def _interval(text: str) -> tuple[datetime, datetime]:
 def _moment(text: str, option: str) -> datetime:
     """A date or a time in ISO 8601, in UTC unless it names a zone."""
     if not _ISO.fullmatch(text):
-        raise UsageError(f"`--{option}` has `{text}`, which is no date in ISO 8601", _EXAMPLE[option])
+        raise UsageError(f"`--{option}` has `{text}`, which is not a date in ISO 8601", _EXAMPLE[option])
     try:
         return _parsed(text)
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"`--{option}` has `{text}`, which is no date: {error}", _EXAMPLE[option]) from None
+        raise UsageError(f"`--{option}` has `{text}`, which is not a date: {error}", _EXAMPLE[option]) from None
 
 
 def moment(text: str | None) -> datetime | None:

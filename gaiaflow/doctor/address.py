@@ -41,7 +41,7 @@ class Facts:
     Attributes:
         vantage: from where, for a person: ``this machine``, ``a container``, ``a pod``.
         unasked: why nobody was asked, with what would change that.
-        trouble: why the asking itself failed, with what mends it.
+        trouble: why the asking itself failed, with what fixes it.
         skew: seconds that the clock there is ahead.
     """
 

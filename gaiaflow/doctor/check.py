@@ -1,4 +1,4 @@
-"""One finding of the doctor: what holds, and what mends it where it does not."""
+"""One finding of the doctor: what holds, and how to fix it where it does not."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Check:
         name: what was looked at; the table gives it.
         modes: the modes that need it; the table gives them.
         said: one line: what is so.
-        hint: the command that mends it, empty where nothing is to be mended.
+        hint: the command that fixes it, empty where nothing is to be fixed.
         missing: failed because something is not there, not because it is wrong.
     """
 

@@ -15,7 +15,7 @@ from gaiaflow.infra.images.image import image_name
 from gaiaflow.stack import backends
 from gaiaflow.stack.services import executor
 
-_DOWN = ("the cluster does not run", "inv prodlocal.start")
+_DOWN = ("the cluster is not running", "inv prodlocal.start")
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def read(place: Place) -> Facts:
 def _ask(place: Place, engine: Any) -> Facts:
     way = (_in_network if place.backend == "docker" else _beside)(place, engine)
     if not place.starts:
-        return Facts(VANTAGE, unasked=("nothing was started to ask from", "inv doctor"))
+        return Facts(VANTAGE, unasked=("nothing was started to check from", "inv doctor"))
     asked = address.urls(read_variables(way.file))
     _clear(engine, place)
     begun = time.time()
@@ -66,7 +66,7 @@ def _in_network(place: Place, engine: Any) -> _Way:
     labels = [f"{PROJECT_LABEL}={place.project.id}", f"com.docker.compose.service={_MODEL}"]
     running = engine.containers.list(filters={"label": labels}, ignore_removed=True)
     if not running:
-        raise MissingError("no MLflow runs in a container: nothing was asked", "inv dev.start")
+        raise MissingError("MLflow is not running in a container: not checked", "inv dev.start")
     file = place.project.home / "compose" / "task" / "dev_docker.env"
     return _Way(running[0].image.id, f"{place.project.id}_default", file)
 
@@ -77,11 +77,11 @@ def _beside(place: Place, engine: Any) -> _Way:
 
     found = hostnetwork.operator_variables(place.project)
     if not found or not health.answers(_MODEL, access.endpoints(place.project).url(_MODEL)):
-        raise MissingError("no MLflow runs: nothing was asked", "inv dev.start")
+        raise MissingError("MLflow is not running: not checked", "inv dev.start")
     try:
         image = engine.images.get(image_name(place.project))
     except ImageNotFound:
-        raise MissingError("the project has no image to ask from", "inv dev.dockerize") from None
+        raise MissingError("the project has no image to check from", "inv dev.dockerize") from None
     return _Way(image.id, found[envvar.NETWORK], Path(found[envvar.TASK_ENV_DEV_DOCKER]))
 
 

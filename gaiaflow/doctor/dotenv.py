@@ -15,7 +15,7 @@ NAME, EXAMPLE = ".env", ".env.example"
 
 @dataclass(frozen=True)
 class Facts:
-    """What stands in the two files.
+    """What the two files hold.
 
     Attributes:
         file: where `.env` is or would be.
@@ -61,7 +61,7 @@ def lines(facts: Facts) -> Check:
         numbers = ", ".join(map(str, facts.broken))
         return warning(
             f"`{facts.file}` has lines that are no KEY=VALUE: {numbers}",
-            f"sed -n '{facts.broken[0]}p' {facts.file}  # mend it, or put the value in quotes",
+            f"sed -n '{facts.broken[0]}p' {facts.file}  # fix it, or put the value in quotes",
         )
     return ok(f"`{facts.file}` reads well" if facts.exists else "no `.env`, and none is needed")
 

@@ -39,6 +39,21 @@ class Report:
         return (self.mode,) if self.mode else tuple(Mode)
 
     @property
+    def not_set_up(self) -> tuple[Mode, ...]:
+        """Modes that only lack something, beside dev; none where one mode was asked about."""
+        missing = {mode: self.standing_in_the_way(mode) for mode in Mode if mode is not Mode.DEV}
+        idle = (mode for mode, bad in missing.items() if bad and all(check.missing for check in bad))
+        return () if self.mode else tuple(idle)
+
+    @property
+    def findings(self) -> list[Check]:
+        """What is not ok, the worst first; without what only modes need that are not set up."""
+        idle = {mode.value for mode in self.not_set_up}
+        order = [State.FAILED, State.UNKNOWN, State.WARNING]
+        found = [c for c in self.checks if c.state in order and not set(c.modes) <= idle]
+        return sorted(found, key=lambda check: order.index(check.state))
+
+    @property
     def exit_code(self) -> int:
         """0 when the mode is ready, dev where none was named; 3 when what it needs is missing, else 1."""
         bad = self.standing_in_the_way(self.mode or Mode.DEV)

@@ -18,7 +18,7 @@ def read(place: Place) -> Facts:
     backend = backends.current(place.project)
     rows = [row for row in backend.status() if row.state != "stopped"] if backend else []
     if not rows:
-        return Facts(VANTAGE, unasked=("the stack does not run: nothing was asked", "inv dev.start"))
+        return Facts(VANTAGE, unasked=("the stack is not running: not checked", "inv dev.start"))
     broken = next((row for row in rows if row.state == "failed"), None)
     if broken:
         said = f"`{broken.service}` has failed: {broken.detail}"

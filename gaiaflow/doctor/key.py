@@ -78,7 +78,7 @@ def _pairs(lines: list[str]) -> dict[str, str]:
 
 def same(facts: Facts) -> Check:
     if not any(facts.used.values()):
-        return unknown("Airflow does not run: no key to compare", "inv dev.start")
+        return unknown("Airflow is not running: no key to compare", "inv dev.start")
     for variable, (_, name) in NAMES.items():
         held = {holder: values[variable] for holder, values in facts.used.items() if variable in values}
         expected = facts.kept.get(variable)

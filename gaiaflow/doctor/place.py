@@ -13,7 +13,7 @@ class Place:
     """What every reader of facts gets.
 
     Attributes:
-        starts: whether a container and a pod may be started to ask from.
+        starts: whether a container and a pod may be started to check from.
     """
 
     project: Project

@@ -41,7 +41,7 @@ def read(place: Place) -> Facts:
     except GaiaflowError as error:
         return Facts(VANTAGE, trouble=(error.message, error.hint))
     if not place.starts:
-        return Facts(VANTAGE, unasked=("nothing was started to ask from", "inv doctor"))
+        return Facts(VANTAGE, unasked=("nothing was started to check from", "inv doctor"))
     try:
         return _from_pod(chosen, image, address.urls(variables))
     except GaiaflowError as error:
@@ -54,15 +54,13 @@ def _require_running(chosen: Target) -> None:
         MissingError: no cluster to start a pod in.
     """
     if not (chosen.project.home / target.FOLDER / "config").is_file():
-        raise MissingError("the project has no cluster yet: no pod was started", "inv prodlocal.start")
+        raise MissingError("the project has no cluster yet: not checked", "inv prodlocal.start")
     chosen.connect()
 
 
 def _variables(chosen: Target) -> dict[str, str]:
     if not chosen.task_environment.is_file():
-        raise MissingError(
-            "no stack that pods reach was ever started: nothing was asked", "inv prodlocal.start"
-        )
+        raise MissingError("no stack that pods can reach was started yet: not checked", "inv prodlocal.start")
     return read_variables(chosen.task_environment)
 
 
@@ -70,7 +68,7 @@ def _image(chosen: Target) -> str:
     """The project's own, which has Python and is what its tasks run in."""
     name = image_name(chosen.project)
     if nodeimage.find(chosen, name) is None:
-        raise MissingError(f"the cluster has no image `{name}` to ask from", "inv prodlocal.dockerize")
+        raise MissingError(f"the cluster has no image `{name}` to check from", "inv prodlocal.dockerize")
     return name
 
 

@@ -53,7 +53,7 @@ class Redactor:
         return text
 
     def tree(self, value: Any, name: str = "") -> Any:
-        """The same for what JSON or YAML holds: a key that sounds secret hides whatever stands under it."""
+        """The same for what JSON or YAML holds: a key that sounds secret hides whatever is below it."""
         if isinstance(value, dict):
             hidden = name if is_secret(name) else ""
             return {key: self.tree(inner, hidden or str(key)) for key, inner in value.items()}

@@ -29,7 +29,7 @@ QUESTIONS = {
 
 
 def answer(question: str, request: dict[str, Any]) -> dict[str, Any]:
-    """The answer, or the error that a person can mend."""
+    """The answer, or the error that a person can fix."""
     try:
         project = Project.find(Path(request["project"]))
         sys.path.append(str(project.dags))

@@ -68,7 +68,7 @@ def unresolved(arguments: Any, context: Mapping[str, Any] | None = None) -> Any:
     """Arguments with words in place of what comes from other tasks, and from the run.
 
     Args:
-        context: of a run whose dates are known: what FromRun takes of it stands in place.
+        context: of a run whose dates are known: what FromRun takes of it is in its place.
     """
     from gaiaflow.operators.call import replace_references
 

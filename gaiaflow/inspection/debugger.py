@@ -3,7 +3,7 @@
     python debugger.py RUNNER
 
 It runs in the project's environment, attached to a terminal; the variables are the runner's. The standard
-library and Python >= 3.8 are enough. The debugger stands in the last frame of the project's own code: `down`
+library and Python >= 3.8 are enough. The debugger opens in the last frame of the project's own code: `down`
 goes into the library that it called, `q` leaves.
 """
 

@@ -26,7 +26,7 @@ Made = list[tuple[TaskSpec, Any]]
 
 
 def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The DAG in each of the modes asked for; None stands for the mode that holds.
+    """The DAG in each of the modes asked for; None stands for the current mode.
 
     With ``when``, the options of a run, FromRun has its values in place of words.
     """
@@ -75,7 +75,7 @@ def find_task(dag: DAG, name: str) -> Any:
 
 
 def explain(dag: DAG, task: Any, made: Made, when: When) -> dict[str, Any]:
-    """One task; an operator of somebody else's is only named."""
+    """One task; an operator not made by gaiaflow is only named."""
     spec = next((spec for spec, other in made if other is task), None)
     head = {"mode": structure.mode_of(task), "operator": structure.kind_of(task)}
     if spec is None:

@@ -1,4 +1,4 @@
-"""The DAGs of a project as plain data: files, tasks, modes, groups, edges, import errors."""
+"""The DAGs of a project as plain data: files, tasks, modes, groups, dependencies, import errors."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def kind_of(task: Any) -> str:
 
 
 def mode_of(task: Any) -> str | None:
-    """Where create_task put a task; None for an operator of somebody else's."""
+    """Where create_task put a task; None for an operator not made by gaiaflow."""
     if argument(task, "func_path") is None:
         return None
     return MODES.get(kind_of(task)) or argument(task, "mode")

@@ -11,7 +11,7 @@ _NOTHING = "EmptyOperator"
 
 
 def takes_run(task: Any, kind: str) -> bool:
-    """Whether it takes anything of its run; an operator of somebody else's may, as it gets the context.
+    """Whether it takes anything of its run; an operator not made by gaiaflow may, as it gets the context.
 
     Args:
         kind: the name of the operator's class.

@@ -1,4 +1,4 @@
-"""`inv doctor`: which modes are ready, why not, and the command that mends it."""
+"""`inv doctor`: which modes are ready, why not, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def doctor(
     yes: bool = False,
     bundle: str | None = None,
 ) -> None:
-    """Say for each mode whether it is ready, why not, and which command mends it.
+    """Check whether each mode is ready, and show how to fix what is missing.
 
     A mode is ready when a task can run there now; what a start makes by itself keeps none from it. Services are
     asked from this machine, from a container of the stack and from a pod; both are removed again.
@@ -103,17 +103,17 @@ def _show(report: Report, json: bool) -> None:
     if json:
         emit_json(report.as_dict())
         return
-    order = [State.FAILED.value, State.UNKNOWN.value, State.WARNING.value]
-    rows = [[check.state.value, check.name, check.said, check.hint] for check in report.checks
-            if check.state is not State.OK]  # fmt: skip
-    if rows:
-        emit_table(
-            ["state", "what", "found", "mend it with"], sorted(rows, key=lambda row: order.index(row[0]))
-        )
-    say(f"{len(report.checks) - len(rows)} of {len(report.checks)} checks are ok")
-    emit_table(["mode", "ready", "what stands in the way"], [_verdict(report, mode) for mode in report.modes])
+    emit_table(["mode", "ready", "what is missing", "fix"], [_verdict(report, mode) for mode in report.modes])
+    for mode in report.not_set_up:
+        say(f"more about {mode.value}: inv doctor --mode {mode.value}")
+    if rows := [[check.state.value, check.name, check.said, check.hint] for check in report.findings]:
+        emit_table(["state", "what", "found", "fix"], rows)
+    fine = sum(check.state is State.OK for check in report.checks)
+    say(f"{fine} of {len(report.checks)} checks are ok")
 
 
 def _verdict(report: Report, mode: Mode) -> list[str]:
     bad = report.standing_in_the_way(mode)
-    return [mode.value, "no" if bad else "yes", ", ".join(check.name for check in bad)]
+    ready = "yes" if not bad else "not set up" if mode in report.not_set_up else "no"
+    hint = next((check.hint for check in bad if check.hint), "")
+    return [mode.value, ready, ", ".join(check.name for check in bad), hint]

@@ -51,7 +51,7 @@ def list_models(_c: Context, json: bool = False) -> None:
         "port": f"the port on 127.0.0.1; by default that of the last time, the variable {MODEL.variable}, "
         f"or {MODEL.port}",
         "auto-ports": "take the next free port where it is taken",
-        "wait": "seconds until a model that does not answer is called still starting",
+        "wait": "seconds to wait until the model answers",
         "json": "print JSON",
     },
 )
@@ -129,7 +129,7 @@ def _served(name: str, version: Version | None) -> str:
         "model": WHICH,
         "image": "name of the image; by default <project>/model-<model>:<version>",
         "dockerfile": _DOCKERFILE,
-        "no-cache": "build every layer of the project's image anew",
+        "no-cache": "rebuild every layer of the project's image",
         "json": "print the image as JSON",
     },
 )
@@ -163,7 +163,7 @@ def dockerize(
         "model": WHICH,
         "replicas": "how many pods serve it",
         "dockerfile": _DOCKERFILE,
-        "wait": "seconds until a model that is not ready is called still starting",
+        "wait": "seconds to wait until the model is ready",
         "json": "print JSON",
     },
 )
@@ -212,7 +212,7 @@ def deploy(
 def url(
     c: Context, model: str, port: int = 0, profile: str = "", context: str = "", json: bool = False
 ) -> None:
-    """Give a model of the cluster an address on 127.0.0.1, until model.undeploy or prodlocal.stop."""
+    """Forward a deployed model to an address on 127.0.0.1, until model.undeploy or prodlocal.stop."""
     from gaiaflow.models import deployment, url as modelurl
 
     target = Target.choose(Project.find(), profile, context)

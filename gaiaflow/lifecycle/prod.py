@@ -23,12 +23,12 @@ _NAMESPACE = "where the pods of production run; by default gaiaflow-<project>"
 @lifecycle_task(
     help={
         "image": _IMAGE,
-        "registry": "where it goes, as registry.example.org/team; the credentials are Docker's own",
+        "registry": "the registry, as registry.example.org/team; the credentials are Docker's own",
         "json": "print the image as JSON",
     }
 )
 def push(c: Context, image: str = "", registry: str = "", json: bool = False) -> None:
-    """Push the image that was built to a registry, under its content tag, and tell its digest."""
+    """Push the built image to a registry, under a tag made from its content hash, and print its digest."""
     from gaiaflow.infra.images import push as pushing
 
     project = Project.find()
@@ -50,12 +50,12 @@ def push(c: Context, image: str = "", registry: str = "", json: bool = False) ->
     reads=True,
     iterable=["provider"],
     help={
-        "image": "what production's Airflow has as GAIAFLOW_IMAGE; by default the one pushed last, by digest",
+        "image": "GAIAFLOW_IMAGE of production's Airflow; by default the image pushed last, by digest",
         "namespace": _NAMESPACE,
         "context": "the kube context of production, to look whether secrets are there",
         "airflow-version": "of production's Airflow, as 3.1.7",
         "provider": "what is installed beside it, as cncf-kubernetes=10.12.0; may be repeated",
-        "force": "what the matrix passed with in prod_local need not be what goes to production",
+        "force": "skip the check that commit, image and DAG files match the last passing test in prod_local",
         "json": "print one JSON object",
     },
 )
@@ -69,7 +69,7 @@ def check(
     force: bool = False,
     json: bool = False,
 ) -> None:
-    """Check that the project may go to production; nothing is changed."""
+    """Check that the project is ready for production; change nothing."""
     from gaiaflow.lifecycle.dag.inspector import inspector
     from gaiaflow.production import check as prodcheck, verdict
 
@@ -104,7 +104,7 @@ def _version(word: str) -> tuple[str, str]:
         "dags-branch": "the branch of that repository; by default main",
         "dry-run": "only show what would be added, changed and removed",
         "yes": "do not ask",
-        "force": "also write over files that this project did not put there",
+        "force": "also overwrite files that this project did not put there",
         "json": "print one JSON object",
     }
 )
@@ -118,7 +118,7 @@ def sync(
     force: bool = False,
     json: bool = False,
 ) -> None:
-    """Bring the DAG files to where production's Airflow reads them; what would change is shown first."""
+    """Copy the DAG files to where production's Airflow reads them; show the changes first."""
     from gaiaflow.production import plan as dagplan, sync as dagsync
 
     project = Project.find()
@@ -159,7 +159,7 @@ def _show(found: Plan) -> None:
     },
 )
 def manifests(c: Context, namespace: str = "", account: str = "", output: str = "", json: bool = False) -> None:
-    """Print what the owner of production's cluster applies: namespace, account, least role, policy, quota."""
+    """Print the manifests that production's admin applies: namespace, account, role, policy, quota."""
     from gaiaflow.production import additions, environment, manifests as prodmanifests
 
     project = Project.find()

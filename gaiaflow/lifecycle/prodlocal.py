@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WHICH = {
     "profile": "the minikube profile; by default gaiaflow-<project>, or the variable GAIAFLOW_PROFILE",
-    "context": "a kube context of yours to use instead of a profile, or the variable GAIAFLOW_CONTEXT",
+    "context": "your own kube context, instead of a profile, or the variable GAIAFLOW_CONTEXT",
 }
 _START_HELP = {
     **WHICH,
@@ -33,7 +33,7 @@ _START_HELP = {
     "executor": "kubernetes: each task of Airflow in a worker pod; local: beside the scheduler, as by default",
     "backend": "of the stack, when it is down: embedded or docker; by default the project's",
     "auto-ports": "when the stack is down: take the next free port where one is taken",
-    "wait": "when the stack is down: seconds until a service that does not answer is called still starting",
+    "wait": "when the stack is down: seconds to wait for a service",
 }
 
 
@@ -52,14 +52,16 @@ def start(
     auto_ports: bool = False,
     wait: int = 180,
 ) -> None:
-    """Start the cluster, fit it to the project, and the stack too when that is down, in mode prod_local."""
+    """Start the cluster and set it up for the project; start the stack in mode prod_local if it is down."""
     from gaiaflow.infra.cluster.preflight import Wanted
     from gaiaflow.stack.bringup import Bringup
 
     target = Target.choose(Project.find(), profile, context)
     wanted = Wanted.parse(cpus, memory, driver, kubernetes_version)
     if executors.checked(executor) and cluster_only:
-        raise UsageError("`--executor` is of the stack, which `--cluster-only` leaves", "inv prodlocal.start")
+        raise UsageError(
+            "`--executor` changes the stack, which `--cluster-only` leaves alone", "inv prodlocal.start"
+        )
     if c.config.run.dry:
         say(f"would start the cluster `{target.name}` with the namespace `{target.namespace}`")
         return
@@ -74,7 +76,7 @@ def start(
 
 @lifecycle_task(help=WHICH)
 def stop(c: Context, profile: str = "", context: str = "") -> None:
-    """Stop the cluster; the stack of services and all that the cluster holds stay."""
+    """Stop the cluster; the stack and everything in the cluster stay."""
     from gaiaflow.infra.cluster import gateway
     from gaiaflow.models import url as modelurl
 
@@ -116,7 +118,7 @@ def status(_c: Context, profile: str = "", context: str = "", json: bool = False
 
 @lifecycle_task(help={**WHICH, "yes": "do not ask"})
 def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False) -> None:
-    """Delete this project's cluster; of a context of yours only this project's namespace."""
+    """Delete this project's cluster; with your own context, only this project's namespace."""
     from gaiaflow.infra.cluster import gateway
     from gaiaflow.models import url as modelurl
     from gaiaflow.stack import bringup
@@ -160,8 +162,8 @@ def config(c: Context, profile: str = "", context: str = "", json: bool = False)
         **WHICH,
         "image": "name of the image; by default <project>/<package>:<version>",
         "dockerfile": "a Dockerfile of your own, built with the project's tree as its context",
-        "no-cache": "build every layer anew",
-        "existing": "build nothing: bring the image that this machine has",
+        "no-cache": "rebuild every layer",
+        "existing": "build nothing: load the image that this machine has",
         "json": "print JSON",
     }
 )
@@ -175,7 +177,7 @@ def dockerize(
     context: str = "",
     json: bool = False,
 ) -> None:
-    """Build the project's image and bring it into the cluster."""
+    """Build the project's image and load it into the cluster."""
     from gaiaflow.infra.cluster import image as nodeimage
     from gaiaflow.infra.images import image as build
     from gaiaflow.stack import bringup
@@ -208,7 +210,7 @@ def dockerize(
 
 @lifecycle_task(name="images", reads=True, help={**WHICH, "json": "print JSON"})
 def list_images(_c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
-    """The images that the cluster has."""
+    """List the images in the cluster."""
     from gaiaflow.infra.cluster import image as nodeimage
 
     target = Target.choose(Project.find(), profile, context)
@@ -221,7 +223,7 @@ def list_images(_c: Context, profile: str = "", context: str = "", json: bool = 
 
 
 @lifecycle_task(
-    name="remove-image", help={**WHICH, "image": "which, as prodlocal.images names it", "yes": "do not ask"}
+    name="remove-image", help={**WHICH, "image": "the image, as prodlocal.images lists it", "yes": "do not ask"}
 )
 def remove_image(c: Context, image: str = "", profile: str = "", context: str = "", yes: bool = False) -> None:
     """Remove an image from the cluster; by default the one that prodlocal.dockerize makes."""

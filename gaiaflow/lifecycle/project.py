@@ -19,8 +19,8 @@ _ANSWERS = {
     "name": "the project's name; by default the folder's",
     "package": "the Python package with the functions that tasks run; by default as the name",
     "author": "the author's name, for pyproject.toml",
-    "examples": "yes or no: an example in it, a CO2 forecast from data to a registered model",
-    "environment": "what makes the environment to work in: uv, pixi or conda",
+    "examples": "yes or no: include the example, a CO2 forecast from data to a registered model",
+    "environment": "environment manager: uv, pixi or conda",
 }
 _NEXT = "next: inv dev.start"
 _YES_OR_NO = {"": None, "yes": True, "true": True, "no": False, "false": False}
@@ -32,7 +32,7 @@ _YES_OR_NO = {"": None, "yes": True, "true": True, "no": False, "false": False}
         "path": "the folder of the new project; it is made",
         **_ANSWERS,
         "template": "address of a git repository with the template; by default this gaiaflow's own",
-        "defaults": "ask nothing: the default for every answer that is not given",
+        "defaults": "ask nothing: take the default of every answer that is not given",
     },
 )
 def new(
@@ -68,7 +68,7 @@ def new(
 
 @lifecycle_task
 def update(c: Context) -> None:
-    """Bring what a newer template changed into this project; its own changes stay."""
+    """Apply the changes of a newer template to this project; your own changes stay."""
     from gaiaflow.projects import scaffold
 
     root = _root()

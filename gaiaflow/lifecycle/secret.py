@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _HELP = {
     "mode": "prod_local: in the local cluster; dev: in a file of the project, for dev and dev_docker",
     "profile": "the minikube profile; by default the one in use",
-    "context": "a kube context of yours; by default the one in use",
+    "context": "your own kube context; by default the one in use",
 }
 _LOCAL = Mode.PROD_LOCAL.value
 
@@ -54,7 +54,7 @@ def create(
     context: str = "",
     json: bool = False,
 ) -> None:
-    """Keep a secret; one of the same name gets the new values."""
+    """Create or update a secret."""
     from gaiaflow.infra.cluster import secretstore
 
     if c.config.run.dry:
@@ -112,7 +112,9 @@ def _store(mode: str, profile: str = "", context: str = "") -> Store:
     if wanted in {Mode.DEV, Mode.DEV_DOCKER}:
         return FileStore(project)
     if wanted is Mode.PROD:
-        raise UsageError("secrets of prod are kept where production runs, not here", "--mode prod_local")
+        raise UsageError(
+            "the secrets of mode prod are kept in production's cluster, not here", "--mode prod_local"
+        )
     target = Target.choose(project, profile, context)
     return ClusterStore(target.connect(), project, target.namespace)
 

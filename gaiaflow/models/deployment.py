@@ -173,7 +173,7 @@ def _query(model: str) -> str:
 def _deployment(cluster: Cluster, name: str, namespace: str) -> dict[str, Any]:
     found = cluster.find("Deployment", namespace, name)
     if found is None:
-        raise GaiaflowError(f"somebody removed `deployment/{name}` while it started", "inv model.deploy MODEL")
+        raise GaiaflowError(f"`deployment/{name}` was removed while it started", "inv model.deploy MODEL")
     return found
 
 

@@ -62,7 +62,7 @@ class Version:
 
     @property
     def key(self) -> str:
-        """A name for files that no other model has, nor the same version in a registry made anew."""
+        """A name for files that no other model has, nor the same version in a registry recreated."""
         return f"{slug(self.name)}-{self.number}-{hashlib.sha256(self.place.encode()).hexdigest()[:8]}"
 
 
@@ -154,7 +154,7 @@ class ModelRegistry:
         where = urlsplit(version.place)
         if where.scheme != _PROXIED:
             raise GaiaflowError(
-                f"model `{version.spec}` lies at `{version.place}`, which MLflow does not hand out",
+                f"model `{version.spec}` lies at `{version.place}`, which MLflow does not serve",
                 "log and register it through the stack's MLflow: inv dev.export --format env",
             )
         shutil.rmtree(beside, ignore_errors=True)
@@ -184,7 +184,7 @@ class ModelRegistry:
         except (OSError, HTTPException) as error:
             raise GaiaflowError(f"cannot download `{path}` of the model: {error}", "inv dev.status") from None
         if whole is not None and came != int(whole):
-            raise GaiaflowError(f"only {came} of {whole} bytes of `{path}` came", "inv dev.status, then repeat")
+            raise GaiaflowError(f"received {came} of {whole} bytes of `{path}`", "inv dev.status, then repeat")
 
     def _ask(self, what: str, **query: object) -> dict[str, Any]:
         given = {name: value for name, value in query.items() if value != ""}
@@ -197,7 +197,7 @@ class ModelRegistry:
             answer = None
         if not isinstance(answer, dict):
             raise GaiaflowError(
-                f"what answers at {self.url} is not MLflow: its answer is no JSON object", "inv dev.status"
+                f"what answers at {self.url} is not MLflow: its answer is not a JSON object", "inv dev.status"
             )
         return answer
 

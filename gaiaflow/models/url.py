@@ -18,7 +18,7 @@ _SECONDS = 20
 
 
 def current(target: Target, model: str) -> str:
-    """The address that holds now; empty where nothing forwards."""
+    """The current address; empty where nothing forwards."""
     kept = _forwarder(target, model).known()
     return f"http://{LOOPBACK}:{kept['port']}" if kept else ""
 

@@ -50,7 +50,7 @@ def replace_references(value: Any, replace: Callable[[Any], Any]) -> Any:
 
 
 class Arguments(ResolveMixin):  # type: ignore[misc]
-    """The arguments of one call: Airflow finds their edges and resolves them, and renders none of their text.
+    """The arguments of one call: Airflow finds their dependencies, resolves them, and renders no text.
 
     Args:
         value: what create_task got, FromTask, FromRun and XComArg anywhere in it.
@@ -207,7 +207,7 @@ def _arguments(value: Any, dag: DAG | None) -> Arguments:
 
 
 def link_references(operator: Any) -> None:
-    """Add the edges of all FromTask of an operator, now that its DAG is complete.
+    """Add the dependencies of all FromTask of an operator, now that its DAG is complete.
 
     Raises:
         GaiaflowError: a FromTask names a task that the DAG does not have, or the task itself.

@@ -53,7 +53,7 @@ def checked_overrides(
     known = sorted(set(own) - {"self", "kwargs"} - set(reserved))
     for key in given:
         if key in reserved:
-            raise UsageError(f"`{key}` cannot stand in `{argument}`: gaiaflow sets it", reserved[key])
+            raise UsageError(f"`{key}` is not allowed in `{argument}`: gaiaflow sets it", reserved[key])
         if key not in known:
             raise UsageError(
                 f"{operator.__name__} does not know `{key}` in `{argument}`{near_miss(str(key), known)}",

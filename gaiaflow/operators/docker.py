@@ -202,9 +202,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
     def _remove_leftover(self, name: str) -> None:
         found = self.cli.inspect_container(name)
         if "gaiaflow.task" not in (found["Config"].get("Labels") or {}):
-            raise GaiaflowError(
-                f"a container `{name}` of somebody else is in the way", f"docker rename {name} NEW"
-            )
+            raise GaiaflowError(f"the container name `{name}` is already in use", f"docker rename {name} NEW")
         self.cli.remove_container(found["Id"], v=True, force=True)
 
     def _put(self, files: Mapping[str, str]) -> None:

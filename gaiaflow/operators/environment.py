@@ -45,7 +45,7 @@ def project_variables() -> dict[str, str]:
 def local_secrets(names: list[str]) -> dict[str, str]:
     """The values of secrets kept for dev and dev_docker (``inv secret.create --mode dev``).
 
-    A name without a local file is left out: its values may stand in ``.env``.
+    A name without a local file is left out: its values may be in ``.env``.
     """
     folder = project_folder()
     values: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The way out of a task for its errors: Airflow does not retry what no other attempt can heal, and shows no
+"""The way out of a task for its errors: Airflow does not retry what no other attempt can fix, and shows no
 frame of ours."""
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class GitDags:
         """
         parts = PurePosixPath(path or project.name)
         if parts.is_absolute() or ".." in parts.parts or ".git" in parts.parts:
-            raise UsageError(f"`{path}` is no folder inside a repository", f"--dags-path {project.name}")
+            raise UsageError(f"`{path}` is not a folder inside a repository", f"--dags-path {project.name}")
         if _holds_credentials(url):
             raise UsageError(
                 "the address of the git repository holds a user name, a token or a password",
@@ -65,7 +65,7 @@ class GitDags:
             )
         if url.startswith("-") or branch.startswith("-"):
             raise UsageError(
-                f"`{url}` with branch `{branch}` is no repository", "--dags git@host:team/dags.git"
+                f"`{url}` with branch `{branch}` is not a repository", "--dags git@host:team/dags.git"
             )
         return cls(project, url, str(parts), branch)
 

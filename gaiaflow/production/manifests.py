@@ -27,7 +27,7 @@ def manifests(project: Project, namespace: str = "", account: str = "") -> list[
         place, slash, name = named.partition("/")
         if not (place and slash and name):
             raise UsageError(
-                f"`{named}` is no service account: namespace/name", "--account airflow/airflow-worker"
+                f"`{named}` is not a service account: namespace/name", "--account airflow/airflow-worker"
             )
         binding = next(thing for thing in things if thing["kind"] == "RoleBinding")
         binding["subjects"].append({"kind": "ServiceAccount", "name": name, "namespace": place})

@@ -16,7 +16,7 @@ class Kept:
 
     Attributes:
         sha256: of what was put there.
-        version: what the store called it then; another one means that somebody else wrote since.
+        version: what the store called it then; another one means that another writer came since.
     """
 
     sha256: str
@@ -41,7 +41,7 @@ class Plan:
     """What would become of files.
 
     Attributes:
-        foreign: files of somebody else that stand where the project's would go.
+        foreign: files not from this project, at the paths of the project's files.
     """
 
     target: str
@@ -87,7 +87,7 @@ def _word(sha256: str, kept: Kept | None, version: str | None) -> str:
 def refuse_foreign(found: Plan, force: bool) -> None:
     """
     Raises:
-        GaiaflowError: a file of somebody else would be overwritten.
+        GaiaflowError: a file from elsewhere would be overwritten.
     """
     if found.foreign and not force:
         names = ", ".join(f"`{name}`" for name in found.foreign)

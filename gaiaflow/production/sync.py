@@ -36,7 +36,8 @@ def place(project: Project, dags: str = "", path: str = "", branch: str = "") ->
     address = dags or settings.dags or ""
     if not address:
         raise UsageError(
-            "no place for the DAGs is named", "inv prod.sync --dags s3://bucket/prefix, or a git repository's"
+            "no destination for the DAGs is set",
+            "inv prod.sync --dags s3://bucket/prefix, or a git repository's",
         )
     if address.startswith(SCHEME):
         return S3Dags.make(project, address)

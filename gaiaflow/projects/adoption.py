@@ -246,16 +246,14 @@ def apply(found: Plan) -> None:
             with file.open("ab" if name in _AT_THE_END else "xb") as out:
                 out.write(added)
         except FileExistsError:
-            raise GaiaflowError(
-                f"`{file}` has come in between: it is left as it is", "inv project.adopt"
-            ) from None
+            raise GaiaflowError(f"`{file}` appeared meanwhile: not overwritten", "inv project.adopt") from None
 
 
 def _read(root: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(_text(root / PYPROJECT))
     except tomllib.TOMLDecodeError as error:
-        raise GaiaflowError(f"cannot read `{root / PYPROJECT}`: {error}", "mend the file first") from None
+        raise GaiaflowError(f"cannot read `{root / PYPROJECT}`: {error}", "fix the file first") from None
 
 
 def _text(file: Path) -> str:

@@ -160,7 +160,7 @@ def check_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
     name, package = given.get("name"), given.get("package")
     if name is not None and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,38}[A-Za-z0-9])?", name):
         raise UsageError(
-            f"`{name}` is no name for a project: letters, digits, dots and dashes", f"--name {slug(name)}"
+            f"`{name}` is not a valid project name: letters, digits, dots and dashes", f"--name {slug(name)}"
         )
     if package is not None and not is_package(package):
         why = (
@@ -168,7 +168,9 @@ def check_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
             if package in _TAKEN | sys.stdlib_module_names
             else "lower case, digits and _"
         )
-        raise UsageError(f"`{package}` is no name for a package: {why}", f"--package {near_package(package)}")
+        raise UsageError(
+            f"`{package}` is not a valid package name: {why}", f"--package {near_package(package)}"
+        )
     if not given.get("author", "").isprintable():
         raise UsageError("the author's name has characters that cannot be printed", '--author "Ann Lee"')
     environment = given.get("environment", ENVIRONMENTS[0])
@@ -261,7 +263,7 @@ def _copier() -> Iterator[Any]:
             yield copier
     except (CopierAnswersInterrupt, KeyboardInterrupt):
         raise GaiaflowError(
-            "stopped: nothing was made", "inv project.new PATH --defaults asks nothing"
+            "stopped: nothing was created", "inv project.new PATH --defaults asks nothing"
         ) from None
     except (CopierError, ValueError) as error:
         raise GaiaflowError(f"copier refused: {error}", "see the questions and answers in copier.yml") from None

@@ -47,7 +47,7 @@ def choose(project: Project, wanted: str = AUTO) -> tuple[Backend, str]:
     if running and any(s.state != "stopped" for s in running.status()):
         if state.is_lost(project):
             raise GaiaflowError(
-                f"the stack runs, but `{state.place(project)}` cannot be read: it is cut or was changed",
+                f"the stack runs, but `{state.place(project)}` cannot be read: it is truncated or was changed",
                 "inv dev.stop, then inv dev.start; no data is lost",
             )
         if wanted not in (AUTO, running.name):
@@ -142,7 +142,7 @@ def airflow_access(project: Project) -> Credential:
     backend = current(project)
     states = {s.service: s.state for s in backend.status()} if backend else {}
     if backend is None or states.get("airflow") not in ("running", "starting"):
-        raise MissingError("Airflow does not run", "inv dev.start")
+        raise MissingError("Airflow is not running", "inv dev.start")
     return next(c for c in backend.credentials() if c.service == "airflow")
 
 
@@ -150,10 +150,10 @@ def model_registry(project: Project) -> ModelRegistry:
     """The model registry of the running stack.
 
     Raises:
-        MissingError: its MLflow does not run.
+        MissingError: its MLflow is not running.
     """
     backend = current(project)
     states = {row.service: row.state for row in backend.status()} if backend else {}
     if backend is None or states.get("mlflow") != "running":
-        raise MissingError("no registry of models: MLflow does not run", "inv dev.start --service mlflow")
+        raise MissingError("no registry of models: MLflow is not running", "inv dev.start --service mlflow")
     return ModelRegistry(backend.endpoints().url("mlflow"))

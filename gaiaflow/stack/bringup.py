@@ -206,7 +206,7 @@ def facts(target: Target) -> dict[str, object]:
     state = target.minikube.state() if target.profile else None
     facts: dict[str, object] = {
         "cluster": target.name,
-        "state": state.word if state else "a context of yours",
+        "state": state.word if state else "your own context",
         "namespace": target.namespace,
         "kubeconfig": str(target.config) if target.config.exists() else "",
         "gateway": forwarder.address if forwarder else "",

@@ -67,7 +67,7 @@ def _only_large(first: RunResult, other: RunResult) -> bool:
 
 
 def comparable(value: Any) -> Any:
-    """A value without the identifiers that are made up anew in every run."""
+    """A value without the identifiers that are new in every run."""
     if isinstance(value, str):
         for pattern, replacement in _MADE_UP:
             value = pattern.sub(replacement, value)

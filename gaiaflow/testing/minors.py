@@ -48,7 +48,7 @@ def has_partitions() -> bool:
 
 
 def interval_of(dag: Any, date: datetime) -> tuple[datetime, datetime]:
-    """The data interval of a run that somebody starts for a logical date, as the DAG's timetable says it."""
+    """The data interval of a run started by hand for a logical date, as the DAG's timetable says it."""
     from airflow.sdk import timezone
 
     start, end = timetable_of(dag).infer_manual_data_interval(run_after=timezone.coerce_datetime(date))

@@ -63,7 +63,7 @@ def gaiaflow_airflow(gaiaflow_project: Project) -> Iterator[Project]:
 
 @pytest.fixture
 def dagbag(gaiaflow_airflow: Project) -> Dags:
-    """All DAGs of the project, read anew in the mode that holds."""
+    """All DAGs of the project, read again in the current mode."""
     return Dags(*load_dags(gaiaflow_airflow))
 
 

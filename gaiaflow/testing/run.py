@@ -53,10 +53,10 @@ def run_dag(
         mode: where its functions run; by default as the DAG and ``GAIAFLOW_MODE`` say.
         conf: overrides the DAG's params.
         project: by default that of the current folder.
-        retries: how often a failed task is tried again, at once. A test shows a failure at the first try.
+        retries: how often a failed task is tried again, at once. A test shows a failure at the first attempt.
         home: AIRFLOW_HOME; by default ``.gaiaflow/test``.
         with_stack: functions may use the running stack's MLflow and S3, where there is one.
-        date: the run's logical date, ``2024-05-01``; by default it has none, as a run that somebody starts.
+        date: the run's logical date, ``2024-05-01``; by default it has none, as a run started by hand.
         interval: its data interval, ``2024-05-01..2024-05-02``; by default as the DAG's timetable says.
         partition: its partition key.
 
@@ -117,7 +117,7 @@ def _read(project: Project, place: Path) -> tuple[dict[str, DAG], dict[str, str]
 
 
 def load_dag(project: Project, name: str) -> DAG:
-    """One DAG of a project, read afresh in the mode that holds."""
+    """One DAG of a project, read afresh in the current mode."""
     dags, errors = load_dags(project, name)
     if name in dags:
         return dags[name]
@@ -140,7 +140,7 @@ def relative(project: Project, file: str) -> str:
 
 
 def _forget_modules(folder: Path) -> None:
-    """Let what DAG files import from beside them be read anew, too."""
+    """Let what DAG files import from beside them be read again, too."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if file and folder in Path(file).parents:

@@ -87,7 +87,7 @@ CASES = [
     ),
     Case(
         lambda: FromRun("params.tile", "north").resolve({"params": {"tile": 3}}),
-        "FromRun(params.tile, north) wants a key, but `params.tile` has a int",
+        "FromRun(params.tile, north) needs a key, but `params.tile` has a int",
         "return a dict there, or leave `key` out",
     ),
     Case(
@@ -130,7 +130,7 @@ CASES = [
     ),
     Case(
         lambda: task(mode="prod", image="a:1", kubernetes={"image": "b:1"}),
-        "task `t` of DAG `flow`: `image` cannot stand in `kubernetes`: gaiaflow sets it",
+        "task `t` of DAG `flow`: `image` is not allowed in `kubernetes`: gaiaflow sets it",
         'image="my-project/my_package:0.1.0"',
     ),
     Case(
@@ -150,12 +150,12 @@ CASES = [
     ),
     Case(
         lambda: raised(pod_start.hopeless(waiting("CreateContainerConfigError", "image will run as root"))),
-        "the cluster runs no container as root: image will run as root",
+        "the cluster allows no container to run as root: image will run as root",
         'USER 10001 in the Dockerfile, or kubernetes={"security_context": {"runAsUser": 10001}}',
     ),
     Case(
         lambda: raised(pod_start.hopeless(waiting("CreateContainerConfigError", "no such key"))),
-        "the container cannot be made: no such key",
+        "the container cannot be created: no such key",
         "kubectl describe pod",
     ),
     Case(

@@ -152,7 +152,7 @@ CASES = [
         "the Docker engine refused the container of task `t`: no space left",
         "",
     ),
-    Case(in_the_way, "a container `theirs` of somebody else is in the way", "docker rename theirs NEW"),
+    Case(in_the_way, "the container name `theirs` is already in use", "docker rename theirs NEW"),
     Case(
         lambda: Task.partial(task_id="a"),
         "task `a` has `expand` or `partial`",
@@ -179,8 +179,8 @@ def test_an_error_says_this_and_no_more(case: Case) -> None:
         (
             "number",
             "length",
-            "task `t` of DAG `flow`: FromTask(up, length) picks a key, but `returned:number` is annotated to "
-            "return no dict",
+            "task `t` of DAG `flow`: FromTask(up, length) picks a key, but `returned:number` is not "
+            "annotated to return a dict",
             "leave `key` out",
         ),
     ],

@@ -271,7 +271,7 @@ WAYS = (
     Way(
         "No such secret",
         "In a pod the secret has to be there before its function starts. In dev and dev_docker the values may "
-        "stand in `.env` instead, so that it is the function that misses one.",
+        "be in `.env` instead, so that it is the function that misses one.",
         everywhere(
             Seen("secret `nowhere` is not in the cluster", again=False, real=True),
             dev=raised("fails:reads_a_secret", "KeyError: 'API_KEY'"),

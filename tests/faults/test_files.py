@@ -1,4 +1,4 @@
-"""Disk full, home read-only, files cut or half written: one clear error, nothing lost, the next start heals."""
+"""Disk full, home read-only, files cut or half written: one clear error, nothing lost, next start fine."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_state_file_that_was_cut_hides_no_stack(small: SmallProject, evidence:
     evidence.add(
         "fault",
         "state file cut or empty while the stack runs",
-        "start says so, exit 1; `dev.stop` stops it; the next start heals",
+        "start says so, exit 1; `dev.stop` stops it; the next start recovers",
     )
 
 

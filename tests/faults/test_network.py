@@ -53,5 +53,5 @@ def test_a_registry_that_stalls(fresh: SmallProject, evidence: Evidence) -> None
     evidence.add(
         "fault",
         "a registry that accepts and says nothing (uv's time-out cut from 30 s to 1 s, its retries to none)",
-        "one error, exit 1; the next start with a registry heals",
+        "one error, exit 1; the next start with a registry recovers",
     )

@@ -466,7 +466,7 @@ def test_a_context_of_the_users_own(bed: Bed, tmp_path: Path) -> None:
     started = copy.inv("prodlocal.start", "--context", "desk", "--cluster-only", **variables)
     assert started.returncode == 0, started.stderr
     facts = json.loads(copy.inv("prodlocal.status", "--json", **variables).stdout)
-    assert (facts["cluster"], facts["state"], facts["ready"]) == ("desk", "a context of yours", True)
+    assert (facts["cluster"], facts["state"], facts["ready"]) == ("desk", "your own context", True)
     assert "keeps running" in copy.inv("prodlocal.stop", **variables).stderr
     removed = copy.inv("prodlocal.cleanup", "--yes", **variables)
     assert "removed namespace/clustertest-context" in removed.stderr

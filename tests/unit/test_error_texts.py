@@ -33,7 +33,7 @@ CASES = [
     Case(
         lambda _: FromRun("ds", key="day"),
         2,
-        "FromRun(ds, day) picks a key, but `ds` is no dict",
+        "FromRun(ds, day) picks a key, but `ds` is not a dict",
         'FromRun("ds")',
     ),
     Case(
@@ -47,7 +47,7 @@ CASES = [
     Case(
         lambda _: FROM._pick([1]),
         1,
-        "FromTask(load, sereis) wants a key, but task `load` returned a list",
+        "FromTask(load, sereis) needs a key, but task `load` returned a list",
         "return a dict there, or leave `key` out",
     ),
     Case(
@@ -84,7 +84,7 @@ CASES = [
     Case(
         lambda _: check.variables({"A B": 1}),
         2,
-        "env_vars has the name 'A B', which no environment takes",
+        "env_vars has the name 'A B', which is not a valid variable name",
         "letters, digits and _",
     ),
     Case(lambda _: check.variables({"A": [1]}), 2, "env_vars['A'] is a list, not text", '{"A": "text"}'),
@@ -97,7 +97,7 @@ CASES = [
     Case(
         lambda _: check.mapped({"tile": [1]}, {"tile": 2}),
         2,
-        "`tile` stands in func_kwargs and in map_over",
+        "`tile` is in func_kwargs and in map_over",
         "leave it out of func_kwargs",
     ),
     Case(
@@ -129,7 +129,7 @@ def test_an_error_says_this_and_no_more(case: Case, project: Project) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("[tool.gaiaflow", "cannot read `{file}`: ", "mend the file; it is not valid TOML"),
+        ("[tool.gaiaflow", "cannot read `{file}`: ", "fix the file; it is not valid TOML"),
         (
             '[tool.gaiaflow]\nsource = "src"\n',
             "`source` in {file} names `src`: no such folder",

@@ -145,7 +145,7 @@ def test_keyword_arguments_are_typed_too() -> None:
         (None, "partition_key", "this run has no partition key: `--partition` gives it one"),
         (None, "params.day", "`params.day` of this run is None"),
         (None, 'asset("scenes")', 'no event of asset("scenes") started this run'),
-        ("soon", "params.day", "`params.day` of this run is no date in ISO 8601"),
+        ("soon", "params.day", "`params.day` of this run is not a date in ISO 8601"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(value: Any, origin: str, said: str) -> None:

@@ -13,7 +13,7 @@ class Task:
 
     Attributes:
         group: the innermost group around it.
-        mode: where create_task put it; None for an operator of somebody else's.
+        mode: where create_task put it; None for an operator not made by gaiaflow.
         parts: how many tasks a mapped one became; 0 while that is not known.
     """
 

@@ -94,7 +94,7 @@ def _facts(task: Task) -> str:
 
 
 def _rows(task: Task) -> list[str]:
-    """What stands under the name of a task."""
+    """What is below the name of a task."""
     return [_facts(task), *([_short(task.function)] if task.function else [])]
 
 

@@ -124,7 +124,7 @@ def open_ports(project: Project, address: str, ports: list[int]) -> Forwarding:
     except GaiaflowError as error:
         raise GaiaflowError(
             f"nothing can listen on the gateway `{address}` at {', '.join(map(str, ports))}: {error.message}",
-            "end what holds the port there, or move the service: inv dev.start --auto-ports",
+            "stop what uses the port there, or move the service: inv dev.start --auto-ports",
         ) from None
     return Forwarding(**made)
 
@@ -226,6 +226,6 @@ def _pool_gateway(pool: Mapping[str, str]) -> str:
 
 def _no_way(network: str, why: str) -> MissingError:
     return MissingError(
-        f"how pods of `{network}` reach this machine is not known: {why}",
+        f"cannot find the address at which pods of `{network}` reach this machine: {why}",
         "GAIAFLOW_GATEWAY=<address of this machine that pods reach> in .env",
     )

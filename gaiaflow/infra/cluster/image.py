@@ -141,7 +141,7 @@ def _load_by_tool(context: str, image: str) -> str:
                 process.run(argv, timeout=900, hint=f"install `{argv[0]}`")
             return argv[0] if argv else "the engine is shared"
     raise UsageError(
-        f"how an image gets into `{context}` is not known",
+        f"gaiaflow cannot load an image into `{context}`",
         "push it to a registry that the cluster pulls from, and name it: GAIAFLOW_IMAGE=<registry>/<image>",
     )
 

@@ -33,7 +33,7 @@ def user_context(name: str) -> str:
 
 
 def refuse_production(name: str, server: str, allowed: Collection[str]) -> None:
-    """Stop when a context may be somebody's production and the project does not say that it is meant.
+    """Stop when a context may be a production cluster and the project does not say that it is meant.
 
     Raises:
         GaiaflowError: it looks like production.

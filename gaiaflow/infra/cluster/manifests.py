@@ -63,7 +63,7 @@ def refuse_foreign(cluster: Cluster, project: Project, namespace: str) -> None:
         return
     marks = there["metadata"].get("labels", {})
     if marks.get(MANAGED_BY) != "gaiaflow" or marks.get(PROJECT_ID) != project.id:
-        owner = marks.get(PROJECT_ID) or marks.get(PROJECT, "somebody else")
+        owner = marks.get(PROJECT_ID) or marks.get(PROJECT, "another one")
         raise GaiaflowError(
             f"the namespace `{namespace}` of the cluster `{cluster.name}` is not this project's: "
             f"it belongs to {owner}",

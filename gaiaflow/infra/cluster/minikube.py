@@ -127,7 +127,7 @@ class Minikube:
         self._run("delete", seconds=300)
 
     def update_context(self) -> None:
-        """Write the admin's context for a profile that somebody else started."""
+        """Write the admin's context for a profile that was started otherwise."""
         self.kubeconfig.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._run("update-context")
 
@@ -224,7 +224,7 @@ class Minikube:
         text = (done.stderr.strip() or done.stdout.strip()).removeprefix("X ").removeprefix("* ")
         reason = text.splitlines()[0] if text else f"exit code {done.code}"
         if "not running" in text or "not found" in text:
-            return MissingError(f"the cluster `{self.profile}` does not run: {reason}", "inv prodlocal.start")
+            return MissingError(f"the cluster `{self.profile}` is not running: {reason}", "inv prodlocal.start")
         hint = f"minikube -p {self.profile} logs --length 50"
         return GaiaflowError(f"`minikube {what}` failed: {reason}", hint)
 

@@ -54,7 +54,7 @@ class Wanted:
             raise UsageError(f"unknown driver `{driver}`{near_miss(driver, list(DRIVERS))}", "--driver docker")
         if kubernetes_version and not _VERSION.fullmatch(kubernetes_version):
             raise UsageError(
-                f"`{kubernetes_version}` is no version of Kubernetes", "--kubernetes-version v1.33.1, or stable"
+                f"`{kubernetes_version}` is not a Kubernetes version", "--kubernetes-version v1.33.1, or stable"
             )
         return cls(_cpus(cpus), _mebibytes(memory), driver, kubernetes_version)
 
@@ -128,7 +128,7 @@ def _mebibytes(text: str) -> int | None:
         return None
     found = re.fullmatch(r"(\d+)\s*([a-z]*)", text.lower())
     if not found or found.group(2) not in _UNITS:
-        raise UsageError(f"--memory `{text}`: a number with g or mb behind it", "--memory 4g")
+        raise UsageError(f"--memory `{text}`: a number followed by g or mb", "--memory 4g")
     amount = int(found.group(1)) * _UNITS[found.group(2)]
     if amount < LEAST_MEMORY:
         raise UsageError(f"--memory `{text}`: minikube needs {LEAST_MEMORY} MiB or more", "--memory 2g")

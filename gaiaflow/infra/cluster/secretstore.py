@@ -114,7 +114,7 @@ def check(name: str, values: Mapping[str, str]) -> None:
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"`{name}` is no name of a secret: lower case letters, digits, dashes, dots", "my-secret"
+            f"`{name}` is not a valid secret name: lower case letters, digits, dashes, dots", "my-secret"
         )
     if not values:
         raise UsageError(f"no values for the secret `{name}`", f"inv secret.create {name} --from-env-file FILE")

@@ -61,7 +61,7 @@ class Target:
             GaiaflowError: the context looks like production.
         """
         if profile and context:
-            raise UsageError("--profile and --context exclude each other", "give one of them")
+            raise UsageError("use either --profile or --context, not both", "give one of them")
         namespace = namespace_of(project)
         if not profile and not context:
             profile = project.setting(envvar.PROFILE, "")

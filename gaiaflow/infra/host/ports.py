@@ -128,7 +128,8 @@ def _checked(name: str, port: int, used: Iterable[int], offset: int, take: Calla
         raise UsageError(f"port {port} of `{name}` is out of range", f"give one below {65536 - offset}")
     if port in used:
         raise UsageError(
-            f"port {port} is wanted twice, by `{name}` too", f"inv dev.start --{name}-port {port + 1}"
+            f"port {port} of `{name}` is given to another service, too",
+            f"inv dev.start --{name}-port {port + 1}",
         )
     for taken in {port, port + offset}:
         if not take(taken):
@@ -158,7 +159,7 @@ def inner(project_id: str, count: int) -> list[int]:
         block = list(range(first, first + count))
         if all(map(is_free, block)):
             return block
-    raise GaiaflowError(f"no {count} free ports between {INNER_FIRST} and {INNER_LAST}", "end what holds them")
+    raise GaiaflowError(f"no {count} free ports between {INNER_FIRST} and {INNER_LAST}", "stop what uses them")
 
 
 def lost(name: str, port: int) -> PortLostError:
@@ -170,7 +171,7 @@ def lost(name: str, port: int) -> PortLostError:
 
 
 def refuse_lost(chosen: Mapping[str, int], own: Collection[int] = ()) -> None:
-    """Tell a port that somebody else holds by now from other reasons to end.
+    """Tell a port that another program has taken from other reasons to end.
 
     Args:
         own: as `is_free` has it.

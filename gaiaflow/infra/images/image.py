@@ -235,7 +235,9 @@ def remove_image(project: Project, name: str) -> list[str]:
     found = [image for image in images(project) if name in {image.name, image.content}]
     if not found:
         known = [image.name for image in images(project)]
-        raise MissingError(f"`{name}` is no image of this project{near_miss(name, known)}", "inv dev.images")
+        raise MissingError(
+            f"`{name}` is not an image of this project{near_miss(name, known)}", "inv dev.images"
+        )
     with contextlib.closing(connect()) as client:
         others = {tag for tag in client.images.get(found[0].id).tags if tag not in {name, found[0].content}}
         going = [name] if others else [name, found[0].content]
@@ -301,7 +303,7 @@ def tagged(image: str) -> str:
 
 def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise UsageError(f"`{name}` is no name for an image", "--image my-project/my-package:1.0")
+        raise UsageError(f"`{name}` is not a valid image name", "--image my-project/my-package:1.0")
     return tagged(name)
 
 

@@ -55,7 +55,7 @@ def registry_of(project: Project, registry: str = "") -> str:
     """
     found = (registry or project.settings.prod.registry or "").rstrip("/")
     if not found:
-        raise UsageError("no registry is named", "inv prod.push --registry registry.example.org/team")
+        raise UsageError("no registry is set", "inv prod.push --registry registry.example.org/team")
     if "://" in found:
         raise UsageError(f"`{found}` is an address, not a registry", found.partition("://")[2])
     return found

@@ -50,11 +50,11 @@ class Reference:
     def parse(cls, text: str) -> Reference:
         """
         Raises:
-            UsageError: it is no name of an image.
+            UsageError: it is not a valid image name.
         """
         found = _REFERENCE.fullmatch(text)
         if not found:
-            raise UsageError(f"`{text}` is no name of an image", "registry.example.org/team/image:tag")
+            raise UsageError(f"`{text}` is not a valid image name", "registry.example.org/team/image:tag")
         head, _, rest = found["name"].partition("/")
         named = rest and ("." in head or ":" in head or head == "localhost")
         host, repository = (head, rest) if named else (_HUB, found["name"])
@@ -229,7 +229,7 @@ def _object(answer: _Answer, host: str) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise GaiaflowError(
-            f"what answers as the registry `{host}` is not one: its answer is no JSON object",
+            f"what answers as the registry `{host}` is not one: its answer is not a JSON object",
             f"curl -v https://{host}/v2/",
         )
     return value

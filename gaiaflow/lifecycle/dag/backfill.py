@@ -25,16 +25,16 @@ _ACTIONS = {"make": "to make", "again": "to run again", "keep": "there already"}
     positional=["name"],
     help={
         "name": "the id of the DAG",
-        "from": "the first date: 2024-05-01 or 2024-05-01T06:00+02:00; without a zone it is of the DAG's",
-        "to": "the last date; of a day all of it",
+        "from": "the first date: 2024-05-01 or 2024-05-01T06:00+02:00; without a zone, in the DAG's own",
+        "to": "the last date; a day counts as a whole",
         "max-active": "how many new runs may be active at once; by default what the DAG allows, at most 10",
         "missing": "make the runs that are missing, which is the default",
         "failed": "also run again what failed in the runs that failed, and what comes after it",
         "all": "also run the runs again that are there, failed or not, with all of their tasks",
         "dry-run": "only show which runs there are and which would be made",
         "no-follow": "only make the runs",
-        "pause": "let the backfill that runs begin no more runs; with its dates and without --pause it goes on",
-        "cancel": "end the backfill that runs; runs that have begun go on",
+        "pause": "let the active backfill start no more runs; repeat the command with its dates to continue it",
+        "cancel": "end the active backfill; runs that have started continue",
         "json": "print one JSON object",
     },
 )
@@ -90,13 +90,13 @@ def _behaviour(missing: bool, failed: bool, every: bool) -> str:
     from gaiaflow.dags import backfill as dagbackfill
 
     if missing + failed + every > 1:
-        raise UsageError("`--missing`, `--failed` and `--all` exclude each other", "`--all` has most runs")
+        raise UsageError("use only one of `--missing`, `--failed` and `--all`", "`--all` has most runs")
     return dagbackfill.ALL if every else dagbackfill.FAILED if failed else dagbackfill.MISSING
 
 
 def _stop(pause: bool, cancel: bool) -> str:
     if pause and cancel:
-        raise UsageError("`--pause` and `--cancel` exclude each other", "--cancel")
+        raise UsageError("use either `--pause` or `--cancel`, not both", "--cancel")
     return "cancel" if cancel else "pause" if pause else ""
 
 
@@ -169,7 +169,7 @@ def _follow(project: Project, api: Any, request: Request, planned: list[Planned]
         raise
     except KeyboardInterrupt:
         raise LeftRunError(
-            f"left the backfill of DAG `{request.dag}`, which goes on", dagbackfill.command(request)
+            f"left the backfill of DAG `{request.dag}`, which continues", dagbackfill.command(request)
         ) from None
 
 

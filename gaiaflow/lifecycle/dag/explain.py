@@ -9,9 +9,13 @@ from typing import Any
 from invoke.context import Context
 
 from gaiaflow.lifecycle.dag.run import WHEN
-from gaiaflow.lifecycle.terminal import emit_json, lifecycle_task, say
+from gaiaflow.lifecycle.terminal import emit_json, emit_table, lifecycle_task, say
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
+
+# What a person compares; `spec`, the whole container or pod, has another form in each mode.
+COMPARED = ("operator", "image", "command", "environment", "resources", "secrets", "retries", "ignored", "note")
+LONGEST = 100
 
 
 @lifecycle_task(
@@ -20,8 +24,9 @@ from gaiaflow.project import Project
     help={
         "name": "the id of the DAG",
         "mode": "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev",
-        "diff": "a second mode: show what differs there, as a unified diff",
+        "diff": "a second mode: show only what differs there",
         "task": "the id of one task; by default all of them",
+        "full": "everything: command, environment, the whole container or pod; with --diff as a unified diff",
         **WHEN,
         "json": "print one JSON object",
     },
@@ -32,12 +37,13 @@ def explain(
     mode: str = "",
     diff: str = "",
     task: str = "",
+    full: bool = False,
     date: str = "",
     interval: str = "",
     partition: str = "",
     json: bool = False,
 ) -> None:
-    """Show what each task would be: operator, image, command, environment, resources, the whole pod."""
+    """Show what each task would be: operator, image, resources, secrets, what is ignored and why."""
     from gaiaflow.dags import name as dagid
     from gaiaflow.dags.when import read_when
     from gaiaflow.lifecycle.dag.inspector import inspector
@@ -52,12 +58,72 @@ def explain(
     if json:
         emit_json(_compared(found) if diff else found[0])
         return
-    if not diff:
+    if diff:
+        _show_difference(found, full)
+    elif full:
         sys.stdout.write(as_yaml(found[0]))
-    elif lines := difference(*found):
-        sys.stdout.write("".join(lines))
     else:
-        say(f"nothing differs between {found[0]['mode']} and {found[1]['mode']}")
+        emit_table(["task", "operator", "image", "resources", "secrets", "ignored"], summary(found[0]["tasks"]))
+        say(f"in mode {found[0]['mode']}; all of it: inv dag.explain {name} --mode {found[0]['mode']} --full")
+
+
+def _show_difference(found: list[dict[str, Any]], full: bool) -> None:
+    first, other = found
+    if full:
+        sys.stdout.write("".join(difference(first, other)))
+    elif rows := differing(first["tasks"], other["tasks"]):
+        emit_table(["task", "what", first["mode"], other["mode"]], rows)
+    else:
+        say(f"nothing differs between {first['mode']} and {other['mode']}")
+
+
+def summary(tasks: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """A row for each explained task; what it does not have is ``-``."""
+    return [
+        [
+            name,
+            task.get("operator") or "-",
+            task.get("image") or "-",
+            ", ".join(f"{path} {value}" for path, value in _flat(task.get("resources") or {}).items()) or "-",
+            ", ".join(task.get("secrets") or ()) or "-",
+            "; ".join(f"{each['argument']}: {each['why']}" for each in task.get("ignored") or ()) or "-",
+        ]
+        for name, task in tasks.items()
+    ]
+
+
+def differing(first: dict[str, Any], other: dict[str, Any]) -> list[list[str]]:
+    """Task, what, and its two values, wherever they differ; one that is absent is ``-``."""
+    rows = []
+    for name in first:
+        one, two = (
+            _flat({key: t[name].get(key) for key in COMPARED if t[name].get(key)}) for t in (first, other)
+        )
+        paths = [path for path in dict.fromkeys([*one, *two]) if one.get(path) != two.get(path)]
+        rows += [[name, path, _short(one.get(path, "-")), _short(two.get(path, "-"))] for path in paths]
+    return rows
+
+
+def _compared_values(task: dict[str, Any]) -> dict[str, str]:
+    return _flat({key: task[key] for key in COMPARED if task.get(key)})
+
+
+def _flat(value: dict[str, Any], above: str = "") -> dict[str, str]:
+    """The leaves of nested dicts by their dotted paths; lists are leaves."""
+    flat: dict[str, str] = {}
+    for key, each in value.items():
+        path = f"{above}{key}"
+        if key == "ignored":
+            flat |= {path: ", ".join(one["argument"] for one in each)}
+        elif isinstance(each, dict):
+            flat |= _flat(each, f"{path}.")
+        else:
+            flat[path] = " ".join(map(str, each)) if isinstance(each, list) else str(each)
+    return flat
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def as_yaml(explained: dict[str, Any]) -> str:

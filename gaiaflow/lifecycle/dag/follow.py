@@ -67,7 +67,7 @@ def follow(
         raise
     except KeyboardInterrupt:
         raise LeftRunError(
-            f"left run `{run}`, which goes on", shlex.join(["inv", "dag.watch", dag, run])
+            f"left run `{run}`, which continues", shlex.join(["inv", "dag.watch", dag, run])
         ) from None
     result = dagrun.collect(api, dag, run, state)
     if address := dagrun.mlflow_address(project, result):

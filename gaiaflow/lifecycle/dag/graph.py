@@ -37,7 +37,7 @@ WIDEST_MODE = len("dev_docker")
     },
 )
 def graph(_c: Context, name: str, output: str = "", run: str = "", mode: str = "", json: bool = False) -> None:
-    """Draw a DAG: tasks with their modes and last states, groups, edges."""
+    """Draw a DAG: tasks with their modes and last states, groups, dependencies."""
     from gaiaflow.dags import name as dagid
     from gaiaflow.dags.graph.model import graph_of
     from gaiaflow.lifecycle.dag.inspector import inspector

@@ -21,8 +21,8 @@ from gaiaflow.project import Project
         "task": "the id of one task; in a TaskGroup `group.task`; by default all of them",
         "run": "the id of the run; by default the latest one",
         "attempt": "the number of an attempt, from 1; by default the last one",
-        "all": "with the lines of Airflow and gaiaflow, and with time and level",
-        "follow": "go on until the run is over",
+        "all": "include the lines of Airflow and gaiaflow, with time and level",
+        "follow": "follow until the run has ended",
         "json": "print one JSON object",
     },
 )
@@ -36,11 +36,11 @@ def logs(
     follow: bool = False,
     json: bool = False,
 ) -> None:
-    """Show what the functions of a run said, in every mode."""
+    """Show what the functions of a run printed and logged, in every mode."""
     from gaiaflow.dags import logs as daglogs, name as dagid, run as dagrun, state as dagstate
 
     if follow and json:
-        raise UsageError("`--follow` and `--json` do not go together", f"inv dag.logs {name} --json")
+        raise UsageError("`--follow` and `--json` cannot be combined", f"inv dag.logs {name} --json")
     project = Project.find()
     dagid.checked(name)
     api = dagrun.connect(project)

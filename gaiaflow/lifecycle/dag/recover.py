@@ -19,9 +19,9 @@ LONGEST_WAIT = 3600
     help={
         "name": "the id of the DAG",
         "run": "the id of the run, or `latest`",
-        "from": "a task that runs again with what comes after it, although it succeeded",
+        "from": "a task to run again with those after it, although it succeeded",
         "dry-run": "only show what would run again",
-        "wait": "follow the run for at most so many seconds",
+        "wait": "follow the run for at most this many seconds",
         "json": "print the run as one JSON object",
     },
 )
@@ -34,7 +34,7 @@ def recover(
     wait: int = LONGEST_WAIT,
     json: bool = False,
 ) -> None:
-    """Run what failed in a run again, and what comes after it, with the code as it is now; keep the rest."""
+    """Run the failed tasks of a run again, and those after them, with the current code; keep other results."""
     from gaiaflow.dags import name as dagid, recover as dagrecover, run as dagrun, state as dagstate
 
     project = Project.find()

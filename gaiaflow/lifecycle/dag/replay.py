@@ -21,7 +21,7 @@ from gaiaflow.project import Project
         "name": "the id of the DAG",
         "task": "the id of the task; in a TaskGroup `group.task`",
         "run": "the id of the run, or `latest`",
-        "map-index": "which one of a mapped task",
+        "map-index": "the index of a mapped task",
         **{name: f"{said.partition(';')[0]}; by default as it was" for name, said in WHEN.items()},
         "stack": "let the function use the running stack's MLflow and S3; by default a throw-away MLflow",
         "pdb": "open the debugger where the function raises",
@@ -80,7 +80,7 @@ def replay(
 
 def _check_terminal(json: bool, pdb: bool) -> None:
     if json and pdb:
-        raise UsageError("`--json` and `--pdb` both want the terminal", "leave one of them out")
+        raise UsageError("`--json` and `--pdb` cannot be combined", "leave one of them out")
 
 
 def _index(text: str) -> int | None:

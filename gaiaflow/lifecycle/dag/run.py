@@ -62,7 +62,7 @@ def test(
     when = {"date": date, "interval": interval, "partition": partition}
     checked = resolve_mode(mode).value if mode else None
     if c.config.run.dry:
-        say(f"would run DAG `{name}` of {project.dags} in one process, {checked or 'in the mode that holds'}")
+        say(f"would run DAG `{name}` of {project.dags} in one process, {checked or 'in the current mode'}")
         return
     python = airflow_python(project, dagtest.environments(project))
     if not stack and checked not in (None, Mode.DEV.value) and running_stack(project):
@@ -79,7 +79,7 @@ def test(
         "name": "the id of the DAG",
         "conf": _CONF,
         **WHEN,
-        "wait": "follow the run for at most so many seconds; 0 only triggers it",
+        "wait": "follow the run for at most this many seconds; 0 only triggers it",
         "no-follow": "only trigger the run",
         "json": _JSON,
     },

@@ -18,7 +18,7 @@ LONGEST_WAIT = 3600
     help={
         "name": "the id of the DAG",
         "run": "the id of the run; by default the latest one",
-        "wait": "follow it for at most so many seconds",
+        "wait": "follow it for at most this many seconds",
         "json": "print the run as one JSON object",
     },
 )

@@ -17,12 +17,12 @@ _HELP = {
 
 @lifecycle_task(name="update-deps", help=_HELP)
 def update_deps(c: Context, lock: bool = False, upgrade: bool = False) -> None:
-    """Install what the project's dependencies ask for now, and remove what they no longer do."""
+    """Install the project's dependencies as they are now, and remove packages it no longer needs."""
     from gaiaflow.infra.environments.description import describe
 
     project = Project.find()
     if upgrade and not lock:
-        raise UsageError("`--upgrade` is of use with `--lock` only", "inv dev.update-deps --lock --upgrade")
+        raise UsageError("`--upgrade` needs `--lock`", "inv dev.update-deps --lock --upgrade")
     backend = backends.of(project)
     if c.config.run.dry:
         say(f"would bring {describe(project)} into the project's environment ({backend.name})")

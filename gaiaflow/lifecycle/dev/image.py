@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     help={
         "image": "name of the image; by default <project>/<package>:<version>",
         "dockerfile": "a Dockerfile of your own, built with the project's tree as its context",
-        "no-cache": "build every layer anew",
+        "no-cache": "rebuild every layer",
         "json": "print the image as JSON",
     }
 )
@@ -44,7 +44,7 @@ def dockerize(
 
 @lifecycle_task(name="images", reads=True, help={"json": "print them as JSON"})
 def list_images(_c: Context, json: bool = False) -> None:
-    """The images that were built of this project."""
+    """List the images that were built from this project."""
     from gaiaflow.infra.images import image as images
 
     found = images.images(Project.find())
@@ -54,7 +54,7 @@ def list_images(_c: Context, json: bool = False) -> None:
         emit_table(["image", "content", "size"], [_row(image) for image in found])
 
 
-@lifecycle_task(name="remove-image", help={"image": "which, as dev.images names it", "yes": "do not ask"})
+@lifecycle_task(name="remove-image", help={"image": "the image, as dev.images lists it", "yes": "do not ask"})
 def remove_image(c: Context, image: str = "", yes: bool = False) -> None:
     """Remove an image of this project; by default the one that dev.dockerize makes."""
     from gaiaflow.infra.images import image as images

@@ -84,7 +84,7 @@ def page(project: Project, backend: Backend, name: str, sign_in: bool = False) -
     """
     rows = {row.service: row for row in backend.credentials()}
     if name == "s3":
-        name = S3_CONSOLE.name if S3_CONSOLE.name in rows else name  # a store of somebody else's has no pages
+        name = S3_CONSOLE.name if S3_CONSOLE.name in rows else name  # an external store has no pages
     url = rows[name].url
     if name == "jupyter":
         return Page(f"{url}/lab", f"{url}/lab?{urlencode({'token': rows[name].secret})}")

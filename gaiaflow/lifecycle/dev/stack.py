@@ -20,18 +20,18 @@ _SERVICE = (
     "a service: airflow, mlflow, s3 (or minio), jupyter, model (after inv model.serve), all; may be repeated"
 )
 _START_HELP = {
-    "service": f"{_SERVICE}; what it needs comes along",
+    "service": f"{_SERVICE}; what it needs is started too",
     "backend": "embedded or docker; by default what the project last ran on, else GAIAFLOW_BACKEND or "
     "[tool.gaiaflow] backend, else embedded",
     "yes": "do not ask before the stack moves to another backend",
     "auto-ports": "take the next free port where one is taken",
-    "mode": "where tasks run that name no mode themselves: dev, dev_docker, prod_local or prod; "
+    "mode": "the default mode of tasks: dev, dev_docker, prod_local or prod; "
     "else GAIAFLOW_MODE, in the shell or in .env, else dev",
-    "wait": "seconds until a service that does not answer is called still starting",
-    "with": "docker only: `dev_docker` lets Compose's Airflow make containers, through a checking proxy",
-    "docker-build": "docker only: build the stack's images although they are there",
-    "cache": "docker only: let --docker-build take unchanged layers from earlier builds",
-    "force-new": "docker only: make the containers anew although they are there; data stays",
+    "wait": "seconds to wait for a service",
+    "with": "docker only: `dev_docker` lets Compose's Airflow start containers, through a socket proxy",
+    "docker-build": "docker only: rebuild the stack's images",
+    "cache": "docker only: let --docker-build reuse unchanged layers",
+    "force-new": "docker only: recreate the containers; data stays",
     **{
         f"{name}-port": f"the port of {name}, or the variable {entry.variable}" for name, entry in PORTS.items()
     },
@@ -134,7 +134,7 @@ def restart(
     names = service_names(service)
     if mode and "airflow" not in names:
         hint = f"inv dev.restart --service airflow --mode {mode}"
-        raise UsageError("`--mode` says nothing to services other than `airflow`", hint)
+        raise UsageError("`--mode` is for the service `airflow` only", hint)
     mode = stackmode.again(project, mode)
     if not start and all(row.state == "stopped" for row in chosen.status()):
         if c.config.run.dry:
@@ -171,9 +171,9 @@ def status(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke pas
     iterable=["service"],
     help={
         "service": _SERVICE,
-        "lines": "how many from the end",
-        "all": "with requests that went well, ticks and banners",
-        "follow": "go on until Ctrl-C",
+        "lines": "how many lines, from the end",
+        "all": "include successful requests, scheduler ticks and banners",
+        "follow": "follow until Ctrl-C",
         "json": "print JSON",
     },
 )
@@ -187,7 +187,7 @@ def logs(
 ) -> None:
     """Show the last lines of the services' logs."""
     if follow and json:
-        raise UsageError("`--follow` and `--json` do not go together", "inv dev.logs --json")
+        raise UsageError("`--follow` and `--json` cannot be combined", "inv dev.logs --json")
     chosen = _current()
     names = service_names(service, every=True)
     found = _lines(chosen, names, lines, all, follow) if chosen else iter(())
@@ -224,7 +224,7 @@ def credentials(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invok
 
 @lifecycle_task(help={"yes": "do not ask"})
 def cleanup(c: Context, yes: bool = False) -> None:
-    """Stop the stack and remove all that it made: data, environments, logs, keys."""
+    """Stop the stack and remove everything it made: data, environments, logs, keys."""
     chosen = backends.of(Project.find())
     held = chosen.holdings()
     if not held:

@@ -26,7 +26,7 @@ from gaiaflow.lifecycle.terminal.output import emit_json, is_on, say_always, spe
 
 COMMON = {
     "quiet": "no progress on stderr, only errors and questions; or the variable GAIAFLOW_QUIET",
-    "debug": "the traceback with every error; or the variable GAIAFLOW_DEBUG",
+    "debug": "show the traceback of every error; or the variable GAIAFLOW_DEBUG",
 }
 # The only short options; each means the same everywhere.
 SHORT = {"mode": "m", "service": "s", "json": "j", "quiet": "q", "yes": "y"}
@@ -146,7 +146,7 @@ def unread() -> Exit:
 
 
 def _refused(error: Exception) -> GaiaflowError | None:
-    """What the system refused, when a person can mend it."""
+    """What the system refused, when a person can fix it."""
     if not isinstance(error, OSError) or error.errno not in _REFUSED:
         return None
     reason = (error.strerror or str(error)).lower()
@@ -157,7 +157,7 @@ def _refused(error: Exception) -> GaiaflowError | None:
 
 def _bug(error: Exception) -> GaiaflowError:
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return GaiaflowError(f"this is a bug of gaiaflow, nothing that you did: {what}", _REPORT)
+    return GaiaflowError(f"this is a bug in gaiaflow, not your mistake: {what}", _REPORT)
 
 
 def failed(error: GaiaflowError, json: bool, with_traceback: bool = False) -> Exit:

@@ -142,7 +142,7 @@ class Compose:
         return begun
 
     def _raise_if_taken(self, composition: Composition, options: StartOptions) -> None:
-        """Tell a port that somebody else holds by now from other reasons to fail."""
+        """Tell a port that another program has taken from other reasons to fail."""
         up = self._running_services()
         begun = set(options.services) - up
         chosen = {name: port for name, port in composition.ports.items() if service_of(name) in begun}
@@ -157,11 +157,11 @@ class Compose:
         if _REFUSED in tail:
             return GaiaflowError(
                 "the database's volume is of an earlier clone at this place: it has another password; "
-                "what this start began is stopped",
+                "what this command started is stopped",
                 "put that clone's .gaiaflow/keys.json back, or remove its data: inv dev.cleanup",
             )
         return GaiaflowError(
-            f"`{failed.part}` {failed.detail}; what this start began is stopped. Its last lines:\n{tail}",
+            f"`{failed.part}` {failed.detail}; what this command started is stopped. Its last lines:\n{tail}",
             f"docker logs {failed.name}",
         )
 

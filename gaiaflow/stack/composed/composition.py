@@ -30,7 +30,7 @@ _KEYS = Path("/opt/gaiaflow/keys")
 _POSTGRES = {"POSTGRES_USER": "gaiaflow", "POSTGRES_DB": "airflow"}
 _MODEL = Path("/opt/gaiaflow/model")
 _PYTHON = "/opt/env/current/bin/python"
-# What the project's tree is at, for Airflow in containers without git; a variable would make them anew.
+# What the project's tree is at, for Airflow in containers without git; a variable would recreate them.
 _COMMIT = "commit"
 # The site's own choices, handed on as they are.
 _CHOICES = (envvar.POSTGRES_IMAGE, envvar.S3_IMAGE)
@@ -107,7 +107,7 @@ class Composition:
         }
 
     def fingerprint(self) -> str:
-        """Changes with anything that Compose is told: what runs on another one has to be made anew."""
+        """Changes with anything that Compose is told: what runs on another one has to be recreated."""
         texts = [file.read_bytes() for file in (*self.files, *sorted(self.home.glob("*.env")))]
         told = sorted(item for item in self.variables().items() if item[0].startswith(envvar.PREFIX))
         return hashlib.sha256(b"\0".join([*texts, repr(told).encode()])).hexdigest()

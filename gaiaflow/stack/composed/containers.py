@@ -1,4 +1,4 @@
-"""The containers of one project's composed stack, by label: their states and their logs."""
+"""The containers of one project's Compose stack, by label: their states and their logs."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _run(composition: Composition, script: str, *arguments: str) -> str:
     command = composition.command(
         "run", "--rm", "--no-deps", "-T", "environment", "sh", "-ec", script, *arguments
     )
-    hint = "see what uv says above, mend the project's dependencies, then: inv dev.update-deps"
+    hint = "see what uv says above, fix the project's dependencies, then: inv dev.update-deps"
     env = {**composition.variables(), **living.mark(composition.project.id)}
     return process.run(command, env=env, timeout=TIMEOUT, hint=hint).stdout
 

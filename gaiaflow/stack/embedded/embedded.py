@@ -169,12 +169,13 @@ class Embedded:
                     self._raise_if_taken(stack, service)
                     tail = "\n".join(last_lines(self.supervisor.log(name), process.TAIL))
                     raise GaiaflowError(
-                        f"`{name}` ended at start; what this start began is stopped. Its last lines:\n{tail}",
+                        f"`{name}` exited during startup; what this command started is stopped. "
+                        f"Its last lines:\n{tail}",
                         f"inv dev.logs --service {service}",
                     )
 
     def _raise_if_taken(self, stack: Stack, service: str) -> None:
-        """Tell a port that somebody else holds by now from other reasons to end."""
+        """Tell a port that another program has taken from other reasons to end."""
         chosen = {name: port for name, port in stack.ports.items() if service_of(name) == service}
         ports.refuse_lost(chosen, gateway.pids(self.project))
 

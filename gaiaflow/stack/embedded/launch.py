@@ -1,7 +1,7 @@
 """Become a service: read what to run from a 0600 file and replace this process by it.
 
 supervisord starts ``python -I -S launch.py FILE``. The file holds ``{"argv", "env", "cwd", "umask"}``; so no
-secret stands in an argument list or in supervisord's own configuration. Stdlib only.
+secret is in an argument list or in supervisord's own configuration. Stdlib only.
 """
 
 import json

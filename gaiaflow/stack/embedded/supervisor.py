@@ -1,7 +1,7 @@
 """The supervisor of the embedded stack: a supervisord per project, spoken to over its socket.
 
 supervisord is started once, knows every program by name, and starts none by itself. What a program is
-stands in a 0600 file that `launch.py` reads when it starts, so a port can move between two starts.
+is kept in a 0600 file that `launch.py` reads when it starts, so a port can move between two starts.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def operator_variables(project: Project, mode: str = "") -> dict[str, str]:
     """The variables that the operators read.
 
     Args:
-        mode: where tasks run that name no mode themselves; by default what the variable says, if anything.
+        mode: the default mode of tasks; by default what the variable says, if anything.
     """
     passed = {name: project.setting(name, "") for name in _PASSED_ON}
     return {

@@ -29,12 +29,12 @@ class StartOptions:
         services: what to start, with what it needs, in start order (endpoints.with_needs).
         ports: the ports a person asked for by flag or variable; the rest is the table's.
         auto_ports: take the next free port where one is taken, instead of refusing.
-        wait: seconds until a service that does not answer is called still starting.
+        wait: seconds to wait for a service.
         extras: what runs beside the services; on the docker backend ``dev_docker``.
         docker_build: build the images although they are there.
         cache: let that build take layers from earlier ones.
-        force_new: make the containers anew although they are there.
-        mode: where tasks run that name no mode themselves; empty where nobody asked for one.
+        force_new: recreate the containers.
+        mode: the default mode of tasks; empty where nobody asked for one.
         executor: Airflow's, of executor.EXECUTORS; empty where nobody asked for one.
     """
 

@@ -21,7 +21,7 @@ def checked(name: str) -> str:
     """
     if name and name not in EXECUTORS:
         raise UsageError(
-            f"`{name}` is no executor{near_miss(name, EXECUTORS)}", f"--executor {' or '.join(EXECUTORS)}"
+            f"`{name}` is not an executor{near_miss(name, EXECUTORS)}", f"--executor {' or '.join(EXECUTORS)}"
         )
     return name
 

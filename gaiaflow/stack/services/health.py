@@ -45,9 +45,9 @@ def waiting(parts: Sequence[str]) -> str:
 
 
 def still_starting(service: str, url: str, parts: Sequence[str]) -> StillStartingError:
-    """The end of the patience with a service, which goes on without us."""
+    """The end of the patience with a service, which continues without us."""
     return StillStartingError(
-        f"`{service}` does not answer yet at {url}{EVERY[service].health}; it goes on starting, "
+        f"`{service}` does not answer yet at {url}{EVERY[service].health}; it is still starting, "
         f"{waiting(parts)}",
         f"inv dev.status, or inv dev.logs --service {service}",
     )

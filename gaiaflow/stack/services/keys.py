@@ -74,7 +74,7 @@ def _read(file: Path) -> dict[str, str]:
     kept = privatefile.read_json(file)
     if not kept or not all(isinstance(value, str) and value for value in kept.values()):
         raise GaiaflowError(
-            f"`{file}` cannot be read: it is cut or was changed, and the stack's data is locked with its keys",
+            f"`{file}` cannot be read: it is truncated or was changed, and only its keys open the data",
             "put it back from a copy, or give the data up: inv dev.cleanup",
         )
     return kept

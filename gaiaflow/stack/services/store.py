@@ -33,7 +33,7 @@ def provider(project: Project) -> str:
 
 
 def address(project: Project) -> str:
-    """Where the store of somebody else's is; empty where the stack runs its own.
+    """Where the external store is; empty where the stack runs its own.
 
     Raises:
         UsageError: there is one, and nothing says where.

@@ -260,14 +260,14 @@ def test_the_same_command_takes_up_a_backfill_that_was_left_or_paused() -> None:
     begun(api, asked(api))
     dagbackfill.stop(api, "tides", "pause")
     assert dagbackfill.has_work(dagbackfill.plan(api, asked(api)))
-    assert begun(api, asked(api)) == ["backfill 1 of DAG `tides` goes on"]
+    assert begun(api, asked(api)) == ["backfill 1 of DAG `tides` continues"]
     assert [backfill["is_paused"] for backfill in api.backfills] == [False]
 
 
 def test_an_answer_that_was_lost_makes_no_second_backfill() -> None:
     api = Airflow()
     api.lost = 1
-    assert begun(api, asked(api)) == ["backfill 1 of DAG `tides` goes on"]
+    assert begun(api, asked(api)) == ["backfill 1 of DAG `tides` continues"]
     assert len(api.backfills) == 1
 
 
@@ -349,7 +349,7 @@ CASES = [
          "DAG `tides` is scheduled at no time from 2024-05-01 to 2024-05-01 that is over",
          "look at its schedule: inv dag.list"),
     Case(lambda _: dagbackfill.plan(refused("a DAG with depends_on_past=True"), asked(Airflow())), 2,
-         "tasks of DAG `tides` have depends_on_past: Airflow fills no gaps between its runs",
+         "tasks of DAG `tides` have depends_on_past: Airflow does not fill gaps between its runs",
          "add --failed or --all"),
     Case(lambda _: dagbackfill.plan(refused("no"), asked(Airflow())), 2, f"{REFUSED}no", ""),
     Case(lambda _: beside_another(), 2,

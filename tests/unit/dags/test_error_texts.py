@@ -102,11 +102,11 @@ WHEN = "--date 2024-05-01"
 WINDOW = "--interval 2024-05-01..2024-05-02"
 
 CASES = [
-    Case(lambda _: read_when("today"), 2, "`--date` has `today`, which is no date in ISO 8601", WHEN),
+    Case(lambda _: read_when("today"), 2, "`--date` has `today`, which is not a date in ISO 8601", WHEN),
     Case(
         lambda _: read_when("2024-02-30"),
         2,
-        "`--date` has `2024-02-30`, which is no date: day is out of range for month",
+        "`--date` has `2024-02-30`, which is not a date: day is out of range for month",
         WHEN,
     ),
     Case(
@@ -124,7 +124,7 @@ CASES = [
     Case(
         lambda _: read_when(interval="2024-05-02..now"),
         2,
-        "`--interval` has `now`, which is no date in ISO 8601",
+        "`--interval` has `now`, which is not a date in ISO 8601",
         WINDOW,
     ),
     Case(lambda _: read_when(partition=" "), 2, "`--partition` is blank", "--partition 2024-05-01"),
@@ -195,7 +195,7 @@ CASES = [
     Case(
         lambda _: dagid.checked("a b"),
         2,
-        "`a b` is no id of a DAG: letters, digits, `_`, `.` and `-`",
+        "`a b` is not a valid DAG id: letters, digits, `_`, `.` and `-`",
         "inv dag.list",
     ),
     Case(
@@ -259,7 +259,7 @@ def test_a_run_that_goes_on(project: Project) -> None:
     told = Case(
         lambda _: dagrun.follow(Slow(), "flow", "manual__1", -1, lambda *_: None),  # type: ignore[arg-type]
         4,
-        "run `manual__1` of `flow` has not ended after -1 s; it goes on",
+        "run `manual__1` of `flow` has not finished after -1 s; it continues",
         "inv dag.watch flow manual__1",
     )
     hold(told, project)

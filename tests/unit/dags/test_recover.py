@@ -104,7 +104,7 @@ CASES = [
     Case(
         lambda _: dagrecover.recovery(Airflow(), "flow", {**FAILED, "state": "running"}),
         1,
-        "run `manual__1` of DAG `flow` goes on: recover it when it is over",
+        "run `manual__1` of DAG `flow` is still running: recover it when it has ended",
         "inv dag.watch flow manual__1",
     ),
     Case(

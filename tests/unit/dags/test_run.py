@@ -294,7 +294,7 @@ def test_a_paused_dag_goes_on_and_its_schedule_is_told_unless_one_only_looks(
     dagrun.await_dag(api, project, "flow", tell=told.append, unpause=False)
     assert (told, [method for method, *_ in airflow[0].asked if method == "PATCH"]) == ([], [])
     dagrun.await_dag(api, project, "flow", tell=told.append)
-    assert told == ["DAG `flow` was paused: its schedule goes on now"]
+    assert told == ["DAG `flow` was paused: its schedule is active again"]
     assert [method for method, *_ in airflow[0].asked if method == "PATCH"] == ["PATCH"]
 
 
@@ -337,7 +337,7 @@ def test_a_request_that_changes_something_is_sent_once(
 def test_a_run_that_does_not_end_is_still_starting(airflow: tuple[Airflow, str], api: AirflowApi) -> None:
     airflow[0].answers[f"GET {RUN}"] = {"state": "running"}
     airflow[0].answers[f"GET {RUN}/taskInstances"] = {"task_instances": [], "total_entries": 0}
-    with pytest.raises(StillStartingError, match="it goes on"):
+    with pytest.raises(StillStartingError, match="it continues"):
         dagrun.follow(api, "flow", "manual__1+00:00", 0, lambda *_: None)
 
 

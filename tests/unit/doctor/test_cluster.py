@@ -22,7 +22,7 @@ GOOD = cluster.Facts(
     name="gaiaflow-demo", namespace="gaiaflow-demo", profile=True, minikube="v1.38.0", state="running",
     image="demo/demo:1", carried=True, forwards=True, join=Fix("join", lambda: None),
 )  # fmt: skip
-START, DOWN = "inv prodlocal.start", ("unknown", "the cluster does not run", "inv prodlocal.start")
+START, DOWN = "inv prodlocal.start", ("unknown", "the cluster is not running", "inv prodlocal.start")
 
 
 def told(check: Check) -> tuple[str, str, str]:
@@ -109,7 +109,7 @@ def test_a_machine_without_minikube_is_read_and_nothing_is_made(place: Place) ->
     )
     assert told(address.judge(pod.read(place))) == (
         "unknown",
-        "the project has no cluster yet: no pod was started",
+        "the project has no cluster yet: not checked",
         START,
     )
     assert not place.project.home.exists()

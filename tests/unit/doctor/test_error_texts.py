@@ -103,14 +103,16 @@ CASES = [
     Case(
         lambda p: container._in_network(Place(p), EMPTY),
         3,
-        "no MLflow runs in a container: nothing was asked",
+        "MLflow is not running in a container: not checked",
         "inv dev.start",
     ),
-    Case(lambda p: container._beside(Place(p), EMPTY), 3, "no MLflow runs: nothing was asked", "inv dev.start"),
+    Case(
+        lambda p: container._beside(Place(p), EMPTY), 3, "MLflow is not running: not checked", "inv dev.start"
+    ),
     Case(
         lambda p: container._beside(started(p), EMPTY),
         3,
-        "the project has no image to ask from",
+        "the project has no image to check from",
         "inv dev.dockerize",
     ),
     Case(there, 2, "`{root}/doctor.zip` is there already", "give --bundle another name"),
@@ -123,13 +125,13 @@ CASES = [
     Case(
         lambda p: pod._variables(target(p)),
         3,
-        "no stack that pods reach was ever started: nothing was asked",
+        "no stack that pods can reach was started yet: not checked",
         "inv prodlocal.start",
     ),
     Case(
         lambda p: pod._image(target(p)),
         3,
-        "the cluster has no image `demo/demo:0` to ask from",
+        "the cluster has no image `demo/demo:0` to check from",
         "inv prodlocal.dockerize",
     ),
     Case(without_access, 3, "Airflow has no access to the cluster yet: no kubeconfig", "inv prodlocal.start"),

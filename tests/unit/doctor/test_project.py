@@ -51,7 +51,7 @@ def test_lines_that_are_none_are_named_by_their_numbers(place: Place, root: Path
     assert told(check) == (
         "warning",
         f"`{root}/.env` has lines that are no KEY=VALUE: 3, 6",
-        f"sed -n '3p' {root}/.env  # mend it, or put the value in quotes",
+        f"sed -n '3p' {root}/.env  # fix it, or put the value in quotes",
     )
     assert "hunter2" not in str(check)
 
@@ -196,7 +196,7 @@ def test_keys_are_compared_and_never_shown() -> None:
     )
     assert told(key.same(key.Facts(kept, {}))) == (
         "unknown",
-        "Airflow does not run: no key to compare",
+        "Airflow is not running: no key to compare",
         "inv dev.start",
     )
 

@@ -72,6 +72,38 @@ def test_only_what_failed_keeps_a_mode_from_being_ready(place: Place, check: Che
     assert report.as_dict()["ready"] == {"dev": code == 0}
 
 
+def test_what_only_an_unused_mode_lacks_is_no_finding(place: Place) -> None:
+    rows = [
+        row("pods", unknown("the cluster is not running"), PODS),
+        row("soon", warning("an old file", "rm it")),
+        row("cluster", absent("no cluster", "inv prodlocal.start"), PODS),
+        row("port", failed("taken", "inv dev.start --auto-ports"), (Mode.DEV, Mode.PROD_LOCAL)),
+    ]
+    report = examine(place, None, [rows[0], rows[1], rows[2]])
+    assert report.not_set_up == (Mode.PROD_LOCAL,)
+    assert [check.name for check in report.findings] == ["soon"]
+    asked = examine(place, Mode.PROD_LOCAL, rows)
+    assert asked.not_set_up == ()
+    assert [check.name for check in asked.findings] == ["cluster", "port", "pods", "soon"]
+    broken = examine(place, None, rows)
+    assert broken.not_set_up == ()
+    assert [check.name for check in broken.findings] == ["cluster", "port", "pods", "soon"]
+
+
+def test_the_table_of_modes_comes_first(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    from gaiaflow.lifecycle.doctor import _show
+
+    rows = [
+        row("cluster", absent("no cluster", "inv prodlocal.start"), PODS),
+        row("soon", warning("old", "rm it")),
+    ]
+    _show(examine(place, None, rows), json=False)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "mode ready what is missing fix"
+    assert lines[3] == "prod_local not set up cluster inv prodlocal.start"
+    assert lines[5:] == ["state what found fix", "warning soon old rm it"]
+
+
 def test_a_mode_is_ready_by_what_it_needs_itself(place: Place) -> None:
     rows = [row("a", ok("fine")), row("b", absent("no cluster", "inv prodlocal.start"), PODS)]
     report = examine(place, None, rows)
@@ -170,7 +202,7 @@ def test_the_exit_code_is_that_of_the_mode(folder: Path) -> None:
     done = inv(folder, "doctor", "--mode", "prod_local")
     assert done.returncode == 3
     assert "install it: https://minikube.sigs.k8s.io/docs/start/" in done.stdout
-    assert done.stdout.splitlines()[-1].split()[:2] == ["prod_local", "no"]
+    assert done.stdout.splitlines()[1].split()[:2] == ["prod_local", "no"]
 
 
 def test_dry_looks_at_nothing_and_says_so(folder: Path) -> None:

@@ -39,7 +39,7 @@ CASES = [
     Case(
         lambda _: replaying._check_terminal(True, True),
         2,
-        "`--json` and `--pdb` both want the terminal",
+        "`--json` and `--pdb` cannot be combined",
         "leave one of them out",
     ),
     Case(
@@ -115,7 +115,7 @@ TYPED = [
     ("dag.graph flow --output none/a.svg", "no folder `none` for `--output`", "mkdir -p none"),
     (
         "dag.replay flow load run --json --pdb",
-        "`--json` and `--pdb` both want the terminal",
+        "`--json` and `--pdb` cannot be combined",
         "leave one of them out",
     ),
     (
@@ -135,15 +135,15 @@ TYPED = [
     ),
     (
         "dev.restart --service s3 --mode dev",
-        "`--mode` says nothing to services other than `airflow`",
+        "`--mode` is for the service `airflow` only",
         "inv dev.restart --service airflow --mode dev",
     ),
     (
         "dev.update-deps --upgrade",
-        "`--upgrade` is of use with `--lock` only",
+        "`--upgrade` needs `--lock`",
         "inv dev.update-deps --lock --upgrade",
     ),
-    ("dev.logs --follow --json", "`--follow` and `--json` do not go together", "inv dev.logs --json"),
+    ("dev.logs --follow --json", "`--follow` and `--json` cannot be combined", "inv dev.logs --json"),
     ("dev.export --format yaml", "unknown format `yaml`", "one of compose, env"),
     (
         "dev.export --format compsoe",
@@ -158,17 +158,17 @@ TYPED = [
     ),
     (
         "prodlocal.start --executor kubernetes --cluster-only",
-        "`--executor` is of the stack, which `--cluster-only` leaves",
+        "`--executor` changes the stack, which `--cluster-only` leaves alone",
         "inv prodlocal.start",
     ),
     (
         "prodlocal.status --profile a --context b",
-        "--profile and --context exclude each other",
+        "use either --profile or --context, not both",
         "give one of them",
     ),
     (
         "secret.list --mode prod",
-        "secrets of prod are kept where production runs, not here",
+        "the secrets of mode prod are kept in production's cluster, not here",
         "--mode prod_local",
     ),
     ("project.new other --examples maybe", "`--examples` is `maybe`, not yes or no", "--examples=no"),
@@ -215,7 +215,7 @@ def test_a_wrong_call_is_told_once_and_leaves_two(
     [
         ("dev.restart", "nothing is running", "inv dev.start, or inv dev.restart --start"),
         ("dev.open jupyter", "`jupyter` is not running", "inv dev.start --service jupyter"),
-        ("dag.run demo_flow", "Airflow does not run", "inv dev.start"),
+        ("dag.run demo_flow", "Airflow is not running", "inv dev.start"),
     ],
 )
 def test_what_needs_the_stack_says_so_and_leaves_three(

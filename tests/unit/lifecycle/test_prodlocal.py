@@ -97,7 +97,7 @@ def test_a_minikube_that_is_too_old(shell: Shell) -> None:
         (("--memory", "9999g"), 1, "10238976 MiB are more than this machine's"),
         (("--memory", "little"), 2, "--memory `little`"),
         (("--driver", "dokcer"), 2, "unknown driver `dokcer` (did you mean `docker`?)"),
-        (("--profile", "a", "--context", "b"), 2, "--profile and --context exclude each other"),
+        (("--profile", "a", "--context", "b"), 2, "use either --profile or --context, not both"),
         (("--context", "b"), 3, "no kubeconfig with contexts"),
     ],
 )

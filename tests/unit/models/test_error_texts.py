@@ -100,7 +100,7 @@ CASES = [
     Case(
         lambda _: waited(Fake(None)),
         1,
-        "somebody removed `deployment/model-co2` while it started",
+        "`deployment/model-co2` was removed while it started",
         "inv model.deploy MODEL",
     ),
     Case(
@@ -130,7 +130,7 @@ CASES = [
     Case(
         lambda p: ModelRegistry(PLACE).download(Version("m", 1, "", "s3://bucket/m"), p.root),
         1,
-        "model `m/1` lies at `s3://bucket/m`, which MLflow does not hand out",
+        "model `m/1` lies at `s3://bucket/m`, which MLflow does not serve",
         "log and register it through the stack's MLflow: inv dev.export --format env",
     ),
     Case(

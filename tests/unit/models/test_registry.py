@@ -148,7 +148,7 @@ def test_a_file_that_ends_early_is_not_kept(
     version = registry.find("co2/1")
     monkeypatch.setattr(ModelRegistry, "_files", lambda *_: ["MLmodel"])
     monkeypatch.setattr(Server, "missing", 1000)
-    with pytest.raises(GaiaflowError, match=f"only 12 of 1012 bytes of `{ROOT[1:]}/MLmodel` came"):
+    with pytest.raises(GaiaflowError, match=f"received 12 of 1012 bytes of `{ROOT[1:]}/MLmodel`"):
         registry.download(version, tmp_path)
     monkeypatch.setattr(Server, "missing", 0)
     assert (registry.download(version, tmp_path) / "MLmodel").read_bytes() == FILES["MLmodel"]
@@ -254,6 +254,6 @@ def test_a_record_of_another_version_serves_no_model(project: Project) -> None:
 def test_a_stranger_at_the_address_is_not_mlflow(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ModelRegistry, "_get", lambda *_: answer)
     with pytest.raises(
-        GaiaflowError, match="what answers at http://x is not MLflow: its answer is no JSON object"
+        GaiaflowError, match="what answers at http://x is not MLflow: its answer is not a JSON object"
     ):
         ModelRegistry("http://x").models()

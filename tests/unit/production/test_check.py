@@ -241,7 +241,7 @@ class TestManifests:
     def test_the_account_of_productions_airflow_gets_the_role(self, project: Project) -> None:
         binding = prodmanifests.manifests(project, account="airflow/worker")[3]
         assert binding["subjects"][1] == {"kind": "ServiceAccount", "name": "worker", "namespace": "airflow"}
-        with pytest.raises(UsageError, match="is no service account"):
+        with pytest.raises(UsageError, match="is not a service account"):
             prodmanifests.manifests(project, account="worker")
 
     def test_files_are_in_the_order_of_creation(self, project: Project, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ CASES = [
     Case(
         lambda p: GitDags.make(p, "--upload-pack=evil", "", "main"),
         2,
-        "`--upload-pack=evil` with branch `main` is no repository",
+        "`--upload-pack=evil` with branch `main` is not a repository",
         "--dags git@host:team/dags.git",
     ),
     Case(
@@ -75,7 +75,7 @@ CASES = [
     Case(
         lambda p: prodmanifests.manifests(p, account="worker"),
         2,
-        "`worker` is no service account: namespace/name",
+        "`worker` is not a service account: namespace/name",
         "--account airflow/airflow-worker",
     ),
     Case(
@@ -102,7 +102,7 @@ CASES = [
     Case(
         lambda p: gitdags.GitDags.make(p, "git@host:a/b.git", "../x", "main"),
         2,
-        "`../x` is no folder inside a repository",
+        "`../x` is not a folder inside a repository",
         "--dags-path demo",
     ),
     Case(

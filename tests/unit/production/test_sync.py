@@ -81,7 +81,7 @@ class TestFiles:
     def test_a_link_out_of_the_project_is_refused(self, project: Project, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text("x")
         (project.dags / "link.py").symlink_to(tmp_path / "secret")
-        with pytest.raises(UsageError, match="is a link out of the project"):
+        with pytest.raises(UsageError, match="is a link to a place outside the project"):
             dagfile.dag_files(project)
 
 
@@ -123,13 +123,13 @@ class TestPlace:
     @pytest.mark.parametrize(
         ("address", "path", "said"),
         [
-            ("", "", "no place for the DAGs is named"),
+            ("", "", "no destination for the DAGs is set"),
             ("s3:///prefix", "", "names no bucket"),
             ("gs://bucket", "", "neither a bucket nor a git repository"),
             ("https://me:hunter2@example.org/dags.git", "", "or a password"),
             ("https://hunter2@example.org/dags.git", "", "holds a user name, a token"),
-            ("--upload-pack=evil", "", "is no repository"),
-            ("dags.git", "../elsewhere", "no folder inside a repository"),
+            ("--upload-pack=evil", "", "is not a repository"),
+            ("dags.git", "../elsewhere", "not a folder inside a repository"),
         ],
     )
     def test_what_is_no_place_is_refused(self, project: Project, address: str, path: str, said: str) -> None:

@@ -284,5 +284,5 @@ def test_what_cannot_be_adopted_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GaiaflowError, match="cannot read"):
         adoption.plan(tmp_path)
     (tmp_path / "pyproject.toml").write_text("")
-    with pytest.raises(UsageError, match="no name for a project"):
+    with pytest.raises(UsageError, match="not a valid project name"):
         adoption.plan(tmp_path, "sea ice")

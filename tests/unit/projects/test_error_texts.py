@@ -33,7 +33,12 @@ def no_template(project: Project) -> None:
 
 
 CASES = [
-    Case(linked_dag_file, 2, "`{root}/dags/a.py` is a link out of the project", "put the file itself there"),
+    Case(
+        linked_dag_file,
+        2,
+        "`{root}/dags/a.py` is a link to a place outside the project",
+        "put the file itself there",
+    ),
     Case(
         lambda p: adoption.plan(p.root / "none"),
         3,
@@ -43,14 +48,14 @@ CASES = [
     Case(
         lambda _: scaffold.check_answers({"name": "a", "package": "my-pkg"}),
         2,
-        "`my-pkg` is no name for a package: lower case, digits and _",
+        "`my-pkg` is not a valid package name: lower case, digits and _",
         "--package my_pkg",
     ),
-    Case(between, 1, "`{root}/tasks.py` has come in between: it is left as it is", "inv project.adopt"),
+    Case(between, 1, "`{root}/tasks.py` appeared meanwhile: not overwritten", "inv project.adopt"),
     Case(
         interrupted,
         1,
-        "stopped: nothing was made",
+        "stopped: nothing was created",
         "inv project.new PATH --defaults asks nothing",
     ),
     Case(
@@ -82,7 +87,7 @@ CASES = [
     Case(
         lambda _: scaffold.check_answers({"name": "a b"}),
         2,
-        "`a b` is no name for a project: letters, digits, dots and dashes",
+        "`a b` is not a valid project name: letters, digits, dots and dashes",
         "--name a-b",
     ),
     Case(

@@ -217,7 +217,7 @@ def test_a_bad_package_is_refused_with_a_good_one_near_it(bad: str, near: str) -
 
 
 def test_a_bad_name_and_an_unknown_environment_are_refused() -> None:
-    with pytest.raises(UsageError, match="no name for a project") as caught:
+    with pytest.raises(UsageError, match="not a valid project name") as caught:
         scaffold.check_answers({"name": "sea ice!"})
     assert caught.value.hint == "--name sea-ice"
     with pytest.raises(UsageError, match="did you mean `conda`"):

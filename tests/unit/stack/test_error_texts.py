@@ -32,7 +32,7 @@ CASES = [
     Case(
         lost_state,
         1,
-        "the stack runs, but `{root}/.gaiaflow/state.json` cannot be read: it is cut or was changed",
+        "the stack runs, but `{root}/.gaiaflow/state.json` cannot be read: it is truncated or was changed",
         "inv dev.stop, then inv dev.start; no data is lost",
     ),
     Case(
@@ -50,10 +50,10 @@ CASES = [
     Case(
         backends.model_registry,
         3,
-        "no registry of models: MLflow does not run",
+        "no registry of models: MLflow is not running",
         "inv dev.start --service mlflow",
     ),
-    Case(backends.airflow_access, 3, "Airflow does not run", "inv dev.start"),
+    Case(backends.airflow_access, 3, "Airflow is not running", "inv dev.start"),
 ]
 
 

@@ -191,7 +191,7 @@ CASES = [
     Case(
         failed("X The node is not running"),
         3,
-        "the cluster `gaiaflow-demo` does not run: The node is not running",
+        "the cluster `gaiaflow-demo` is not running: The node is not running",
         "inv prodlocal.start",
     ),
     Case(
@@ -216,7 +216,7 @@ CASES = [
     Case(
         lambda _: nodeimage._load_by_tool("other", "demo:1"),
         2,
-        "how an image gets into `other` is not known",
+        "gaiaflow cannot load an image into `other`",
         "push it to a registry that the cluster pulls from, and name it: GAIAFLOW_IMAGE=<registry>/<image>",
     ),
     Case(
@@ -241,7 +241,7 @@ CASES = [
     Case(
         lambda _: Wanted.parse("", "little", "", ""),
         2,
-        "--memory `little`: a number with g or mb behind it",
+        "--memory `little`: a number followed by g or mb",
         "--memory 4g",
     ),
     Case(
@@ -253,7 +253,7 @@ CASES = [
     Case(
         lambda _: Wanted.parse("", "", "", "one"),
         2,
-        "`one` is no version of Kubernetes",
+        "`one` is not a Kubernetes version",
         "--kubernetes-version v1.33.1, or stable",
     ),
     Case(
@@ -265,7 +265,7 @@ CASES = [
     Case(
         lambda _: secretstore.check("A", {"K": "v"}),
         2,
-        "`A` is no name of a secret: lower case letters, digits, dashes, dots",
+        "`A` is not a valid secret name: lower case letters, digits, dashes, dots",
         "my-secret",
     ),
     Case(
@@ -320,7 +320,7 @@ CASES = [
     Case(
         lambda p: Target.choose(p, "a", "b"),
         2,
-        "--profile and --context exclude each other",
+        "use either --profile or --context, not both",
         "give one of them",
     ),
     Case(
@@ -383,7 +383,7 @@ def test_a_namespace_of_somebody_else(project: Project) -> None:
     told = Case(
         lambda _: manifests.refuse_foreign(cluster(Namespace=foreign), project, "ns"),
         1,
-        "the namespace `ns` of the cluster `gaiaflow-demo` is not this project's: it belongs to somebody else",
+        "the namespace `ns` of the cluster `gaiaflow-demo` is not this project's: it belongs to another one",
         "choose another one: GAIAFLOW_NAMESPACE=<name> in .env",
     )
     hold(told, project)
@@ -442,7 +442,7 @@ def test_a_cluster_in_no_network_of_docker(project: Project, monkeypatch: pytest
     told = Case(
         lambda _: gateway.network_gateway("kind"),
         3,
-        "how pods of `kind` reach this machine is not known: no docker network of that name",
+        "cannot find the address at which pods of `kind` reach this machine: no docker network of that name",
         "GAIAFLOW_GATEWAY=<address of this machine that pods reach> in .env",
     )
     hold(told, project)
@@ -454,7 +454,8 @@ def test_a_network_of_docker_without_ipv4(project: Project, monkeypatch: pytest.
     told = Case(
         lambda _: gateway.network_gateway("kind"),
         3,
-        "how pods of `kind` reach this machine is not known: its docker network has no IPv4 address",
+        "cannot find the address at which pods of `kind` reach this machine: "
+        "its docker network has no IPv4 address",
         "GAIAFLOW_GATEWAY=<address of this machine that pods reach> in .env",
     )
     hold(told, project)

@@ -114,7 +114,7 @@ def test_the_choice_is_kept_and_flags_and_variables_come_before_it(
     chosen.forget()
     monkeypatch.delenv("GAIAFLOW_PROFILE")
     assert Target.choose(project).profile == f"gaiaflow-{project.id}"
-    with pytest.raises(GaiaflowError, match="exclude each other"):
+    with pytest.raises(GaiaflowError, match="use either --profile or --context"):
         Target.choose(project, "a", "b")
 
 

@@ -211,7 +211,7 @@ def test_a_status_that_says_nothing_is_an_error(fake: Fake, minikube: Minikube) 
 
 def test_a_stopped_node_is_something_missing(fake: Fake, minikube: Minikube) -> None:
     fake.answer("ip", 83, "", "X The control-plane node p host is not running: state=Stopped\n")
-    with pytest.raises(MissingError, match="does not run") as caught:
+    with pytest.raises(MissingError, match="is not running") as caught:
         minikube.node_address()
     assert caught.value.hint == "inv prodlocal.start"
 

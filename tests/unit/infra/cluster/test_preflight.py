@@ -27,7 +27,7 @@ def test_memory_is_read_as_people_write_it(memory: str, mebibytes: int | None) -
         ("", "1g", "", "", "minikube needs 1800 MiB"),
         ("", "4 parsecs", "", "", "--memory `4 parsecs`"),
         ("", "", "dokcer", "", r"unknown driver `dokcer` \(did you mean `docker`\?\)"),
-        ("", "", "", "newest", "`newest` is no version of Kubernetes"),
+        ("", "", "", "newest", "`newest` is not a Kubernetes version"),
     ],
 )
 def test_a_wish_that_nobody_can_mean(cpus: str, memory: str, driver: str, version: str, message: str) -> None:

@@ -66,7 +66,7 @@ def test_list_and_delete(project: Project) -> None:
 
 @pytest.mark.parametrize("name", ["Caps", "under_score", "../up", "", "-a", "a/b", "a" * 254, "a..b", "a.-b"])
 def test_names_that_not_every_mode_can_hold(name: str) -> None:
-    with pytest.raises(UsageError, match="is no name of a secret"):
+    with pytest.raises(UsageError, match="is not a valid secret name"):
         secretstore.check(name, {"A": "1"})
 
 
@@ -125,7 +125,7 @@ def test_help_and_a_missing_name(project: Project, tmp_path: Path) -> None:
     ("words", "code", "message"),
     [
         (("secret.create", "s", "--mode", "dev"), 2, "no values for the secret `s`"),
-        (("secret.create", "s", "--mode", "prod"), 2, "kept where production runs"),
+        (("secret.create", "s", "--mode", "prod"), 2, "kept in production"),
         (("secret.create", "s", "--mode", "dve"), 2, "did you mean `dev`?"),
         (("secret.create", "s", "--mode", "dev", "--from-env-file", "none"), 3, "cannot read `none`"),
         (("secret.delete", "s", "--mode", "dev", "--yes"), 3, "no secret `s`"),

@@ -49,7 +49,7 @@ CASES = [
     Case(
         lambda _: ports.settle({"s3": 21590, "mlflow": 21590}, auto=False),
         2,
-        "port 21590 is wanted twice, by `mlflow` too",
+        "port 21590 of `mlflow` is given to another service, too",
         "inv dev.start --mlflow-port 21591",
     ),
     Case(
@@ -93,7 +93,7 @@ CASES = [
         crowded,
         1,
         f"no 3 free ports between {ports.INNER_FIRST} and {ports.INNER_LAST}",
-        "end what holds them",
+        "stop what uses them",
     ),
     Case(
         taken_at_start,

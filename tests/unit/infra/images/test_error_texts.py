@@ -108,7 +108,7 @@ CASES = [
     Case(
         lambda p: image.remove_image(p, "demo:2"),
         3,
-        "`demo:2` is no image of this project (did you mean `demo:1`?)",
+        "`demo:2` is not an image of this project (did you mean `demo:1`?)",
         "inv dev.images",
     ),
     Case(explained, 3, "the Docker engine stopped answering: it went away", "docker info, then repeat"),
@@ -121,19 +121,19 @@ CASES = [
     Case(
         lambda _: image._checked_name("A b"),
         2,
-        "`A b` is no name for an image",
+        "`A b` is not a valid image name",
         "--image my-project/my-package:1.0",
     ),
     Case(
         lambda _: registry.Reference.parse("A b"),
         2,
-        "`A b` is no name of an image",
+        "`A b` is not a valid image name",
         "registry.example.org/team/image:tag",
     ),
     Case(
         lambda p: push.registry_of(p, ""),
         2,
-        "no registry is named",
+        "no registry is set",
         "inv prod.push --registry registry.example.org/team",
     ),
     Case(

@@ -105,7 +105,7 @@ def test_bad_name_is_refused_before_the_engine_is_asked(
     tree: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(image, "image_name", lambda _: name)
-    with pytest.raises(UsageError, match="is no name for an image"):
+    with pytest.raises(UsageError, match="is not a valid image name"):
         image.build(Project.find(tree), name or None)
 
 

@@ -105,7 +105,7 @@ def test_a_name_is_taken_apart(text: str, expected: Reference | None, pinned: bo
 
 @pytest.mark.parametrize("text", ["", "a b", "https://reg.example.org/x", "app@sha256:12"])
 def test_what_is_no_name_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no name of an image"):
+    with pytest.raises(UsageError, match="is not a valid image name"):
         Reference.parse(text)
 
 
@@ -190,6 +190,6 @@ def test_a_page_in_place_of_the_registry_is_told(body: bytes, monkeypatch: pytes
     with pytest.raises(GaiaflowError) as caught:
         Registry("registry.example.org").identities(reference)
     assert caught.value.message == (
-        "what answers as the registry `registry.example.org` is not one: its answer is no JSON object"
+        "what answers as the registry `registry.example.org` is not one: its answer is not a JSON object"
     )
     assert caught.value.hint == "curl -v https://registry.example.org/v2/"

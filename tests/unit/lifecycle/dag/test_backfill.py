@@ -100,7 +100,7 @@ def test_ctrl_c_leaves_it_and_says_how_to_come_back(
     monkeypatch.setattr(dagbackfill, "follow", interrupted)
     assert inv("dag.backfill", "tides", *DATES, "--all") == 130
     assert capsys.readouterr().err.splitlines()[-2:] == [
-        "error: left the backfill of DAG `tides`, which goes on",
+        "error: left the backfill of DAG `tides`, which continues",
         "hint: inv dag.backfill tides --from 2024-05-01 --to 2024-05-03",
     ]
     monkeypatch.undo()
@@ -148,10 +148,12 @@ CASES = [
     Case(
         lambda _: backfilling._behaviour(True, False, True),
         2,
-        "`--missing`, `--failed` and `--all` exclude each other",
+        "use only one of `--missing`, `--failed` and `--all`",
         "`--all` has most runs",
     ),
-    Case(lambda _: backfilling._stop(True, True), 2, "`--pause` and `--cancel` exclude each other", "--cancel"),
+    Case(
+        lambda _: backfilling._stop(True, True), 2, "use either `--pause` or `--cancel`, not both", "--cancel"
+    ),
     Case(
         lambda _: backfilling._check("tides", "", "2024-05-01", 0, ""),
         2,
@@ -167,7 +169,7 @@ CASES = [
     Case(
         recovering._connect,
         3,
-        "Airflow does not run: `dag.recover` is for runs on the stack, `dag.test` keeps no results",
+        "Airflow is not running: `dag.recover` is for runs on the stack, `dag.test` keeps no results",
         "inv dev.start",
     ),
 ]

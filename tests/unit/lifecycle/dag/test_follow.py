@@ -83,7 +83,7 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_come_back(project: Project) -> No
     with pytest.raises(following.LeftRunError) as left:
         following.follow(project, Api(interrupted), "flow", RUN, 5, json=False)
     assert str(left.value) == (
-        "left run `manual__1+00:00`, which goes on\nhint: inv dag.watch flow manual__1+00:00"
+        "left run `manual__1+00:00`, which continues\nhint: inv dag.watch flow manual__1+00:00"
     )
     assert left.value.exit_code == 130
     with pytest.raises(interruption.SignalledError):
@@ -96,6 +96,6 @@ def test_a_run_that_does_not_end_in_time_goes_on(project: Project, monkeypatch: 
     with pytest.raises(dagrun.StillStartingError) as caught:
         following.follow(project, api, "flow", RUN, 0, json=False)
     assert str(caught.value) == (
-        "run `manual__1+00:00` of `flow` has not ended after 0 s; it goes on\n"
+        "run `manual__1+00:00` of `flow` has not finished after 0 s; it continues\n"
         "hint: inv dag.watch flow manual__1+00:00"
     )

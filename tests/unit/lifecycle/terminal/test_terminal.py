@@ -198,7 +198,7 @@ def test_a_bug_is_told_as_ours_with_its_traceback(capsys: pytest.CaptureFixture[
     assert done.code == 1
     assert "Traceback (most recent call last):" in done.stderr
     assert done.stderr.endswith(
-        "error: this is a bug of gaiaflow, nothing that you did: KeyError: 'lost'\n"
+        "error: this is a bug in gaiaflow, not your mistake: KeyError: 'lost'\n"
         "hint: inv doctor --bundle, and send its zip with the lines above to those who keep gaiaflow\n"
     )
 
@@ -206,7 +206,7 @@ def test_a_bug_is_told_as_ours_with_its_traceback(capsys: pytest.CaptureFixture[
 def test_a_bug_is_json_where_nothing_was_printed_yet(capsys: pytest.CaptureFixture[str]) -> None:
     done = inv(capsys, "crash", "--json")
     told = json.loads(done.stdout)["error"]
-    assert told["message"] == "this is a bug of gaiaflow, nothing that you did: ZeroDivisionError"
+    assert told["message"] == "this is a bug in gaiaflow, not your mistake: ZeroDivisionError"
     assert told["code"] == done.code == 1
     half = inv(capsys, "show", "--json")
     assert json.loads(half.stdout) == {"schema": 1, "half": 1}

@@ -50,14 +50,14 @@ CASES = [
     Case(
         lambda p: fail_with(Compose(p)._explained(GaiaflowError("no"), ["mlflow"])),
         1,
-        "`mlflow` ended with 3; what this start began is stopped. Its last lines:\nno space left",
+        "`mlflow` ended with 3; what this command started is stopped. Its last lines:\nno space left",
         "docker logs demo-mlflow-1",
     ),
     Case(
         lambda p: fail_with(Compose(p)._explained(GaiaflowError("no"), ["databases"])),
         1,
         "the database's volume is of an earlier clone at this place: it has another password; "
-        "what this start began is stopped",
+        "what this command started is stopped",
         "put that clone's .gaiaflow/keys.json back, or remove its data: inv dev.cleanup",
     ),
     Case(

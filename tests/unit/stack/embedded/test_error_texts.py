@@ -65,7 +65,7 @@ def test_a_process_that_ends_at_start(project: Project, monkeypatch: pytest.Monk
     told = Case(
         lambda _: stack._raise_if_dead(cast(Stack, SimpleNamespace(ports=ports)), {"mlflow": 1}),
         1,
-        "`mlflow` ended at start; what this start began is stopped. Its last lines:\nno space left",
+        "`mlflow` exited during startup; what this command started is stopped. Its last lines:\nno space left",
         "inv dev.logs --service mlflow",
     )
     hold(told, project)

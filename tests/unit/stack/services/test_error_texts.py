@@ -67,7 +67,7 @@ CASES = [
     Case(
         lambda _: executor.checked("kubernets"),
         2,
-        "`kubernets` is no executor (did you mean `kubernetes`?)",
+        "`kubernets` is not an executor (did you mean `kubernetes`?)",
         "--executor local or kubernetes",
     ),
     Case(
@@ -97,8 +97,8 @@ CASES = [
     Case(
         lambda p: keys.load(cut_keys(p)),
         1,
-        "`{root}/.gaiaflow/keys.json` cannot be read: it is cut or was changed, and the stack's data is locked "
-        "with its keys",
+        "`{root}/.gaiaflow/keys.json` cannot be read: it is truncated or was changed, and only its keys "
+        "open the data",
         "put it back from a copy, or give the data up: inv dev.cleanup",
     ),
     Case(
@@ -124,7 +124,7 @@ CASES = [
             health.still_starting("airflow", "http://127.0.0.1:8080", ["airflow scheduler", "mlflow"])
         ),
         4,
-        "`airflow` does not answer yet at http://127.0.0.1:8080/api/v2/monitor/health; it goes on starting, "
+        "`airflow` does not answer yet at http://127.0.0.1:8080/api/v2/monitor/health; it is still starting, "
         "waiting for airflow scheduler, mlflow",
         "inv dev.status, or inv dev.logs --service airflow",
     ),

@@ -57,7 +57,7 @@ def test_an_unknown_executor_names_the_near_one() -> None:
     with pytest.raises(UsageError) as error:
         executor.checked("kubernets")
     assert str(error.value) == (
-        "`kubernets` is no executor (did you mean `kubernetes`?)\nhint: --executor local or kubernetes"
+        "`kubernets` is not an executor (did you mean `kubernetes`?)\nhint: --executor local or kubernetes"
     )
 
 

@@ -1,0 +1,103 @@
+"""The words that the glossary rules out: in no page, help text, message, docstring or text of the template."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "gaiaflow"
+sys.path.insert(0, str(ROOT / "docs" / "hooks"))
+
+import messages  # noqa: E402
+import reference  # noqa: E402
+
+GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
+PAGES = [
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+]
+TEMPLATE = [
+    file
+    for file in sorted((PACKAGE / "template").rglob("*"))
+    if file.is_file() and "lock" not in file.name and file.suffix != ".csv"
+]
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+
+
+def ruled_out() -> list[str]:
+    """The words in the left column of the glossary's second table."""
+    table = (
+        GLOSSARY.read_text(encoding="utf-8").split("<!-- words: begin -->")[1].split("<!-- words: end -->")[0]
+    )
+    return [word for line in table.splitlines()[3:] for word in re.findall(r"`([^`]+)`", line.split("|")[1])]
+
+
+WORDS = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, ruled_out()))})(?![\w-])", re.IGNORECASE)
+
+
+def found(text: str) -> list[str]:
+    """What a text has of them; code in it does not count."""
+    return WORDS.findall(" ".join(CODE.sub("`code`", text).split()))
+
+
+def docstrings() -> Iterator[tuple[str, str]]:
+    """Each docstring of a module, a public class or a public function."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        if "template" in file.parts:
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                name = getattr(node, "name", "module")
+                if not name.startswith("_") and (text := ast.get_docstring(node)):
+                    yield f"{file.relative_to(ROOT)}: {name}", text
+
+
+def test_the_glossary_has_words_to_look_for() -> None:
+    assert {"verb", "inert", "mend", "anew"} <= set(ruled_out())
+    assert found("What mends\nit, by somebody\nelse") == ["mends", "somebody else"]
+    assert found("`mend`, knowledge, a doorbell") == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_has_none(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert found(text.split("## Words that we do not use")[0] if page == GLOSSARY else text) == []
+
+
+def test_no_help_text_has_one() -> None:
+    texts = {
+        f"{c.name} {o.flags if o else ''}": o.text if o else c.text
+        for c in reference.commands()
+        for o in (None, *c.options)
+    }
+    assert len(texts) > 200
+    assert {name: words for name, text in texts.items() if (words := found(text))} == {}
+
+
+def test_no_message_has_one() -> None:
+    texts = {m.text: f"{m.text} {m.hint}" for m in messages.messages()}
+    assert {name: words for name, text in texts.items() if (words := found(text))} == {}
+
+
+def test_no_docstring_has_one() -> None:
+    graphs = ("gaiaflow/dags/graph/", "gaiaflow/result.py")  # a graph has edges
+    wrong = {name: words for name, text in docstrings() if (words := found(text))}
+    assert {name: words for name, words in wrong.items() if not name.startswith(graphs)} == {}
+
+
+def test_the_template_has_none() -> None:
+    assert {file.name: words for file in TEMPLATE if (words := found(file.read_text(encoding="utf-8")))} == {}
+
+
+def test_each_of_our_words_is_explained_once_and_in_order() -> None:
+    ours = re.findall(r"^\| ([^|`]+) \|", GLOSSARY.read_text(encoding="utf-8"), re.MULTILINE)
+    words = [word for word in ours if word not in ("word", "not")]
+    assert words == sorted(set(words), key=str.lower)
