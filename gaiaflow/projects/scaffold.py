@@ -84,16 +84,26 @@ def update(root: Path) -> list[str]:
     made_from = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     source, version = str(made_from.get("_src_path")), str(made_from.get("_commit"))
     options = {"defaults": True, "skip_answered": True, "overwrite": True, "quiet": True, "conflict": "inline"}
-    if _is_kept(source, version):
-        options["vcs_ref"] = templatestore.publish()
-        with _from_the_kept(), _copier() as copier:
-            copier.run_update(root, **options)
-        _name_source(file, source)
-    else:
-        with _copier() as copier:
-            copier.run_update(root, **options)
+    with _keeping_its_time(root / "pyproject.toml"):
+        if _is_kept(source, version):
+            options["vcs_ref"] = templatestore.publish()
+            with _from_the_kept(), _copier() as copier:
+                copier.run_update(root, **options)
+            _name_source(file, source)
+        else:
+            with _copier() as copier:
+                copier.run_update(root, **options)
     changed = process.run(["git", "-C", str(root), "status", "--porcelain"], timeout=60).stdout
     return [line[3:] for line in changed.splitlines()]
+
+
+@contextlib.contextmanager
+def _keeping_its_time(file: Path) -> Iterator[None]:
+    """A file that copier writes anew with the same content stays as old as it is; make goes by that."""
+    before = (file.read_bytes(), file.stat()) if file.is_file() else None
+    yield
+    if before and file.is_file() and file.read_bytes() == before[0]:
+        os.utime(file, ns=(before[1].st_atime_ns, before[1].st_mtime_ns))
 
 
 def _is_kept(source: str, version: str) -> bool:

@@ -179,8 +179,9 @@ def _clears(served: Served) -> None:
 
 
 def _refuses(served: Served) -> None:
-    with pytest.raises(UsageError, match="its schedule is @once"):
-        asked(served, dag="once")
+    if "timetable_periodic" in served.details("once"):  # not in each minor, and then Airflow refuses it
+        with pytest.raises(UsageError, match="its schedule is @once"):
+            asked(served, dag="once")
     with pytest.raises(UsageError, match="tasks of DAG `chained` have depends_on_past"):
         dagbackfill.plan(served, asked(served, dag="chained"))
     assert len(dagbackfill.plan(served, asked(served, dag="chained", behaviour=FAILED))) == 3

@@ -118,13 +118,13 @@ from airflow.sdk import DAG
 from gaiaflow.tasks import FromRun, FromTask, create_task
 
 with DAG("tides", schedule="@daily", start_date=datetime(2024, 1, 1)):
-    create_task("read", "tides:read", func_kwargs={"day": FromRun("ds")})
-    create_task("level", "tides:level", func_args=[FromTask("read")], retries=0)
-    create_task("report", "tides:report", func_args=[FromTask("level")])
+    create_task("read", "sea:read", func_kwargs={"day": FromRun("ds")})
+    create_task("level", "sea:level", func_args=[FromTask("read")], retries=0)
+    create_task("report", "sea:report", func_args=[FromTask("level")])
 """
 SEA = """
 def read(day):
-    with open(__file__.replace("tides.py", "reads.txt"), "a") as file:
+    with open(__file__.replace("sea.py", "reads.txt"), "a") as file:
         file.write(f"{day}\\n")
     return day
 
@@ -139,7 +139,7 @@ def report(level):
 
 
 def test_past_dates_are_filled_and_a_run_that_failed_is_recovered(started: Running) -> None:
-    dag, sea, reads = (started.root / name for name in ("dags/tides.py", "tides.py", "reads.txt"))
+    dag, sea, reads = (started.root / name for name in ("dags/tides.py", "sea.py", "reads.txt"))
     dag.write_text(TIDES)
     sea.write_text(SEA)
     words = ("dag.backfill", "tides", "--from", "2024-05-01", "--to", "2024-05-03")
@@ -147,18 +147,17 @@ def test_past_dates_are_filled_and_a_run_that_failed_is_recovered(started: Runni
         planned = json.loads(started.inv(*words, "--dry-run", "--json"))
         assert [run["action"] for run in planned["runs"]] == ["make"] * 3
         told = started.inv(*words, code=1)
-        assert "level failed, attempt 1 of 1: tides:level raised ValueError: no tide" in told
+        assert "level failed, attempt 1 of 1: sea:level raised ValueError: no tide" in told
         assert "error: 1 of 3 runs of DAG `tides` failed: 2024-05-02" in told
         filled = json.loads(started.call(*words, "--json").stdout)
         assert [run["state"] for run in filled["runs"]] == ["success", "failed", "success"]
         assert [run["action"] for run in filled["runs"]] == ["keep"] * 3
         failed = filled["runs"][1]["run_id"]
         sea.write_text(SEA.replace('== "2024-05-02"', "is None"))
-        before = reads.read_text()
         recovered = json.loads(started.inv("dag.recover", "tides", failed, "--json"))
         assert (recovered["again"], recovered["kept"]) == (["level", "report"], ["read"])
         assert (recovered["state"], value(recovered, "report")) == ("success", "high on 2024-05-02")
-        assert reads.read_text() == before
+        assert reads.read_text().split().count("2024-05-02") == 1
         listed = json.loads(started.inv("dag.list", "--json"))["dags"]
         assert [bool(dag["next_run"]) for dag in listed] == [False, True]
     finally:

@@ -121,7 +121,9 @@ def test_update_brings_the_installed_template_and_leaves_the_projects_own(
 ) -> None:
     project = tmp_path / "sea"
     make(project)
+    os.utime(project / "pyproject.toml", (1, 1))
     assert scaffold.update(project) == []
+    assert (project / "pyproject.toml").stat().st_mtime == 1  # else make would install again
     change(project)
     keep(project)
     next_version(template)

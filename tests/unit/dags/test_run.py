@@ -284,6 +284,20 @@ def test_what_is_waited_for_is_told_once(
     assert told == ["waiting until Airflow has read the file of DAG `flow`"]
 
 
+def test_a_paused_dag_goes_on_and_its_schedule_is_told_unless_one_only_looks(
+    airflow: tuple[Airflow, str], api: AirflowApi, project: Project
+) -> None:
+    answers = airflow[0].answers
+    answers["GET dags/flow"] = {"dag_id": "flow", "is_paused": True, "timetable_periodic": True, **READ}
+    answers["PATCH dags/flow"] = {}
+    told: list[str] = []
+    dagrun.await_dag(api, project, "flow", tell=told.append, unpause=False)
+    assert (told, [method for method, *_ in airflow[0].asked if method == "PATCH"]) == ([], [])
+    dagrun.await_dag(api, project, "flow", tell=told.append)
+    assert told == ["DAG `flow` was paused: its schedule is active again"]
+    assert [method for method, *_ in airflow[0].asked if method == "PATCH"] == ["PATCH"]
+
+
 def test_a_busy_airflow_is_asked_again_and_starts_one_run(
     airflow: tuple[Airflow, str], api: AirflowApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
