@@ -317,6 +317,15 @@ def test_the_pages_use_no_word_that_the_style_forbids() -> None:
     assert not {name: words.findall(text) for name, text in WRITTEN.items() if words.search(text)}
 
 
+def test_search_works_from_a_folder_and_fetches_nothing() -> None:
+    config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert re.search(r"^  - offline\b", config, re.MULTILINE)
+    (script,) = re.findall(
+        r"^    - (\S*iframe-worker\S*)", config, re.MULTILINE
+    )  # else the plugin names one online
+    assert "importScripts" in (DOCS / script).read_text(encoding="utf-8")
+
+
 def test_every_page_is_in_the_navigation() -> None:
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:")[1]
     named = {f"docs/{page}" for page in re.findall(r"([\w/-]+\.md)", nav)}
