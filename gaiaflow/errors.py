@@ -53,7 +53,7 @@ class MissingError(GaiaflowError):
 
 
 class StillStartingError(GaiaflowError):
-    """It did not fail, it is not ready yet either."""
+    """Still starting: try again later."""
 
     exit_code = 4
 

@@ -112,12 +112,14 @@ def run(project: Project, inspector: Inspector, aim: Aim, force: bool = False) -
 def check_dags(facts: Facts) -> Check:
     wrong = [f"`{file}` does not import: {error_of(text)}" for file, text in sorted(facts.errors.items())]
     wrong += [
-        f"DAG `{dag['dag']}` cannot be stored: {dag['unstorable']}" for dag in facts.dags if dag["unstorable"]
+        f"DAG `{dag['dag']}` cannot be serialised: {dag['unstorable']}"
+        for dag in facts.dags
+        if dag["unstorable"]
     ]
     if not facts.dags and not wrong:
         return Check("dags", FAILED, "there is no DAG", "inv dag.list")
     hint = "production has no code but the DAG files: import the package inside functions"
-    return verdict("dags", wrong, f"{len(facts.dags)} import and can be stored", hint)
+    return verdict("dags", wrong, f"{len(facts.dags)} imported and serialised", hint)
 
 
 def check_modes(facts: Facts) -> Check:
@@ -127,17 +129,17 @@ def check_modes(facts: Facts) -> Check:
         if task["mode"] not in {None, Mode.PROD.value}
     ]
     hint = "leave `mode` out of the DAG files: production's Airflow has GAIAFLOW_MODE=prod"
-    return verdict("modes", wrong, "no task is bound to a place of this machine", hint)
+    return verdict("modes", wrong, "no task sets another mode than prod", hint)
 
 
 def check_images(facts: Facts) -> Check:
     if NOT_PUSHED in facts.images:
-        return Check("images", MISSING, "no image was pushed, and none is named", "inv prod.push, or --image")
+        return Check("images", MISSING, "no image was pushed, and none is given", "inv prod.push, or --image")
     wrong = []
     for where, task in facts.tasks():
         loose = [image for image in task["images"] if not Reference.parse(image).pinned]
-        wrong += [f"{where} uses `{image}`, which may be another image tomorrow" for image in loose]
-    hint = "inv prod.push, and use the name that it tells, with a digest"
+        wrong += [f"{where} uses `{image}`, a tag that may move to another image" for image in loose]
+    hint = "inv prod.push, and use the name with the digest that it prints"
     return verdict("images", wrong, f"{len(facts.images)} by digest or content tag", hint)
 
 
@@ -150,7 +152,7 @@ def check_registry(facts: Facts, known: dict[str, set[str]]) -> Check:
     pinned = {name: Reference.parse(name) for name in facts.images}
     wanted = {name: reference for name, reference in pinned.items() if reference.pinned}
     if not wanted:
-        return Check("registry", MISSING, "no image to look for means one image only", "inv prod.push")
+        return Check("registry", MISSING, "skipped: no image is pinned", "inv prod.push")
     registries: dict[str, Registry] = {}
     wrong = []
     try:

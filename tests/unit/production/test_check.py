@@ -94,7 +94,7 @@ class TestChecks:
             facts(errors={"x.py": "Traceback\nKeyError: 'x'"}, unstorable="TypeError: y")
         )
         assert found.state == FAILED
-        assert found.why == "`x.py` does not import: KeyError: 'x'; DAG `d` cannot be stored: TypeError: y"
+        assert found.why == "`x.py` does not import: KeyError: 'x'; DAG `d` cannot be serialised: TypeError: y"
         assert prodcheck.check_dags(facts()).state == OK
         assert prodcheck.check_dags(Facts([], {})).state == FAILED
 
