@@ -195,7 +195,7 @@ def test_a_run_has_a_date_and_its_asset_starts_another_dag(started: Running) -> 
         again = json.loads(
             started.inv("dag.replay", "tomorrow", "next", "latest", "--date", "2024-03-01", "--json")
         )
-        assert again["value"] == {"day": "2024-03-02"}
+        assert again["replayed"]["value"] == {"day": "2024-03-02"}
         told = started.inv("dag.run", "tomorrow", code=1)
         assert "--date" in told
     finally:
