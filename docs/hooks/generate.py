@@ -29,6 +29,7 @@ from reference import (
     settings,
     testing_variables,
 )
+from versions import versions
 
 from tests.failures.ways import table as table_of_failures
 
@@ -47,6 +48,7 @@ PARTS = {
     "settings of prod": prod_settings,
     "settings": settings,
     "task_factory": factory_arguments,
+    "versions": versions,
     "variables": setting_variables,
     "variables inside": internal_variables,
     "variables of tests": testing_variables,

@@ -23,6 +23,7 @@ sys.path.insert(0, str(DOCS / "hooks"))
 
 import generate  # noqa: E402
 import messages  # noqa: E402
+import pictures  # noqa: E402
 import recording  # noqa: E402
 import reference  # noqa: E402
 
@@ -125,6 +126,22 @@ def test_the_recording_is_drawn_from_its_transcript() -> None:
     assert recording.PICTURE.read_text(encoding="utf-8") == recording.drawn(transcript), (
         "python docs/hooks/recording.py"
     )
+
+
+@pytest.mark.parametrize("name", pictures.PICTURES)
+def test_a_picture_of_a_concept_is_drawn_from_its_rows(name: str) -> None:
+    file = pictures.IMAGES / f"{name}.svg"
+    assert file.read_text(encoding="utf-8") == pictures.drawn(*pictures.PICTURES[name]), (
+        "python docs/hooks/pictures.py"
+    )
+
+
+def test_every_concept_has_a_picture() -> None:
+    concepts = [text for page, text in PAGES.items() if page.startswith("docs/concepts/")]
+    assert len(concepts) == 9
+    for text in concepts:
+        pictured = re.findall(r"!\[[^\]]+\]\(\.\./images/([^)]+)\)", text)
+        assert pictured and all((pictures.IMAGES / name).exists() for name in pictured)
 
 
 def test_every_command_says_what_it_does() -> None:
@@ -324,6 +341,16 @@ def test_search_works_from_a_folder_and_fetches_nothing() -> None:
         r"^    - (\S*iframe-worker\S*)", config, re.MULTILINE
     )  # else the plugin names one online
     assert "importScripts" in (DOCS / script).read_text(encoding="utf-8")
+
+
+def test_a_published_site_has_the_features_of_the_offline_one_and_edit_links() -> None:
+    listed = [
+        re.findall(r"^    - ([a-z.]+)$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+        for name in ("mkdocs.yml", "mkdocs.publish.yml")
+    ]
+    assert sorted([*listed[0], "content.action.edit"]) == listed[1]
+    variables = re.findall(r"!ENV \[(\w+),", (ROOT / "mkdocs.publish.yml").read_text(encoding="utf-8"))
+    assert all(f"`{name}`" in PAGES["docs/publishing.md"] for name in variables)
 
 
 def test_every_page_is_in_the_navigation() -> None:
