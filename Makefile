@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev stop status test lint lock clean
+.PHONY: help setup dev stop status check test lint lock clean
 
 setup: ## make .venv with inv and nox; nothing when it is there
 	@$(PYTHON) -I gaiaflow/infra/host/bootstrap.py
@@ -13,6 +13,8 @@ stop: setup ## stop the stack; data stays
 	@$(BIN)/inv dev.stop
 status: setup ## show each service
 	@$(BIN)/inv dev.status
+check: setup ## lint, check types, and run the unit tests of what differs from main; two minutes
+	@$(BIN)/nox --reuse-venv=yes -s check
 test: setup ## run the tests; what needs a missing engine, cluster or browser is skipped by name
 	@$(BIN)/nox -s tests tests_airflow integration e2e dag_tests
 lint: setup ## run the linters and the type checker

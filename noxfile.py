@@ -85,6 +85,15 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def check(session: nox.Session) -> None:
+    """After a small change: ruff, mypy, and the unit tests of what differs from main."""
+    lint(session)
+    types(session)
+    chosen = str(session.run("python", str(ROOT / ".ci" / "changed.py"), silent=True)).split()
+    pytest(session, *chosen, workers=FILES)
+
+
+@nox.session
 def tests_airflow(session: nox.Session) -> None:
     """The factory and its operators inside Airflow's environment."""
     install(session, "airflow")

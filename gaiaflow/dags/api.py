@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import shlex
 import time
 import urllib.error
 import urllib.parse
@@ -153,9 +154,10 @@ class AirflowApi:
         same = self.request("GET", path, logical_date_gte=date, logical_date_lte=date)["dag_runs"]
         other = next((run["dag_run_id"] for run in same if run["dag_run_id"] != run_id), None)
         if other is not None:
+            again = shlex.join(["inv", "dag.recover", dag_id, other, "--from", "TASK"])
             raise UsageError(
                 f"DAG `{dag_id}` has a run of {date}: `{other}`",
-                f"another --date, or clear that run: {self.url}/dags/{_quoted(dag_id)}/runs/{_quoted(other)}",
+                f"another --date, or run that one again: {again}",
             )
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:

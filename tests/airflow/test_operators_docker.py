@@ -59,8 +59,8 @@ def test_the_image_may_come_from_outside(monkeypatch: pytest.MonkeyPatch) -> Non
     ("overrides", "message"),
     [
         ({"usr": "1000"}, r"does not know `usr` in `docker` \(did you mean `user`\?\)"),
-        ({"container_name": "mine"}, "`container_name` cannot stand in `docker`"),
-        ({"environment": {"A": "b"}}, "`environment` cannot stand in `docker`"),
+        ({"container_name": "mine"}, "`container_name` is not allowed in `docker`"),
+        ({"environment": {"A": "b"}}, "`environment` is not allowed in `docker`"),
     ],
 )
 def test_an_override_that_cannot_be_is_refused(overrides: dict[str, Any], message: str) -> None:

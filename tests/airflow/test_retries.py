@@ -1,4 +1,4 @@
-"""Which failures are tried again, and when: what no retry can heal fails at once, in every mode."""
+"""Which failures are tried again, and when: what no retry can fix fails at once, in every mode."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def test_a_process_that_dies_at_start_ends_the_start(stack: Running) -> None:
     database.write_text("this is no database\n" * 100)
     try:
         told = stack.start("--service", "mlflow", "--auto-ports", code=1)
-        assert "`mlflow` ended at start" in told
+        assert "`mlflow` exited during startup" in told
         assert "database" in told
         assert stack.pids() == set()
     finally:

@@ -1,4 +1,4 @@
-"""An S3 store of somebody else's under Compose's MLflow: the embedded stack's, by the bridge's address."""
+"""An external S3 store under Compose's MLflow: the embedded stack's, by the bridge's address."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_images_and_removal_are_of_this_project_only(project: Project, client: A
     clone = Project.find(other)
     assert [found.name for found in image.images(project)] == [built.name]
     assert image.images(clone) == []
-    with pytest.raises(MissingError, match="no image of this project"):
+    with pytest.raises(MissingError, match="not an image of this project"):
         image.remove_image(clone, built.name)
     assert image.remove_image(project, built.name) == [built.name, built.content]
     assert image.images(project) == []

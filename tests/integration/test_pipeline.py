@@ -114,15 +114,23 @@ def test_an_unknown_dag_is_guessed(started: Running) -> None:
 
 TIDES = """
 from datetime import datetime
-from airflow.sdk import DAG
+from airflow.sdk import Asset, DAG
 from gaiaflow.tasks import FromRun, FromTask, create_task
 
 with DAG("tides", schedule="@daily", start_date=datetime(2024, 1, 1)):
     create_task("read", "sea:read", func_kwargs={"day": FromRun("ds")})
     create_task("level", "sea:level", func_args=[FromTask("read")], retries=0)
     create_task("report", "sea:report", func_args=[FromTask("level")])
+
+with DAG("tomorrow", schedule=None):
+    day = FromRun("logical_date")
+    create_task("next", "sea:after", func_kwargs={"day": day}, outlets=[Asset("day")], retries=0)
+
+with DAG("warning", schedule=[Asset("day")]):
+    create_task("warn", "sea:report", func_args=[FromRun('asset("day")', "day")])
 """
 SEA = """
+import datetime
 def read(day):
     with open(__file__.replace("sea.py", "reads.txt"), "a") as file:
         file.write(f"{day}\\n")
@@ -135,6 +143,9 @@ def level(day):
 
 def report(level):
     return level
+
+def after(day: datetime.date):
+    return {"day": str(day + datetime.timedelta(days=1))}
 """
 
 
@@ -159,7 +170,34 @@ def test_past_dates_are_filled_and_a_run_that_failed_is_recovered(started: Runni
         assert (recovered["state"], value(recovered, "report")) == ("success", "high on 2024-05-02")
         assert reads.read_text().split().count("2024-05-02") == 1
         listed = json.loads(started.inv("dag.list", "--json"))["dags"]
-        assert [bool(dag["next_run"]) for dag in listed] == [False, True]
+        assert {dag["dag"] for dag in listed if dag["next_run"]} == {"tides"}
+        told = started.inv("dag.run", "tides", "--date", "2024-05-02", code=2)
+        assert "dag.recover" in told
+    finally:
+        dag.unlink()
+        sea.unlink()
+
+
+def test_a_run_has_a_date_and_its_asset_starts_another_dag(started: Running) -> None:
+    dag, sea = (started.root / name for name in ("dags/tides.py", "sea.py"))
+    dag.write_text(TIDES)
+    sea.write_text(SEA)
+    try:
+        done = started.call("dag.run", "tomorrow", "--date", "2024-02-28")
+        assert done.returncode == 0, done.stderr
+        assert "asset `day` started DAG `warning`" in done.stderr
+        run = json.loads(started.inv("dag.run", "tomorrow", "--date", "2024-12-31", "--json"))
+        assert value(run, "next") == {"day": "2025-01-01"}
+        (brought,) = run["assets"]
+        (warned,) = brought["started"]
+        seen = json.loads(started.inv("dag.watch", "warning", warned["run_id"], "--json"))
+        assert value(seen, "warn") == "2025-01-01"
+        again = json.loads(
+            started.inv("dag.replay", "tomorrow", "next", "latest", "--date", "2024-03-01", "--json")
+        )
+        assert again["replayed"]["value"] == {"day": "2024-03-02"}
+        told = started.inv("dag.run", "tomorrow", code=1)
+        assert "--date" in told
     finally:
         dag.unlink()
         sea.unlink()

@@ -223,7 +223,7 @@ def test_a_second_run_of_a_date_is_refused_with_the_first(
         api.trigger("flow", {}, DATED)
     assert str(caught.value) == (
         "DAG `flow` has a run of 2024-05-01T00:00:00+00:00: `scheduled__1`\n"
-        f"hint: another --date, or clear that run: {api.url}/dags/flow/runs/scheduled__1"
+        "hint: another --date, or run that one again: inv dag.recover flow scheduled__1 --from TASK"
     )
 
 
