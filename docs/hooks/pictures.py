@@ -127,8 +127,8 @@ def drawn(title: str, rows: tuple[Row, ...]) -> str:
         'font-family="system-ui,-apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif">\n'
         f"<title>{html.escape(title)}</title>\n"
         f'<rect width="{WIDTH}" height="{height}" rx="8" fill="#ffffff"/>\n'
-        '<defs><marker id="a" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path d="M0 0 10 5 0 10z" fill="#7f8c99"/></marker></defs>\n'
+        '<defs><marker id="a" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
+        'orient="auto"><path d="M0 0 10 5 0 10z" fill="#7f8c99"/></marker></defs>\n'
     )
     return head + "".join(_row(row, BORDER + n * (HEIGHT + NOTE)) for n, row in enumerate(rows)) + "</svg>\n"
 
@@ -150,7 +150,8 @@ def _box(box: Box, left: float, top: int, width: float) -> str:
     first = top + HEIGHT / 2 + 5 - 9 * len(lines)
     middle = f'x="{left + width / 2:.0f}" text-anchor="middle"'
     texts = [
-        f'<text {middle} y="{first + 19 + 16 * n:.0f}" font-size="12.5" fill="#43505c">{html.escape(line)}</text>\n'
+        f'<text {middle} y="{first + 19 + 16 * n:.0f}" font-size="12.5" fill="#43505c">'
+        f"{html.escape(line)}</text>\n"
         for n, line in enumerate(lines)
     ]
     return (

@@ -141,7 +141,8 @@ def test_every_concept_has_a_picture() -> None:
     assert len(concepts) == 9
     for text in concepts:
         pictured = re.findall(r"!\[[^\]]+\]\(\.\./images/([^)]+)\)", text)
-        assert pictured and all((pictures.IMAGES / name).exists() for name in pictured)
+        assert pictured
+        assert all((pictures.IMAGES / name).exists() for name in pictured)
 
 
 def test_every_command_says_what_it_does() -> None:
