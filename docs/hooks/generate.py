@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figure_table, machines
+from explanations import explained
 from messages import catalogue
 from reference import (
     addresses,
@@ -36,6 +37,7 @@ from tests.failures.ways import table as table_of_failures
 PARTS = {
     "addresses": addresses,
     "create_task": arguments,
+    "common errors": explained,
     "errors": catalogue,
     "failures": table_of_failures,
     "exit codes": exit_codes,

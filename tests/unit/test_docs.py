@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS / "hooks"))
 
+import explanations  # noqa: E402
 import generate  # noqa: E402
 import messages  # noqa: E402
 import pictures  # noqa: E402
@@ -322,6 +323,24 @@ def test_the_catalogue_has_every_message_with_its_hint() -> None:
     assert texts["`--delete-volume` takes the data of all services"] == "inv dev.stop --delete-volume"
     assert texts["no Docker engine answers: <cause>"].startswith("start Docker")
     assert len(texts) > 150
+
+
+def test_the_most_common_errors_are_explained_in_two_sentences() -> None:
+    assert len(explanations.EXPLAINED) >= 20
+    for text, why in explanations.EXPLAINED.items():
+        assert len(re.findall(r"[.](?= [A-Z`]|$)", why)) >= 2, text
+    anchors = set(re.findall(r'<a id="([^"]+)">', PAGES["docs/reference/errors.md"]))
+    links = re.findall(r"^\| \[.*\]\(#([\w-]+)\) \|", PAGES["docs/reference/errors.md"], re.MULTILINE)
+    assert len(links) == len(explanations.EXPLAINED)
+    assert set(links) <= anchors
+
+
+def test_a_placeholder_has_the_name_that_the_words_around_it_give() -> None:
+    texts = {message.text for message in messages.messages()}
+    assert "--memory `<memory>`: a number followed by g or mb" in texts
+    assert "`<image>` is not a valid image name" in texts
+    assert "`<variable>` is `<port>`: not a port" in texts
+    assert sum("<value>" in text for text in texts) < 12
 
 
 def test_every_message_has_an_anchor_of_its_own() -> None:
