@@ -74,10 +74,11 @@ def create_task(
         map_over: one mapped task for each value: ``{"tile": [...]}`` or ``{"tile": FromTask("tiles")}``;
             several keys make every combination, the last one running fastest. At most four. FromRun may
             be in the lists.
-        resources: ``{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {...}, "gpu": 1}``.
-            Not used in dev.
+        resources: ``{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {...}, "gpu": 1}``;
+            of a pod also ``ephemeral-storage`` and extended resources. Not used in dev.
         docker: arguments that only the operator of dev_docker knows.
-        kubernetes: arguments that only the operator of prod_local and prod knows.
+        kubernetes: arguments that only the operator of prod_local and prod knows; volumes, mounts,
+            tolerations, affinity, init containers and env_from as plain dicts, too.
         operator_kwargs: every argument of Airflow's BaseOperator: pool, retry_delay, trigger_rule, …
             ``outlets=[Asset("scenes")]`` says which assets the task brings: the dict that the function returns
             is the extra of their events. ``inlets`` says which it uses.

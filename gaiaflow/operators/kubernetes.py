@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipExc
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from gaiaflow import envvar, runner
+from gaiaflow import envvar, podfield, runner
 from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level, pod_log, pod_spec
@@ -162,6 +162,8 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
         context = context or {}
         if self.name is None and "ti" in context:
             self.name = pod_spec.pod_name(context["ti"].dag_id, context["ti"].task_id)
+        for name in podfield.LISTS:
+            setattr(self, name, [podfield.model(name, part) for part in getattr(self, name) or ()])
         sources = pod_spec.secret_sources(self.secret_names)
         self.env_from = [*(s for s in self.env_from if s not in sources), *sources]
         self.env_vars = pod_spec.environment(self._variables(context))
@@ -300,12 +302,14 @@ def _said(error: ApiException) -> str:
 def build(spec: TaskSpec) -> Any:
     """The task of a spec; docker is of no use here and stays out."""
     parse(spec.resources)
+    overrides = checked_overrides("kubernetes", spec.kubernetes, KubernetesPodOperator, RESERVED)
+    podfield.check(overrides)
     own = {
         "image": required_image(spec),
         "mode": spec.mode.value,
         "variables": spec.env_vars,
         "secret_names": spec.secrets,
         "task_resources": spec.resources,
-        **checked_overrides("kubernetes", spec.kubernetes, KubernetesPodOperator, RESERVED),
+        **overrides,
     }
     return make(PodOperator, spec, own)

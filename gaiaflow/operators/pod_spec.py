@@ -9,7 +9,7 @@ from typing import Any
 from kubernetes.client import models
 
 from gaiaflow import podrule, runner
-from gaiaflow.operators.resources import Resources
+from gaiaflow.operators.resources import GPU, Resources
 
 k8s: Any = models  # the client is generated and has no types
 RESULT_FILE = "/airflow/xcom/return.json"
@@ -63,7 +63,7 @@ def requirements(resources: Resources) -> Any:
     """Requests and limits, or None where nothing was asked for."""
     limits = dict(resources.limits)
     if resources.gpu:
-        limits["nvidia.com/gpu"] = str(resources.gpu)
+        limits[GPU] = str(resources.gpu)
     if not (limits or resources.requests):
         return None
     return k8s.V1ResourceRequirements(requests=dict(resources.requests) or None, limits=limits or None)

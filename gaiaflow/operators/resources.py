@@ -1,4 +1,4 @@
-"""What a function may use: cpu, memory and gpu, as requests and limits, or by a profile's name."""
+"""What a function may use: cpu, memory, disk and devices, as requests and limits, or by a profile's name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ PROFILES: dict[str, dict[str, Any]] = {
     "ultra": {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"cpu": "4", "memory": "8Gi"}, "gpu": 1},
 }
 _KEYS = ("requests", "limits", "gpu")
-_KINDS = ("cpu", "memory")
+_KINDS = ("cpu", "memory", "ephemeral-storage")
+# Of a node's own devices: whole numbers, never shared, so that request and limit are one.
+_EXTENDED = re.compile(r"[a-z0-9][-a-z0-9.]*/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+GPU = "nvidia.com/gpu"
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]*)")
 _UNITS = {
     "": Decimal(1),
@@ -26,6 +29,7 @@ _UNITS = {
     **{unit: Decimal(1000**power) for power, unit in enumerate("kMGTP", 1)},
     **{f"{unit}i": Decimal(1024**power) for power, unit in enumerate("KMGTP", 1)},
 }
+_DEVICES = '{"limits": {"nvidia.com/mig-1g.5gb": 1}}'
 _EXAMPLE = '{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}, "gpu": 1}'
 
 
@@ -58,7 +62,9 @@ def parse(given: Mapping[str, Any]) -> Resources:
     gpu = given.get("gpu", 0)
     if isinstance(gpu, bool) or not isinstance(gpu, int) or gpu < 0:
         raise UsageError(f"`resources` wants {gpu!r} gpu, not a whole number", _EXAMPLE)
-    return Resources(_quantities(given, "requests"), _quantities(given, "limits"), gpu)
+    found = Resources(_quantities(given, "requests"), _quantities(given, "limits"), gpu)
+    _whole_devices(found)
+    return found
 
 
 def chosen(given: Mapping[str, Any], params: Mapping[str, Any]) -> Resources:
@@ -91,7 +97,7 @@ def _quantities(given: Mapping[str, Any], part: str) -> dict[str, str]:
     if not isinstance(values, Mapping):
         raise UsageError(f"`resources[{part!r}]` is a {type(values).__name__}, not a dict", _EXAMPLE)
     for kind, value in values.items():
-        if kind not in _KINDS:
+        if kind not in _KINDS and not _EXTENDED.fullmatch(str(kind)):
             raise UsageError(f"`resources[{part!r}]` has `{kind}`{near_miss(str(kind), _KINDS)}", _EXAMPLE)
         try:
             quantity(str(value))
@@ -100,3 +106,25 @@ def _quantities(given: Mapping[str, Any], part: str) -> dict[str, str]:
                 f"`resources[{part!r}][{kind!r}]` is {value!r}, not a quantity", "500m, 2, 512Mi, 1Gi"
             ) from None
     return {kind: str(value) for kind, value in values.items()}
+
+
+def _whole_devices(resources: Resources) -> None:
+    """Refuse what the API server would refuse of an extended resource, only later.
+
+    Raises:
+        UsageError: it is no whole number, or its request is not its limit.
+    """
+    for part, values in (("requests", resources.requests), ("limits", resources.limits)):
+        for kind, value in values.items():
+            if kind in _KINDS:
+                continue
+            if not value.isdecimal():
+                raise UsageError(f"`resources[{part!r}][{kind!r}]` is {value}, not a whole number", _DEVICES)
+            if kind == GPU and resources.gpu:
+                raise UsageError(f"`resources` has `gpu` and `{kind}`, which is the same", '{"gpu": 1}')
+            if value != resources.limits.get(kind):
+                raise UsageError(
+                    f"`resources['requests'][{kind!r}]` is {value}, and its limit is "
+                    f"{resources.limits.get(kind, 'not set')}: Kubernetes wants the same",
+                    _DEVICES,
+                )

@@ -69,6 +69,16 @@ def identity_of(target: Target, there: NodeImage) -> str:
     return known or (f"sha256:{digest}" if digest else "")
 
 
+def labels_of(target: Target, image: str) -> dict[str, str]:
+    """The labels of an image of the node; none where the node does not describe it."""
+    variables = node_engine(target)
+    if variables:
+        found = _described(variables, image).get("Config")
+    else:
+        found = target.minikube.image_configuration(image).get("config") if target.profile else None
+    return dict((found or {}).get("Labels") or {})
+
+
 def load(target: Target, image: str) -> tuple[NodeImage, str]:
     """Bring an image of this machine's engine into the cluster; what is there now, and which way it went.
 
@@ -156,13 +166,19 @@ def _local(image: str) -> Any:
 
 
 def _of_node_engine(variables: dict[str, str], image: str) -> str:
+    found = _described(variables, image)
+    return identity.of_engine(found) if found else ""
+
+
+def _described(variables: dict[str, str], image: str) -> dict[str, Any]:
+    """What the node's engine says of an image; nothing where it does not have it."""
     from docker.errors import DockerException
 
     try:
         with contextlib.closing(_node_client(variables)) as node:
-            return identity.of_engine(node.images.get(image).attrs)
+            return dict(node.images.get(image).attrs)
     except (DockerException, MissingError):
-        return ""
+        return {}
 
 
 def _of_runtime(target: Target, image: str) -> str:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DEFAULT_PYTHON_IMAGE = "python:3.11.14-slim-bookworm"
 KIND_LABEL = "gaiaflow.kind"
 CONTENT_LABEL = "gaiaflow.content"
+# The project's own Dockerfile, relative to the project; empty where gaiaflow's was taken.
+DOCKERFILE_LABEL = "gaiaflow.dockerfile"
 RUNNER = "/opt/gaiaflow/runner.py"
 # What the image says of itself, for the tags of MLflow's runs; the last lines, so that no layer depends on it.
 _COMMIT, _CONTENT = envvar.COMMIT, envvar.CONTENT
@@ -109,16 +111,16 @@ def build(
     """
     own = _own_dockerfile(project, dockerfile)
     name = _checked_name(tag or image_name(project))
-    kind = "conda" if source(project).is_conda else "uv"
-    arguments = {envvar.PYTHON_IMAGE: python_image(project), envvar.ENVIRONMENT: kind, **(build_args or {})}
+    arguments = {**_arguments(project), **(build_args or {})}
     with (
         contextlib.closing(connect(engine=engine)) as client,
         staged(project, own) as folder,
         _dockerfile(own) as file,
     ):
-        content = digest(folder, file.read_text(encoding="utf-8"), project.id, repr(sorted(arguments.items())))
-        beside, commit = f"{_repository(name)}:content-{content}", tree_commit(project.source)
+        tag, commit = _content_tag(project, folder, file, arguments), tree_commit(project.source)
+        beside = f"{_repository(name)}:{tag}"
         labels = {PROJECT_LABEL: project.id, KIND_LABEL: "project", CONTENT_LABEL: beside,
+                  DOCKERFILE_LABEL: os.path.relpath(own, project.root) if own else "",
                   "gaiaflow.name": project.name, "org.opencontainers.image.title": project.name,
                   "org.opencontainers.image.version": project.version,
                   **({"org.opencontainers.image.revision": commit} if commit else {})}  # fmt: skip
@@ -136,6 +138,27 @@ def build(
             engine,
         )
         return _image(client, name, beside)
+
+
+def content_tag(project: Project, dockerfile: str | None = None) -> str:
+    """The tag that a build of the tree as it is now would get, ``content-0123456789ab``; nothing is built.
+
+    Raises:
+        GaiaflowError: the tree cannot be built, or there is no such Dockerfile.
+    """
+    own = _own_dockerfile(project, dockerfile)
+    with staged(project, own) as folder, _dockerfile(own) as file:
+        return _content_tag(project, folder, file, _arguments(project))
+
+
+def _content_tag(project: Project, folder: Path, dockerfile: Path, arguments: Mapping[str, str]) -> str:
+    text = dockerfile.read_text(encoding="utf-8")
+    return f"content-{digest(folder, text, project.id, repr(sorted(arguments.items())))}"
+
+
+def _arguments(project: Project) -> dict[str, str]:
+    kind = "conda" if source(project).is_conda else "uv"
+    return {envvar.PYTHON_IMAGE: python_image(project), envvar.ENVIRONMENT: kind}
 
 
 def _credentials() -> list[str]:

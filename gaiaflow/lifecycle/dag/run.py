@@ -55,6 +55,7 @@ def test(
     from gaiaflow.dags.home import running_stack
     from gaiaflow.dags.when import read_when
     from gaiaflow.lifecycle.dag.inspector import airflow_python
+    from gaiaflow.stack.services import mode as stackmode
 
     project = Project.find()
     params = read_conf(conf)
@@ -67,6 +68,7 @@ def test(
     python = airflow_python(project, dagtest.environments(project))
     if not stack and checked not in (None, Mode.DEV.value) and running_stack(project):
         say("functions find no MLflow and no S3 in their containers; `--stack` lets them use the running ones")
+    say_old_image(project, checked or stackmode.asked(project, ""))
     begun = time.monotonic()
     found = dagtest.run(project, python, name, checked, params, retries, stack, when)
     end(found, json, time.monotonic() - begun)
@@ -99,6 +101,7 @@ def run(
     from gaiaflow.dags import run as dagrun
     from gaiaflow.dags.reading import refuse_undeclared
     from gaiaflow.dags.when import read_when
+    from gaiaflow.stack.services import mode as stackmode
 
     project = Project.find()
     params, when = read_conf(conf), read_when(date, interval, partition)
@@ -110,6 +113,7 @@ def run(
     dagrun.await_dag(api, project, name, tell=say)
     run_id = dagrun.trigger(api, project, name, params, when)
     say_where(api, name, run_id)
+    say_old_image(project, stackmode.kept(project))  # the run is on its way meanwhile
     seconds = LONGEST_WAIT if wait is True else int(wait)
     if no_follow or seconds <= 0:
         if json:
@@ -118,6 +122,14 @@ def run(
             say(f"follow it: {shlex.join(['inv', 'dag.watch', name, run_id])}")
         return
     follow_run(project, api, name, run_id, seconds, json)
+
+
+def say_old_image(project: Project, mode: str) -> None:
+    """Say when a mode's tasks run an image that is older than the code."""
+    from gaiaflow.dags import oldimage
+
+    if told := oldimage.warning(project, mode):
+        say(told)
 
 
 def read_conf(conf: str) -> dict[str, Any]:

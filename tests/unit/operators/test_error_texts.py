@@ -8,6 +8,7 @@ from gaiaflow.operators import resources
 from gaiaflow.project import Project
 from tests.error_case import Case, hold, text_of
 
+DEVICES = '{"limits": {"nvidia.com/mig-1g.5gb": 1}}'
 QUANTITIES = '{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}, "gpu": 1}'
 
 
@@ -38,6 +39,24 @@ CASES = [
         2,
         "`resources['limits']['cpu']` is 'much', not a quantity",
         "500m, 2, 512Mi, 1Gi",
+    ),
+    Case(
+        lambda _: resources.parse({"limits": {"nvidia.com/mig-1g.5gb": "0.5"}}),
+        2,
+        "`resources['limits']['nvidia.com/mig-1g.5gb']` is 0.5, not a whole number",
+        DEVICES,
+    ),
+    Case(
+        lambda _: resources.parse({"requests": {"example.org/fpga": 1}}),
+        2,
+        "`resources['requests']['example.org/fpga']` is 1, and its limit is not set: Kubernetes wants the same",
+        DEVICES,
+    ),
+    Case(
+        lambda _: resources.parse({"limits": {"nvidia.com/gpu": 1}, "gpu": 1}),
+        2,
+        "`resources` has `gpu` and `nvidia.com/gpu`, which is the same",
+        '{"gpu": 1}',
     ),
     Case(
         lambda _: resources.chosen({}, {"resource_profile": "hihg"}),
