@@ -31,8 +31,8 @@ REASONS: dict[str, str] = {
         "are the tasks themselves, most of it the starts of containers."
     ),
     "inv --list against a tasks.py of one task": (
-        "47 commands against one. No backend, no cluster and no check of the doctor is loaded; a third of "
-        "what is left is Invoke making its parsers, the rest twenty modules with their signatures and helps."
+        "52 commands against one. No wing that does the work is loaded, and a list makes no parser of a "
+        "command; what is left are the modules of the commands with their signatures and helps."
     ),
     "200 create_task against 200 raw": (
         "Airflow wraps the `__init__` of each class in an operator's line, and ours is one more than "

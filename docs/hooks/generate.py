@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figure_table, machines
+from explanations import explained
 from messages import catalogue
 from reference import (
     addresses,
@@ -29,12 +30,14 @@ from reference import (
     settings,
     testing_variables,
 )
+from versions import versions
 
 from tests.failures.ways import table as table_of_failures
 
 PARTS = {
     "addresses": addresses,
     "create_task": arguments,
+    "common errors": explained,
     "errors": catalogue,
     "failures": table_of_failures,
     "exit codes": exit_codes,
@@ -47,6 +50,7 @@ PARTS = {
     "settings of prod": prod_settings,
     "settings": settings,
     "task_factory": factory_arguments,
+    "versions": versions,
     "variables": setting_variables,
     "variables inside": internal_variables,
     "variables of tests": testing_variables,

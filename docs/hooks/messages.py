@@ -51,6 +51,14 @@ RENAMED = {
     "task id": "task",
     "func path": "function",
 }
+# Words around a vague placeholder that say what it is.
+AROUND = (
+    (r"(--([a-z-]+)`?(?: is| has)? `?)<value>", r"\1<\2>"),
+    (r"`<value>` is not a valid (\w+) name", r"`<\1>` is not a valid \1 name"),
+    (r"<value>(`?(?:: not|, not) a (port|date))", r"<\2>\1"),
+    (r"task `<value>`", "task `<task>`"),
+    (r"(`<held>`)<value>", r"\1"),
+)
 PARTS = {
     "tasks": "In a DAG file",
     "returns": "In a DAG file",
@@ -97,7 +105,7 @@ def _of_file(file: Path) -> Iterator[Message]:
         ):
             text, *hint = [_text(argument) for argument in (*node.args, *(k.value for k in node.keywords))][:2]
             if re.search(r"[a-z]{3}", re.sub(r"<[^>]*>", "", text)):
-                yield Message(part, node.func.id, text, hint[0] if hint else "")
+                yield Message(part, node.func.id, _named(text), hint[0] if hint else "")
 
 
 def _text(node: ast.expr) -> str:
@@ -113,6 +121,13 @@ def _text(node: ast.expr) -> str:
     return f"<{_placeholder(node)}>"
 
 
+def _named(text: str) -> str:
+    """A message in which `<value>` has the name that the words around it give: `--memory <memory>`."""
+    for words, name in AROUND:
+        text = re.sub(words, name, text)
+    return text
+
+
 def _placeholder(node: ast.AST) -> str:
     """The name of what an expression stands for: of ``service.name`` it is ``service``."""
     words = [word for each in _names(node) if (word := each.strip("_").replace("_", " ").lower()) not in VAGUE]
@@ -125,6 +140,8 @@ def _names(node: ast.AST) -> list[str]:
     match node:
         case ast.Name():
             found = [node.id]
+        case ast.Attribute(attr="__name__"):
+            found = ["type", *_names(node.value)]
         case ast.Attribute():
             found = [*_names(node.value), node.attr]
         case ast.Call():
@@ -146,17 +163,25 @@ def _names(node: ast.AST) -> list[str]:
     return found
 
 
-def catalogue() -> str:
-    """The messages by where one meets them."""
+def listed() -> list[tuple[str, Message]]:
+    """Each message with its anchor, in the order of the catalogue."""
     found = [replace(m, text=renamed(m.text, USERS), hint=renamed(m.hint, USERS)) for m in messages()]
     parts = dict.fromkeys(message.part for message in found)
-    return "\n\n".join(f"### {part}\n\n{_table([m for m in found if m.part == part])}" for part in parts)
+    grouped = [[m for m in found if m.part == part] for part in parts]
+    return [row for group in grouped for row in zip(anchors(group), group, strict=True)]
 
 
-def _table(found: list[Message]) -> str:
+def catalogue() -> str:
+    """The messages by where one meets them."""
+    found = listed()
+    parts = dict.fromkeys(message.part for _, message in found)
+    tables = (_table([row for row in found if row[1].part == part]) for part in parts)
+    return "\n\n".join(f"### {part}\n\n{table}" for part, table in zip(parts, tables, strict=True))
+
+
+def _table(found: list[tuple[str, Message]]) -> str:
     rows = [
-        f'| <a id="{anchor}"></a>{CODES[m.error]} | {_cell(m.text)} | {_hint(m.hint)} |'
-        for anchor, m in zip(anchors(found), found, strict=True)
+        f'| <a id="{anchor}"></a>{CODES[m.error]} | {cell(m.text)} | {_hint(m.hint)} |' for anchor, m in found
     ]
     return "\n".join(["| exit code | error: | hint: |", "| --- | --- | --- |", *rows])
 
@@ -172,7 +197,7 @@ def anchors(found: list[Message]) -> list[str]:
     return [f"{PREFIXES[m.part]}-{slug}" for m, slug in zip(found, slugs, strict=True)]
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """A message as markdown: code stays code, and nothing else is markup."""
     code = re.split(r"(`[^`]*`)", " ".join(text.split()))
     return "".join(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from gaiaflow import envvar
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
-from gaiaflow.infra.environments import interpreter
-from gaiaflow.models.registry import ModelRegistry
 from gaiaflow.project import Project
 from gaiaflow.stack.services import state
 from gaiaflow.stack.services.backend import Backend, Credential, Holding
+
+if TYPE_CHECKING:
+    from gaiaflow.models.registry import ModelRegistry
 
 AUTO = "auto"
 NAMES = (AUTO, "embedded", "docker")
@@ -42,6 +44,8 @@ def choose(project: Project, wanted: str = AUTO) -> tuple[Backend, str]:
     Raises:
         UsageError: no such backend, or the stack runs on another one.
     """
+    from gaiaflow.infra.environments import interpreter
+
     _check(wanted)
     running = current(project)
     if running and any(s.state != "stopped" for s in running.status()):
@@ -152,6 +156,8 @@ def model_registry(project: Project) -> ModelRegistry:
     Raises:
         MissingError: its MLflow is not running.
     """
+    from gaiaflow.models.registry import ModelRegistry
+
     backend = current(project)
     states = {row.service: row.state for row in backend.status()} if backend else {}
     if backend is None or states.get("mlflow") != "running":

@@ -21,8 +21,10 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS / "hooks"))
 
+import explanations  # noqa: E402
 import generate  # noqa: E402
 import messages  # noqa: E402
+import pictures  # noqa: E402
 import recording  # noqa: E402
 import reference  # noqa: E402
 
@@ -125,6 +127,23 @@ def test_the_recording_is_drawn_from_its_transcript() -> None:
     assert recording.PICTURE.read_text(encoding="utf-8") == recording.drawn(transcript), (
         "python docs/hooks/recording.py"
     )
+
+
+@pytest.mark.parametrize("name", pictures.PICTURES)
+def test_a_picture_of_a_concept_is_drawn_from_its_rows(name: str) -> None:
+    file = pictures.IMAGES / f"{name}.svg"
+    assert file.read_text(encoding="utf-8") == pictures.drawn(*pictures.PICTURES[name]), (
+        "python docs/hooks/pictures.py"
+    )
+
+
+def test_every_concept_has_a_picture() -> None:
+    concepts = [text for page, text in PAGES.items() if page.startswith("docs/concepts/")]
+    assert len(concepts) == 9
+    for text in concepts:
+        pictured = re.findall(r"!\[[^\]]+\]\(\.\./images/([^)]+)\)", text)
+        assert pictured
+        assert all((pictures.IMAGES / name).exists() for name in pictured)
 
 
 def test_every_command_says_what_it_does() -> None:
@@ -306,6 +325,24 @@ def test_the_catalogue_has_every_message_with_its_hint() -> None:
     assert len(texts) > 150
 
 
+def test_the_most_common_errors_are_explained_in_two_sentences() -> None:
+    assert len(explanations.EXPLAINED) >= 20
+    for text, why in explanations.EXPLAINED.items():
+        assert len(re.findall(r"[.](?= [A-Z`]|$)", why)) >= 2, text
+    anchors = set(re.findall(r'<a id="([^"]+)">', PAGES["docs/reference/errors.md"]))
+    links = re.findall(r"^\| \[.*\]\(#([\w-]+)\) \|", PAGES["docs/reference/errors.md"], re.MULTILINE)
+    assert len(links) == len(explanations.EXPLAINED)
+    assert set(links) <= anchors
+
+
+def test_a_placeholder_has_the_name_that_the_words_around_it_give() -> None:
+    texts = {message.text for message in messages.messages()}
+    assert "--memory `<memory>`: a number followed by g or mb" in texts
+    assert "`<image>` is not a valid image name" in texts
+    assert "`<variable>` is `<port>`: not a port" in texts
+    assert sum("<value>" in text for text in texts) < 12
+
+
 def test_every_message_has_an_anchor_of_its_own() -> None:
     anchors = re.findall(r'<a id="([^"]+)">', PAGES["docs/reference/errors.md"])
     assert len(anchors) == len(set(anchors)) > 150
@@ -324,6 +361,16 @@ def test_search_works_from_a_folder_and_fetches_nothing() -> None:
         r"^    - (\S*iframe-worker\S*)", config, re.MULTILINE
     )  # else the plugin names one online
     assert "importScripts" in (DOCS / script).read_text(encoding="utf-8")
+
+
+def test_a_published_site_has_the_features_of_the_offline_one_and_edit_links() -> None:
+    listed = [
+        re.findall(r"^    - ([a-z.]+)$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+        for name in ("mkdocs.yml", "mkdocs.publish.yml")
+    ]
+    assert sorted([*listed[0], "content.action.edit"]) == listed[1]
+    variables = re.findall(r"!ENV \[(\w+),", (ROOT / "mkdocs.publish.yml").read_text(encoding="utf-8"))
+    assert all(f"`{name}`" in PAGES["docs/publishing.md"] for name in variables)
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -269,6 +269,15 @@ def test_listing_the_commands_loads_nothing_heavy() -> None:
     assert not (HEAVY | late) & set(done.stdout.split())
 
 
+def test_listing_the_commands_loads_no_wing_that_does_the_work() -> None:
+    code = "import sys, tasks; print(*sorted(m for m in sys.modules if m.startswith('gaiaflow.')))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    stack = ("stack.composed", "stack.embedded", "stack.services.airflow", "stack.services.noise")
+    late = ("dags", "doctor", "inspection", "models", "production", "projects", "testing", "infra.environments")
+    wings = tuple(f"gaiaflow.{wing}" for wing in (*late, *stack, "infra.cluster.gateway", "infra.host.ports"))
+    assert [name for name in done.stdout.split() if name.startswith(wings)] == []
+
+
 def test_every_package_that_is_imported_is_declared() -> None:
     """What another package brings may go with its next version."""
     listed = re.search(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from invoke.context import Context
@@ -96,6 +95,8 @@ def check(
 
 def run_checks(asked: Any, name: str, mode: str | None, budget: float, times: int) -> Any:
     """All checks, one phase each."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from gaiaflow.dags import check as dagcheck, version as dagversion
 
     phases = Phases(4)

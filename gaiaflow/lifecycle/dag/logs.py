@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from gaiaflow.dags.tasklog import Line
 from gaiaflow.errors import UsageError
 from gaiaflow.lifecycle.terminal import emit_json, lifecycle_task, say
 from gaiaflow.project import Project
+
+if TYPE_CHECKING:
+    from gaiaflow.dags.tasklog import Line
 
 
 @lifecycle_task(

@@ -11,7 +11,6 @@ from invoke.context import Context
 
 from gaiaflow.errors import UsageError
 from gaiaflow.lifecycle.dag.follow import end, follow as follow_run, say_where
-from gaiaflow.lifecycle.dag.inspector import airflow_python
 from gaiaflow.lifecycle.terminal import emit_json, lifecycle_task, say
 from gaiaflow.modes import Mode, resolve_mode
 from gaiaflow.project import Project
@@ -55,6 +54,7 @@ def test(
     from gaiaflow.dags import test as dagtest
     from gaiaflow.dags.home import running_stack
     from gaiaflow.dags.when import read_when
+    from gaiaflow.lifecycle.dag.inspector import airflow_python
     from gaiaflow.stack.services import mode as stackmode
 
     project = Project.find()

@@ -13,7 +13,7 @@ from gaiaflow.lifecycle.dev.timing import timed
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
-from gaiaflow.stack.services import mode as stackmode, noise
+from gaiaflow.stack.services import mode as stackmode
 from gaiaflow.stack.services.backend import Backend, Credential, Holding, StartOptions
 
 _SERVICE = (
@@ -203,6 +203,8 @@ def logs(
 
 def _lines(chosen: Backend, names: list[str], lines: int, whole: bool, follow: bool) -> Iterator[str]:
     """The lines that were asked for; without the noise, unless all are wanted."""
+    from gaiaflow.stack.services import noise
+
     if whole:
         yield from chosen.logs(names, lines, follow)
         return

@@ -46,6 +46,10 @@ class Command(Task):  # type: ignore[type-arg]
     reads = False
     bare: tuple[str, ...] = ()
 
+    def __deepcopy__(self, _: dict[int, Any]) -> Command:
+        """Itself: Invoke copies the namespace of a tasks.py, and a command is the same in every namespace."""
+        return self
+
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:
         described = dict(self.help)
         try:
@@ -78,8 +82,8 @@ def lifecycle_task(
     """
 
     def decorate(body: Callable[..., None]) -> Any:
-        taken = inspect.signature(body).parameters
-        if reads and "json" not in taken:
+        own = inspect.signature(body)
+        if reads and "json" not in own.parameters:
             raise TypeError(f"`{body.__name__}` reads, so it needs the option `json`")
 
         @functools.wraps(body)
@@ -92,7 +96,7 @@ def lifecycle_task(
             with speaking(quiet):
                 _guarded(functools.partial(call, **kwargs), bool(kwargs.get("json")), debug)
 
-        run.__signature__ = _with_common(body)  # type: ignore[attr-defined]
+        run.__signature__ = _with_common(own)  # type: ignore[attr-defined]
         named = {**COMMON, **options.pop("help", {})}
         plain = {"positional": [], "auto_shortflags": False, "help": named}
         made: Any = invoke_task(run, klass=Command, **{**plain, **options})
@@ -102,9 +106,8 @@ def lifecycle_task(
     return decorate(args[0]) if args and callable(args[0]) else decorate
 
 
-def _with_common(body: Callable[..., None]) -> inspect.Signature:
+def _with_common(signature: inspect.Signature) -> inspect.Signature:
     """The body's own signature with the options that all commands have."""
-    signature = inspect.signature(body)
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     common = [inspect.Parameter(name, kind, default=False, annotation=bool) for name in COMMON]
     return signature.replace(parameters=[*signature.parameters.values(), *common])

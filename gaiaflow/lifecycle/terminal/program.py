@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from invoke.exceptions import Exit
-from invoke.parser import parser
+from invoke.parser import ParseResult, parser
 from invoke.program import Program
 
 from gaiaflow.errors import UsageError, near_miss
+from gaiaflow.lifecycle import keep_bytecode
 from gaiaflow.lifecycle.terminal import overview
 from gaiaflow.lifecycle.terminal.called import called
 from gaiaflow.lifecycle.terminal.grammar import HELP, Machine, RefusedError, groups
@@ -47,6 +48,7 @@ def versions() -> list[str]:
 
 def parse_tasks(self: Program) -> None:
     """Note how the program was called; take `help X`, `X help` and `dev --help` for what they are."""
+    keep_bytecode()
     called.begin(self.argv[0] if self.argv else "")
     words = self.core.unparsed
     known = groups(self.collection.task_names)
@@ -56,6 +58,9 @@ def parse_tasks(self: Program) -> None:
     elif words and words[0] in known and (set(words[1:]) <= {*HELP, "help"} or self.args.help.value is True):
         self.args.help.value = words[0]
         words.clear()
+    if self.args.list.value and not words and not self.args.help.value:
+        self.tasks = ParseResult()  # a list needs no parser of each command
+        return
     _parse_tasks(self)
 
 

@@ -7,15 +7,16 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gaiaflow.endpoints import Endpoints, service_of
 from gaiaflow.errors import GaiaflowError, UsageError
-from gaiaflow.infra.cluster import gateway
-from gaiaflow.infra.host import ports, privatefile
-from gaiaflow.infra.host.ports import Claims, PortLostError
-from gaiaflow.infra.host.progress import Phase, silent
+from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
+
+if TYPE_CHECKING:
+    from gaiaflow.infra.host.ports import Claims
+    from gaiaflow.infra.host.progress import Phase
 
 # In the project's home: the backend, its ports, what runs.
 STATE = "state.json"
@@ -187,6 +188,8 @@ def choose_ports(
     Raises:
         UsageError: another port is asked for than that of a running service, or one is not to be had.
     """
+    from gaiaflow.infra.host import ports
+
     fixed = {name: port for name, port in old.items() if service_of(name) in up}
     for name, port in fixed.items():
         if options.ports.get(name, port) != port:
@@ -209,6 +212,9 @@ def start_with_ports(
 
     Pods are then led to ports that the stack has, and to no others.
     """
+    from gaiaflow.infra.cluster import gateway
+    from gaiaflow.infra.host.ports import Claims
+
     with Claims(partial(gateway.pids, project)) as claims:
         endpoints = _start_again(start, options, phase, claims)
     gateway.drop_others(project, endpoints.ports.values())
@@ -221,6 +227,9 @@ def _start_again(
     phase: Phase,
     claims: Claims,
 ) -> Endpoints:
+    from gaiaflow.infra.host.ports import PortLostError
+    from gaiaflow.infra.host.progress import silent
+
     try:
         return start(options, phase, claims)
     except PortLostError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,6 +17,7 @@ from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.cluster import image as nodeimage
 from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.cluster.target import Target
+from gaiaflow.infra.host import wait
 from gaiaflow.project import Project
 from gaiaflow.stack.services import hostnetwork, keys
 from gaiaflow.stack.services.program import Stack
@@ -156,9 +156,7 @@ def test_an_error_says_this_and_no_more(case: Case, project: Project) -> None:
 
 def test_a_pod_that_never_ends(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 1000, 20))
-    monkeypatch.setattr(
-        pod, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None, time=time.time)
-    )
+    monkeypatch.setattr(wait, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None))
     hold(Case(words(running={}), 1, "the pod did not answer within 60 s", "inv prodlocal.status"), project)
 
 

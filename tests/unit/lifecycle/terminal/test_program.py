@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shlex
@@ -18,7 +19,7 @@ from gaiaflow import __version__
 from gaiaflow.endpoints import PORTS
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.lifecycle.terminal import called, overview
-from gaiaflow.lifecycle.terminal.command import SHORT
+from gaiaflow.lifecycle.terminal.command import SHORT, Command
 from gaiaflow.lifecycle.terminal.example import EXAMPLES
 from gaiaflow.lifecycle.terminal.program import GaiaflowProgram
 from gaiaflow.project import Project
@@ -323,3 +324,47 @@ def test_a_reader_that_has_seen_enough_ends_a_list(folder: Path) -> None:
     done = process(folder, "bash", "-c", f"{sys.executable} -m gaiaflow --list | head -1; echo $PIPESTATUS")
     assert "Traceback" not in done.stderr
     assert done.stdout.splitlines()[-1] in ("0", "1")
+
+
+@pytest.mark.parametrize("words", [["--list"], ["--list", "dev"]])
+def test_a_list_makes_no_parser_of_each_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setattr(Command, "get_arguments", lambda *_: pytest.fail("a parser was made"))
+    with pytest.raises(SystemExit) as ended:
+        GaiaflowProgram(namespace=namespace()).run(["inv", *words])
+    assert ended.value.code == 0
+    assert "start" in capsys.readouterr().out
+
+
+def test_a_copy_of_the_namespace_has_the_same_commands() -> None:
+    made = namespace()
+    assert copy.deepcopy(made)["dag.run"] is made["dag.run"]
+
+
+@pytest.mark.parametrize(
+    ("before", "variable", "kept"),
+    [
+        ("", "", True),
+        ("", "1", False),
+        ("import shutil; shutil.disk_usage = lambda _: shutil._ntuple_diskusage(1, 1, 2**20)", "", False),
+    ],
+    ids=["as Python does", "the person wants none", "a full disk"],
+)
+def test_byte_code_is_kept_although_invoke_turns_it_off(before: str, variable: str, kept: bool) -> None:
+    """By the first import of a tasks.py, and in `gaiaflow` before a command runs."""
+    first = "sys.dont_write_bytecode = True"
+    again = (
+        "from gaiaflow.lifecycle.namespace import namespace; "
+        "from gaiaflow.lifecycle.terminal.program import GaiaflowProgram; "
+        "GaiaflowProgram(namespace=namespace()).run(['gaiaflow', '--list'], exit=False)"
+    )
+    for code in (f"{first}; import gaiaflow.lifecycle", again):
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys\n{before}\n{code}\nprint(sys.dont_write_bytecode)"],
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": variable},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.split()[-1] == str(not kept)

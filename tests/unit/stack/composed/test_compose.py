@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 
 from gaiaflow.endpoints import EVERY, Endpoints
 from gaiaflow.errors import GaiaflowError, UsageError
+from gaiaflow.infra.host.progress import silent
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.infra.images import kind
 from gaiaflow.operators import environment
@@ -23,7 +24,7 @@ from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.composed.containers import ONCE, PARTS, Container
 from gaiaflow.stack.composed.image import NEEDED, names, needed
 from gaiaflow.stack.services import health, keys
-from gaiaflow.stack.services.backend import StartOptions, alone, silent
+from gaiaflow.stack.services.backend import StartOptions, alone
 
 PORTS = {"s3": 19000, "mlflow": 15000, "airflow": 18080, "jupyter": 18895, "s3-console": 19001}
 
