@@ -111,7 +111,7 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """What breaks, and that it heals; `GAIAFLOW_FULL_FAULTS=1` tries all of it, CI a part."""
+    """What breaks, and that it recovers; `GAIAFLOW_FULL_FAULTS=1` tries all of it, CI a part."""
     install(session, "tools")
     pytest(session, "tests/faults")
 
