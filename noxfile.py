@@ -95,8 +95,9 @@ def check(session: nox.Session) -> None:
 
 @nox.session
 def tests_airflow(session: nox.Session) -> None:
-    """The factory and its operators inside Airflow's environment."""
+    """The factory and its operators inside Airflow's environment; each pod by Kubernetes' own schemas."""
     install(session, "airflow")
+    session.install("--quiet", "--require-hashes", "-r", str(ROOT / "tests" / "pod-requirements.txt"))
     pytest(session, "tests/airflow", workers=FILES)
 
 
@@ -110,7 +111,7 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """What breaks, and that it heals; `GAIAFLOW_FULL_FAULTS=1` tries all of it, CI a part."""
+    """What breaks, and that it recovers; `GAIAFLOW_FULL_FAULTS=1` tries all of it, CI a part."""
     install(session, "tools")
     pytest(session, "tests/faults")
 

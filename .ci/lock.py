@@ -58,6 +58,12 @@ TABLE = (
         within=(TOOLS, "tests/requirements.txt"),
         reasons=True,
     ),
+    Lock(
+        "tests/pod-requirements.txt",
+        "tests/pod-requirements.in",
+        within=(AIRFLOW, "tests/requirements.txt"),
+        reasons=True,
+    ),
     Lock("tests/security-requirements.txt", "tests/security-requirements.in", within=(TOOLS,), reasons=True),
     Lock("tests/workflow-requirements.txt", "tests/workflow-requirements.in", within=(TOOLS,), reasons=True),
     Lock("docs/requirements.txt", "docs/requirements.in", "3.11", within=(TOOLS,), reasons=True),

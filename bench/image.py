@@ -16,7 +16,7 @@ START = ("dev.start", "--backend", "docker", "--auto-ports", "--wait", "900")
 
 
 def rebuilt(project: Path) -> Figure:
-    """Every layer made anew, then one line of the package changed; downloads come from caches."""
+    """Every layer rebuilt, then one line of the package changed; downloads come from caches."""
     first = inv(project, "dev.dockerize", "--no-cache")
     with (project / "co2_forecast" / "__init__.py").open("a") as file:
         file.write("\nCHANGED = True\n")

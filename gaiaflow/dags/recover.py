@@ -39,7 +39,7 @@ def recovery(api: AirflowApi, dag: str, run: Mapping[str, Any], first: str = "")
     """Look what is to be run again, and change nothing.
 
     Args:
-        first: a task to run again with those after it, although it succeeded.
+        first: a task to run again, with those after it, even if it succeeded.
 
     Raises:
         UsageError: the run has no such task, or nothing of it failed.

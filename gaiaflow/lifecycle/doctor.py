@@ -24,7 +24,7 @@ BUNDLE = "gaiaflow-doctor.zip"
         "mode": "look at what this mode needs: dev, dev_docker, prod_local or prod; else at everything. The "
         "exit code is that mode's, dev's without one: 0 ready, 3 it lacks something, 1 something is wrong",
         "json": "print JSON",
-        "fix": "make the repairs that touch nothing outside the project, each after asking; then look again",
+        "fix": "make the repairs that touch nothing outside the project, ask before each, then check again",
         "yes": "with --fix: do not ask",
         "bundle": "write a zip of versions, findings, composition and the ends of the logs, without secrets; "
         f"{BUNDLE} unless named",

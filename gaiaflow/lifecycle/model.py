@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WHICH = "MODEL, MODEL@ALIAS or MODEL/VERSION, as model.list shows them; by default the newest version"
 INVOKE = "curl -H 'Content-Type: application/json' -d @{example} {url}/invocations"
-_DOCKERFILE = "a Dockerfile of your own for the project's image, which the model's is built on"
+_DOCKERFILE = "your own Dockerfile for the project's image, which the model's image is built on"
 _NAME = "the model's name, without version or alias"
 
 
@@ -48,9 +48,9 @@ def list_models(_c: Context, json: bool = False) -> None:
     positional=["model"],
     help={
         "model": WHICH,
-        "port": f"the port on 127.0.0.1; by default that of the last time, the variable {MODEL.variable}, "
+        "port": f"the port on 127.0.0.1; by default the last one, the variable {MODEL.variable}, "
         f"or {MODEL.port}",
-        "auto-ports": "take the next free port where it is taken",
+        "auto-ports": "take the next free port if it is taken",
         "wait": "seconds to wait until the model answers",
         "json": "print JSON",
     },
@@ -79,7 +79,7 @@ def serve(
 
 @lifecycle_task(help={})
 def stop(c: Context) -> None:
-    """Stop the served model, and forget which one it was."""
+    """Stop the served model; the next dev.start does not start it again."""
     from gaiaflow.stack.services import model as serving
 
     project = Project.find()
@@ -161,7 +161,7 @@ def dockerize(
     help={
         **WHERE,
         "model": WHICH,
-        "replicas": "how many pods serve it",
+        "replicas": "the number of pods",
         "dockerfile": _DOCKERFILE,
         "wait": "seconds to wait until the model is ready",
         "json": "print JSON",

@@ -23,7 +23,7 @@ _NAMESPACE = "where the pods of production run; by default gaiaflow-<project>"
 @lifecycle_task(
     help={
         "image": _IMAGE,
-        "registry": "the registry, as registry.example.org/team; the credentials are Docker's own",
+        "registry": "the registry, e.g. registry.example.org/team; the credentials are Docker's own",
         "json": "print the image as JSON",
     }
 )
@@ -52,9 +52,9 @@ def push(c: Context, image: str = "", registry: str = "", json: bool = False) ->
     help={
         "image": "GAIAFLOW_IMAGE of production's Airflow; by default the image pushed last, by digest",
         "namespace": _NAMESPACE,
-        "context": "the kube context of production, to look whether secrets are there",
-        "airflow-version": "of production's Airflow, as 3.1.7",
-        "provider": "what is installed beside it, as cncf-kubernetes=10.12.0; may be repeated",
+        "context": "the kube context of production, to check that secrets exist there",
+        "airflow-version": "the version of production's Airflow, e.g. 3.1.7",
+        "provider": "a provider installed there, e.g. cncf-kubernetes=10.12.0; may be repeated",
         "force": "skip the check that commit, image and DAG files match the last passing test in prod_local",
         "json": "print one JSON object",
     },
@@ -99,7 +99,7 @@ def _version(word: str) -> tuple[str, str]:
 
 @lifecycle_task(
     help={
-        "dags": "where to: s3://bucket/prefix, or the address of a git repository of DAGs",
+        "dags": "the destination: s3://bucket/prefix, or the address of a git repository of DAGs",
         "dags-path": "the project's folder in that repository; by default its name",
         "dags-branch": "the branch of that repository; by default main",
         "dry-run": "only show what would be added, changed and removed",

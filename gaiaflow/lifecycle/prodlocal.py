@@ -25,14 +25,14 @@ WHICH = {
 }
 _START_HELP = {
     **WHICH,
-    "cpus": "cpus of a new node",
-    "memory": "memory of a new node, as 4g or 4096mb",
-    "driver": "minikube's driver for a new node, as docker or kvm2",
-    "kubernetes-version": "Kubernetes of a new node, as v1.33.1",
+    "cpus": "number of CPUs of a new node",
+    "memory": "memory of a new node, e.g. 4g or 4096mb",
+    "driver": "minikube's driver for a new node, e.g. docker or kvm2",
+    "kubernetes-version": "Kubernetes version of a new node, e.g. v1.33.1",
     "cluster-only": "leave the stack of services as it is",
-    "executor": "kubernetes: each task of Airflow in a worker pod; local: beside the scheduler, as by default",
-    "backend": "of the stack, when it is down: embedded or docker; by default the project's",
-    "auto-ports": "when the stack is down: take the next free port where one is taken",
+    "executor": "kubernetes: each task of Airflow in a worker pod; local (the default): beside the scheduler",
+    "backend": "when the stack is down: its backend, embedded or docker; by default the project's",
+    "auto-ports": "when the stack is down: take the next free port if one is taken",
     "wait": "when the stack is down: seconds to wait for a service",
 }
 
@@ -161,7 +161,7 @@ def config(c: Context, profile: str = "", context: str = "", json: bool = False)
     help={
         **WHICH,
         "image": "name of the image; by default <project>/<package>:<version>",
-        "dockerfile": "a Dockerfile of your own, built with the project's tree as its context",
+        "dockerfile": "your own Dockerfile, built with the project's tree as its context",
         "no-cache": "rebuild every layer",
         "existing": "build nothing: load the image that this machine has",
         "json": "print JSON",

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from gaiaflow.projects.adoption import Plan
 
 _ANSWERS = {
-    "name": "the project's name; by default the folder's",
-    "package": "the Python package with the functions that tasks run; by default as the name",
+    "name": "the project's name; by default the folder's name",
+    "package": "the Python package with the functions that tasks run; by default made from the name",
     "author": "the author's name, for pyproject.toml",
     "examples": "yes or no: include the example, a CO2 forecast from data to a registered model",
     "environment": "environment manager: uv, pixi or conda",
@@ -32,7 +32,7 @@ _YES_OR_NO = {"": None, "yes": True, "true": True, "no": False, "false": False}
         "path": "the folder of the new project; it is made",
         **_ANSWERS,
         "template": "address of a git repository with the template; by default this gaiaflow's own",
-        "defaults": "ask nothing: take the default of every answer that is not given",
+        "defaults": "ask nothing: use the default for every option that is not given",
     },
 )
 def new(
@@ -46,7 +46,7 @@ def new(
     template: str = "",
     defaults: bool = False,
 ) -> None:
-    """Make a project from the template; asks for the answers that are not given."""
+    """Make a project from the template; ask for what the options do not say."""
     from gaiaflow.projects import scaffold
 
     folder = Path(path).expanduser()
@@ -83,14 +83,14 @@ def update(c: Context) -> None:
 
 @lifecycle_task(
     help={
-        "name": "the project's name; by default as pyproject.toml says, else the folder's",
-        "minimal": "only the least: tasks.py, the table in pyproject.toml, lines of .gitignore",
-        "diff": "show the texts too, as a difference",
-        "yes": "add all of it without asking; the files are named all the same",
+        "name": "the project's name; by default the one in pyproject.toml, or the folder's",
+        "minimal": "add only tasks.py, the table in pyproject.toml, and lines of .gitignore",
+        "diff": "also show the texts, as a diff",
+        "yes": "add all files without asking; they are still listed",
     },
 )
 def adopt(c: Context, name: str = "", minimal: bool = False, diff: bool = False, yes: bool = False) -> None:
-    """Add what gaiaflow needs to the project in this folder: names the files, asks, and overwrites nothing."""
+    """Add what gaiaflow needs to the project in this folder: list the files, ask, and overwrite nothing."""
     from gaiaflow.projects import adoption
 
     if c.config.run.dry:  # what is missing is known only when the template is rendered, and that runs git

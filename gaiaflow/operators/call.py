@@ -182,14 +182,37 @@ class CallMixin:
 
     def refuse_large(self, call: str) -> None:
         """Raise where a mode has no way for a call that is too large for a variable."""
-        if len(call.encode()) > LARGEST_VARIABLE:
+        if is_large(call):
+            size = _kib(call)
             raise final(
                 GaiaflowError(
-                    f"the arguments of task `{self.task_id}` have {len(call.encode()) // 1024} KiB: "
+                    f"the arguments of task `{self.task_id}` have {size} KiB: "
                     f"a pod takes at most {LARGEST_VARIABLE // 1024} KiB",
                     "write the value to S3 or MLflow and pass its address",
                 )
             )
+
+    def warn_large(self, call: str) -> bool:
+        """Whether a call has to go by a file, which the log warns of: the modes of pods would refuse it."""
+        if not is_large(call):
+            return False
+        self.log.warning(  # type: ignore[attr-defined]
+            "the arguments of task `%s` have %d KiB: a pod takes at most %d KiB, so prod_local and prod refuse "
+            "them; write the value to S3 or MLflow and pass its address",
+            self.task_id,
+            _kib(call),
+            LARGEST_VARIABLE // 1024,
+        )
+        return True
+
+
+def is_large(call: str) -> bool:
+    """Whether a call does not fit into a variable."""
+    return len(call.encode()) > LARGEST_VARIABLE
+
+
+def _kib(call: str) -> int:
+    return -(-len(call.encode()) // 1024)  # rounded up: what is refused is more than the limit
 
 
 def from_run(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, dict[str, str]]:

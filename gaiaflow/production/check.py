@@ -23,7 +23,7 @@ NOT_PUSHED = "image.invalid/not-pushed"
 # The minors of Airflow that the matrix runs on, and from where on the provider has what our operator calls.
 OLDEST, NEWEST = (3, 1), (3, 3)
 OLDEST_PROVIDERS = {"cncf-kubernetes": (10, 11)}
-# The image that is pushed, not one built anew in the cluster.
+# The image that is pushed, not one rebuilt in the cluster.
 _MATRIX = "inv prodlocal.dockerize --existing && python -m gaiaflow.testing.matrix --modes dev,prod_local"
 
 

@@ -99,7 +99,7 @@ def update(root: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _keeping_its_time(file: Path) -> Iterator[None]:
-    """A file that copier writes anew with the same content stays as old as it is; make goes by that."""
+    """A file that copier rewrites with the same content stays as old as it is; make goes by that."""
     before = (file.read_bytes(), file.stat()) if file.is_file() else None
     yield
     if before and file.is_file() and file.read_bytes() == before[0]:

@@ -10,7 +10,7 @@ from gaiaflow.result import RunResult, TaskResult, same
 
 # A pod takes its call in a variable, which has a limit. Allowed: the equal value, or this error.
 _TOO_LARGE = re.compile(r"have \d+ KiB: a pod takes at most \d+ KiB")
-# What MLflow makes up anew in every run.
+# What MLflow makes up for every run.
 _MADE_UP = (
     (re.compile(r"\b[0-9a-f]{32}\b"), "<id>"),
     (re.compile(r"(models:/[\w.-]+)/\d+"), r"\1/<version>"),

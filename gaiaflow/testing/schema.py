@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gaiaflow import envvar
+from gaiaflow.testing.podstandard import violations
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
@@ -68,21 +69,9 @@ def _names(pod: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _security(pod: Mapping[str, Any]) -> Iterator[str]:
-    """The profile `restricted`, which a namespace may enforce."""
-    spec = pod["spec"]
-    outer = spec.get("securityContext") or {}
-    for container in [*(spec.get("initContainers") or ()), *spec["containers"]]:
-        inner = container.get("securityContext") or {}
-        name = container["name"]
-        if inner.get("allowPrivilegeEscalation") is not False:
-            yield f"container {name!r} may gain privileges"
-        if "ALL" not in (inner.get("capabilities") or {}).get("drop", ()):
-            yield f"container {name!r} keeps capabilities"
-        if not (inner.get("runAsNonRoot") or outer.get("runAsNonRoot")):
-            yield f"container {name!r} may run as root"
-        if not (inner.get("seccompProfile") or outer.get("seccompProfile")):
-            yield f"container {name!r} has no seccomp profile"
-    if spec.get("automountServiceAccountToken") is not False:
+    """The level `restricted`, which a namespace may enforce, and a token that no function needs."""
+    yield from violations(pod)
+    if pod["spec"].get("automountServiceAccountToken") is not False:
         yield "a token of the service account is mounted"
 
 

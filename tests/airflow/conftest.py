@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,15 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("GAIAFLOW_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GAIAFLOW_CODE", str(PARITY))
+
+
+@pytest.fixture(autouse=True)
+def _pods_in_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pod that a test builds is one that every Kubernetes reads; without the package none is checked."""
+    if find_spec("kubernetes_validate"):
+        from tests.pod_form import watch
+
+        watch(monkeypatch)
 
 
 @pytest.fixture(scope="session")

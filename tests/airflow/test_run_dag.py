@@ -126,7 +126,7 @@ BROKEN = {
     "security": (
         '"pk.f:nothing")',
         '"pk.f:nothing", kubernetes={"container_security_context": {"allowPrivilegeEscalation": True}})',
-        "may gain privileges",
+        "(Privilege Escalation)",
     ),
     "an address": ('"pk.f:nothing")', '"pk.f:nothing", env_vars={"A": "http://127.0.0.1:9"})', "local address"),
 }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -16,23 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import ARGUMENTS, CHROMIUM, SCREENSHOTS
 from composed_example import MODES, Composed, Run
 from example_stack import PACKAGE
 
 from gaiaflow.infra.images.engine import engine_answers
 
-SCREENSHOTS = Path(__file__).parents[2] / "artefacts" / "screenshots"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 60_000
 # The fill may be written as any of CSS's colours: a canvas says which pixel it makes.
 PIXEL = """element => {

@@ -238,7 +238,7 @@ WAYS = (
                 again=False,
                 real=True,
             ),
-            "large calls go by a file",
+            "large calls go by a file, and the log warns",
         ),
         call("fails:takes_one", "x" * 2**17),
     ),

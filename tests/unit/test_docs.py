@@ -349,6 +349,11 @@ def test_every_message_has_an_anchor_of_its_own() -> None:
     assert "terminal-no-docker-engine-answers" in anchors
 
 
+def test_the_pages_have_no_markup_that_a_code_host_shows_as_text() -> None:
+    foreign = re.compile(r"^ *(?:===|\?\?\?\+?|!!!) .*", re.MULTILINE)
+    assert not {name: foreign.findall(text) for name, text in PAGES.items() if foreign.search(text)}
+
+
 def test_the_pages_use_no_word_that_the_style_forbids() -> None:
     words = re.compile(r"\b(simply|just|easily|obviously|powerful|seamless\w*|effortless\w*)\b", re.IGNORECASE)
     assert not {name: words.findall(text) for name, text in WRITTEN.items() if words.search(text)}

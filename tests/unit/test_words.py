@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,16 +49,32 @@ def found(text: str) -> list[str]:
     return WORDS.findall(" ".join(CODE.sub("`code`", text).split()))
 
 
+def sources() -> list[Path]:
+    """What we write in Python, without the tests."""
+    folders = (PACKAGE, ROOT / "bench", ROOT / "docs" / "hooks", ROOT / ".ci")
+    files = [
+        file for folder in folders for file in sorted(folder.rglob("*.py")) if "template" not in file.parts
+    ]
+    return [*files, ROOT / "noxfile.py"]
+
+
 def docstrings() -> Iterator[tuple[str, str]]:
-    """Each docstring of a module, a public class or a public function."""
-    for file in sorted(PACKAGE.rglob("*.py")):
-        if "template" in file.parts:
-            continue
+    """Each docstring."""
+    for file in sources():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-                name = getattr(node, "name", "module")
-                if not name.startswith("_") and (text := ast.get_docstring(node)):
-                    yield f"{file.relative_to(ROOT)}: {name}", text
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (
+                text := ast.get_docstring(node)
+            ):
+                yield f"{file.relative_to(ROOT)}: {getattr(node, 'name', 'module')}", text
+
+
+def comments() -> Iterator[tuple[str, str]]:
+    """Each line of a comment."""
+    for file in sources():
+        with file.open("rb") as lines:
+            for token in tokenize.tokenize(lines.readline):
+                if token.type == tokenize.COMMENT:
+                    yield f"{file.relative_to(ROOT)}:{token.start[0]}", token.string
 
 
 def test_the_glossary_has_words_to_look_for() -> None:
@@ -91,6 +108,12 @@ def test_no_docstring_has_one() -> None:
     graphs = ("gaiaflow/dags/graph/", "gaiaflow/result.py")  # a graph has edges
     wrong = {name: words for name, text in docstrings() if (words := found(text))}
     assert {name: words for name, words in wrong.items() if not name.startswith(graphs)} == {}
+
+
+def test_no_comment_has_one() -> None:
+    graphs = "gaiaflow/dags/graph/"  # a graph has edges
+    wrong = {place: words for place, text in comments() if (words := found(text))}
+    assert {place: words for place, words in wrong.items() if not place.startswith(graphs)} == {}
 
 
 def test_the_template_has_none() -> None:

@@ -108,7 +108,7 @@ def _name(task: Task) -> str:
 
 def _size(task: Task) -> Point:
     rows = _rows(task)
-    # The sign of the state stands in front of the name, a dot before the facts.
+    # The sign of the state is in front of the name, a dot before the facts.
     widest = max((len(_name(task)) + 2) * LETTER, *((len(row) + 2) * SMALL for row in rows))
     return widest + 2 * SIDE - 10, TOP + LINE * len(rows) + 13
 

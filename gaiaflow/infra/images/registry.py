@@ -221,7 +221,7 @@ def _send(request: Request, host: str) -> _Answer:
 def _object(answer: _Answer, host: str) -> dict[str, Any]:
     """
     Raises:
-        GaiaflowError: it is no JSON object; a page of a proxy or of a login may stand in its place.
+        GaiaflowError: it is no JSON object; a proxy or a login may have sent a page instead.
     """
     try:
         value = json.loads(answer.body or b"{}")

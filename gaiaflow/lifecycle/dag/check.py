@@ -60,8 +60,8 @@ def _text(value: Any) -> str:
     help={
         "name": "the id of one DAG; by default all of them",
         "mode": _MODE,
-        "budget": "how long reading a file may take, as a multiple of `import airflow.sdk`; more is a warning",
-        "times": "how often each DAG is read to see whether its version changes by itself",
+        "budget": "warn if reading a file takes longer than this multiple of `import airflow.sdk`",
+        "times": "how many times to read each DAG, to see whether its version changes by itself",
         "json": "print one JSON object",
     },
 )

@@ -24,7 +24,7 @@ LONGEST = 100
     help={
         "name": "the id of the DAG",
         "mode": "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev",
-        "diff": "a second mode: show only what differs there",
+        "diff": "a second mode: show only what differs in it",
         "task": "the id of one task; by default all of them",
         "full": "everything: command, environment, the whole container or pod; with --diff as a unified diff",
         **WHEN,

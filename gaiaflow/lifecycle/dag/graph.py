@@ -30,8 +30,8 @@ WIDEST_MODE = len("dev_docker")
     positional=["name"],
     help={
         "name": "the id of the DAG",
-        "output": "write an SVG there instead of drawing on the terminal",
-        "run": "the id of a run, or `latest`, as by default while the stack runs",
+        "output": "write an SVG file instead of drawing on the terminal",
+        "run": "the id of a run, or `latest`, the default while the stack runs",
         "mode": "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev",
         "json": "print one JSON object",
     },

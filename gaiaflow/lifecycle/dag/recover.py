@@ -19,7 +19,7 @@ LONGEST_WAIT = 3600
     help={
         "name": "the id of the DAG",
         "run": "the id of the run, or `latest`",
-        "from": "a task to run again with those after it, although it succeeded",
+        "from": "a task to run again, with those after it, even if it succeeded",
         "dry-run": "only show what would run again",
         "wait": "follow the run for at most this many seconds",
         "json": "print the run as one JSON object",

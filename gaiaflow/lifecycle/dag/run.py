@@ -20,8 +20,8 @@ _JSON = "print the run as one JSON object"
 LONGEST_WAIT = 3600
 # The same on every command that is about one run; FromRun gives it to the function.
 WHEN = {
-    "date": "the logical date of the run, as 2024-05-01 or 2024-05-01T06:00Z; by default it has none",
-    "interval": "the data interval as A..B, without its end; by default the DAG's timetable says it",
+    "date": "the logical date of the run, e.g. 2024-05-01 or 2024-05-01T06:00Z; by default it has none",
+    "interval": "the data interval as A..B, without B; by default from the DAG's timetable",
     "partition": "the partition key of the run",
 }
 
@@ -33,8 +33,8 @@ WHEN = {
         "mode": "dev, dev_docker, prod_local or prod; by default GAIAFLOW_MODE, else dev",
         "conf": _CONF,
         **WHEN,
-        "retries": "try a failed task again this often; by default a failure shows at once",
-        "stack": "let functions use the running stack's MLflow and S3; by default a throw-away MLflow",
+        "retries": "try a failed task again this many times; by default not at all",
+        "stack": "let functions use the running stack's MLflow and S3; by default a temporary MLflow",
         "json": _JSON,
     },
 )

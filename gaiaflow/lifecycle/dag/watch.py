@@ -23,7 +23,7 @@ LONGEST_WAIT = 3600
     },
 )
 def watch(_c: Context, name: str, run: str | None = None, wait: int = LONGEST_WAIT, json: bool = False) -> None:
-    """Follow a run of a DAG: its failures as they come, and how it ends."""
+    """Follow a run of a DAG: show failures when they happen, and how it ends."""
     from gaiaflow.dags import name as dagid, run as dagrun, state as dagstate
 
     project = Project.find()

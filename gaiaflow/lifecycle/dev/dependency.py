@@ -10,7 +10,7 @@ from gaiaflow.project import Project
 from gaiaflow.stack import backends
 
 _HELP = {
-    "lock": "then keep the versions in a lock beside the file: environment.lock, uv.lock or requirements.lock",
+    "lock": "also write the versions to a lock: environment.lock, uv.lock or requirements.lock",
     "upgrade": "with --lock: take the newest versions that fit",
 }
 

@@ -21,13 +21,13 @@ FORMATS = ("compose", "env")
     reads=True,
     writes=("output",),
     help={
-        "format": "compose: one file with everything filled in; env: lines for eval in a shell",
-        "output": "a file, made 0600, instead of stdout; both formats hold the stack's keys",
+        "format": "compose: one file with all values filled in; env: lines for eval in a shell",
+        "output": "a file (mode 0600) instead of stdout; both formats contain the stack's keys",
         "json": "with --format env: print JSON",
     },
 )
 def export(c: Context, format: str = "env", output: str = "", json: bool = False) -> None:  # noqa: A002
-    """Write the resolved compose file, or the environment that a shell needs to reach the stack."""
+    """Write the resolved Compose file, or the variables that a shell needs to reach the stack."""
     if format not in FORMATS:
         raise UsageError(
             f"unknown format `{format}`{near_miss(format, FORMATS)}", f"one of {', '.join(FORMATS)}"

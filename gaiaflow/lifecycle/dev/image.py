@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @lifecycle_task(
     help={
         "image": "name of the image; by default <project>/<package>:<version>",
-        "dockerfile": "a Dockerfile of your own, built with the project's tree as its context",
+        "dockerfile": "your own Dockerfile, built with the project's tree as its context",
         "no-cache": "rebuild every layer",
         "json": "print the image as JSON",
     }

@@ -24,7 +24,7 @@ _START_HELP = {
     "backend": "embedded or docker; by default what the project last ran on, else GAIAFLOW_BACKEND or "
     "[tool.gaiaflow] backend, else embedded",
     "yes": "do not ask before the stack moves to another backend",
-    "auto-ports": "take the next free port where one is taken",
+    "auto-ports": "take the next free port if one is taken",
     "mode": "the default mode of tasks: dev, dev_docker, prod_local or prod; "
     "else GAIAFLOW_MODE, in the shell or in .env, else dev",
     "wait": "seconds to wait for a service",
@@ -114,7 +114,7 @@ def stop(c: Context, service: list[str], delete_volume: bool = False, yes: bool 
     help={
         "service": _SERVICE,
         **{name: _START_HELP[name] for name in _RESTART_FLAGS},
-        "start": "start the stack where nothing of it is running",
+        "start": "start the stack if it is not running",
     },
 )
 def restart(
@@ -215,7 +215,7 @@ def _lines(chosen: Backend, names: list[str], lines: int, whole: bool, follow: b
 
 @lifecycle_task(reads=True, help={"json": "print JSON"})
 def credentials(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invoke passes it
-    """Show how to get into each service: address, user, password."""
+    """Show the address, user and password of each service."""
     chosen = backends.of(Project.find())
     rows = chosen.credentials()
     if json:

@@ -49,7 +49,7 @@ def timed(project: Project, command: str, backend: str, cold: bool, shown: list[
 @lifecycle_task(
     name="timings",
     reads=True,
-    help={"last": "how many to show, the newest last", "json": "print one JSON object"},
+    help={"last": "how many to show; the newest is last", "json": "print one JSON object"},
 )
 def show_timings(_c: Context, last: int = LAST, json: bool = False) -> None:
     """Show how long the last starts and builds took, phase by phase."""

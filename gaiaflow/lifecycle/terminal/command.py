@@ -30,7 +30,7 @@ COMMON = {
 }
 # The only short options; each means the same everywhere.
 SHORT = {"mode": "m", "service": "s", "json": "j", "quiet": "q", "yes": "y"}
-# What the system refuses and a person can mend; every other OSError is a bug of ours.
+# What the system refuses and a person can fix; every other OSError is a bug of ours.
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EISDIR, errno.ENOTDIR}
 _REPORT = "inv doctor --bundle, and send its zip with the lines above to those who keep gaiaflow"
 

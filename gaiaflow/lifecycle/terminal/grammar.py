@@ -126,7 +126,7 @@ class Machine(parser.ParseMachine):
         return refusal.unknown_command(word, self.contexts, command)
 
 
-# Its metaclass gives a class only the states that stand in its own body.
+# Its metaclass gives a class only the states that its own body has.
 Machine._class_states = parser.ParseMachine._class_states  # noqa: SLF001
 Machine._class_transitions = parser.ParseMachine._class_transitions  # noqa: SLF001
 

@@ -121,9 +121,7 @@ def emit_table(columns: list[str], rows: list[list[str]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(
-            *(escape(as_called(cell)) for cell in row)
-        )  # what stands in brackets is no markup of ours
+        table.add_row(*(escape(as_called(cell)) for cell in row))  # what is in brackets is no markup of ours
     width = None if sys.stdout.isatty() else 240
     Console(width=width, highlight=False).print(table)
 
