@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import tempfile
 from pathlib import Path
 
-from measure import ROOT, TOOLS, Figure, child, paired
+from measure import ROOT, TOOLS, Figure, child, paired, processor_seconds
 
 ONE_TASK = 'from invoke import task\n\n\n@task\ndef hello(c):\n    """Say hello."""\n'
 LATE = ("airflow", "mlflow", "kubernetes", "docker")
@@ -17,15 +16,10 @@ LATE = ("airflow", "mlflow", "kubernetes", "docker")
 def listing(folder: Path) -> float:
     """Processor seconds, with byte code kept as on every user's machine."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    begun = _children()
-    subprocess.run([TOOLS, "-m", "invoke", "--list"], cwd=folder, env=env, check=True, capture_output=True)
-    return _children() - begun
-
-
-def _children() -> float:
-    """Of all processes that have ended; another program on the machine does not count."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    words = [TOOLS, "-m", "invoke", "--list"]
+    return processor_seconds(
+        lambda: subprocess.run(words, cwd=folder, env=env, check=True, capture_output=True)
+    )
 
 
 def figures() -> list[Figure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -59,6 +60,14 @@ def paired(
     pairs = [(ours(), theirs()) for _ in range(rounds)]
     mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
     return Figure(name, mine / other, goal, f"{mine:.4g} {unit} against {other:.4g} {unit}, {rounds} rounds")
+
+
+def processor_seconds(work: Callable[[], object]) -> float:
+    """What the child processes of some work cost, theirs too; another program on the machine does not count."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    work()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def run_tasks(file: Path) -> dict[str, float]:

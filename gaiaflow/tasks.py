@@ -95,12 +95,13 @@ def create_task(
     dag = dag if dag is not None else current_dag()
     where = f"task `{task_id}`" + (f" of DAG `{dag.dag_id}`" if dag is not None else "")
     try:
+        current = resolve_mode(mode)
         spec = TaskSpec(
             task_id=task_id,
             func_path=check.func_path(func_path),
             func_args=check.arguments("func_args", list(func_args or []), dag),
             func_kwargs=check.arguments("func_kwargs", dict(func_kwargs or {}), dag),
-            mode=resolve_mode(mode),
+            mode=current,
             image=check.text("image", image),
             secrets=check.names("secrets", secrets),
             env_vars=check.variables(env_vars),
@@ -110,7 +111,7 @@ def create_task(
             kubernetes=dict(kubernetes or {}),
             dag=dag,
             operator_kwargs={
-                **_retry_delay(resolve_mode(mode), default_argument(dag, "retry_delay")),
+                **_retry_delay(current, default_argument(dag, "retry_delay")),
                 **operator_kwargs,
                 "retries": _retries(retries, default_argument(dag, "retries")),
             },

@@ -47,6 +47,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
     """
 
     template_fields: Sequence[str] = CallMixin.call_fields
+    _process: subprocess.Popen[bytes] | None = None
 
     def __init__(
         self,
@@ -70,7 +71,6 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
         )
         self.secrets = list(secrets)
         self.set_call(func_path, func_args, func_kwargs, axes, (axis_0, axis_1, axis_2, axis_3))
-        self._process: subprocess.Popen[bytes] | None = None
 
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Run the function; its output goes to the task's log."""
