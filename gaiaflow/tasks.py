@@ -72,16 +72,16 @@ def create_task(
             prod_local and Airflow's own setting in prod, unless you or ``default_args`` say otherwise.
         dag: the DAG; inside ``with DAG(...)`` it is known.
         map_over: one mapped task for each value: ``{"tile": [...]}`` or ``{"tile": FromTask("tiles")}``;
-            several keys make every combination, the last one running fastest. At most four. FromRun may
+            several keys make every combination, the last one varying fastest. At most four. FromRun may
             be in the lists.
         resources: ``{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {...}, "gpu": 1}``;
             of a pod also ``ephemeral-storage`` and extended resources. Not used in dev.
-        docker: arguments that only the operator of dev_docker knows.
-        kubernetes: arguments that only the operator of prod_local and prod knows; volumes, mounts,
+        docker: arguments that only the operator of dev_docker has.
+        kubernetes: arguments that only the operator of prod_local and prod has; volumes, mounts,
             tolerations, affinity, init containers and env_from as plain dicts, too.
         operator_kwargs: every argument of Airflow's BaseOperator: pool, retry_delay, trigger_rule, …
-            ``outlets=[Asset("scenes")]`` says which assets the task brings: the dict that the function returns
-            is the extra of their events. ``inlets`` says which it uses.
+            ``outlets=[Asset("scenes")]`` lists the assets that the task updates: the dict that the function
+            returns becomes the extra of their events. ``inlets`` lists those that it uses.
 
     Returns:
         The operator, a subclass of ExternalPythonOperator, DockerOperator or KubernetesPodOperator;
