@@ -36,7 +36,10 @@ def store(stack: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("reached")
     (folder / "pyproject.toml").write_text(PYPROJECT)
     reached = Project.find(folder)
-    gateway.open_ports(reached, bridge(), [port])
+    # Containers of Compose come from a network of their own: the gateway is named, so that it takes them.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAIAFLOW_GATEWAY", bridge())
+        gateway.open_ports(reached, bridge(), [port])
     yield {"url": f"http://{bridge()}:{port}", "user": s3["user"], "secret": s3["secret"]}
     gateway.close(reached)
 
