@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -91,6 +92,12 @@ def copy_example(root: Path) -> Path:
     """The example project in a folder of its own."""
     unwanted = shutil.ignore_patterns(".gaiaflow", "__pycache__")
     return Path(shutil.copytree(PACKAGE / "example", root, ignore=unwanted))
+
+
+def is_answered(path: Path) -> bool:
+    """Whether a program listens there: another stack that took the port which became free."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
 @pytest.fixture(scope="session")
