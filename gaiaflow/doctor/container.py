@@ -16,7 +16,7 @@ from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra.host.envfile import read_variables
 from gaiaflow.infra.images import kind
-from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
+from gaiaflow.infra.images.engine import PROJECT_LABEL, connect, list_containers
 from gaiaflow.infra.images.image import image_name
 from gaiaflow.stack.services import access, health, hostnetwork
 
@@ -64,7 +64,7 @@ def _ask(place: Place, engine: Any) -> Facts:
 def _in_network(place: Place, engine: Any) -> _Way:
     """The Compose stack's own network."""
     labels = [f"{PROJECT_LABEL}={place.project.id}", f"com.docker.compose.service={_MODEL}"]
-    running = engine.containers.list(filters={"label": labels}, ignore_removed=True)
+    running = list_containers(engine, filters={"label": labels})
     if not running:
         raise MissingError("MLflow is not running in a container: not checked", "inv dev.start")
     file = place.project.home / "compose" / "task" / "dev_docker.env"
@@ -112,9 +112,7 @@ def _run(engine: Any, place: Place, way: _Way, pairs: list[str]) -> dict[str, An
 def _clear(engine: Any, place: Place) -> None:
     """Remove what a doctor that was killed left."""
     labels = [f"{PROJECT_LABEL}={place.project.id}", f"{KIND_LABEL}={KIND}"]
-    for left in engine.containers.list(
-        all=True, filters={"label": labels, "status": "exited"}, ignore_removed=True
-    ):
+    for left in list_containers(engine, all=True, filters={"label": labels, "status": "exited"}):
         left.remove()
 
 

@@ -14,7 +14,7 @@ from gaiaflow.doctor.check import Check, failed, ok, unknown
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.host import living, privatefile
-from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
+from gaiaflow.infra.images.engine import PROJECT_LABEL, connect, list_containers
 from gaiaflow.project import Project
 from gaiaflow.stack.services import keys
 
@@ -63,9 +63,7 @@ def _processes(project: Project) -> dict[str, dict[str, str]]:
 def _containers(project: Project) -> dict[str, dict[str, str]]:
     try:
         with contextlib.closing(connect()) as engine:
-            running = engine.containers.list(
-                filters={"label": [f"{PROJECT_LABEL}={project.id}", _SERVICE]}, ignore_removed=True
-            )
+            running = list_containers(engine, filters={"label": [f"{PROJECT_LABEL}={project.id}", _SERVICE]})
             parts = {c.labels[_SERVICE]: c.attrs["Config"].get("Env") or [] for c in running}
     except GaiaflowError:
         return {}

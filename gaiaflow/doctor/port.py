@@ -11,7 +11,7 @@ from gaiaflow.endpoints import service_of
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.cluster import gateway
 from gaiaflow.infra.host import ports
-from gaiaflow.infra.images.engine import connect
+from gaiaflow.infra.images.engine import connect, list_containers
 from gaiaflow.stack import backends
 
 
@@ -55,7 +55,7 @@ def _publisher(port: int) -> str:
     """The container that has the port; its process belongs to the engine, which tells nobody whose it is."""
     try:
         with contextlib.closing(connect(timeout=5)) as engine:
-            found = engine.containers.list(filters={"publish": str(port)}, ignore_removed=True)
+            found = list_containers(engine, filters={"publish": str(port)})
     except GaiaflowError:
         return ""
     return f"the container `{found[0].name}`" if found else ""

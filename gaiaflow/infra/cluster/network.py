@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
+from gaiaflow.infra.images.engine import PROJECT_LABEL, connect, list_containers
 from gaiaflow.project import Project
 
 _SERVICE = "com.docker.compose.service"
@@ -45,9 +45,7 @@ def _callers(project: Project, network: str) -> list[tuple[Any, bool]]:
     client = connect()
     if not client.networks.list(names=[f"^{network}$"]):
         return []
-    mine = client.containers.list(
-        all=True, filters={"label": f"{PROJECT_LABEL}={project.id}"}, ignore_removed=True
-    )
+    mine = list_containers(client, all=True, filters={"label": f"{PROJECT_LABEL}={project.id}"})
     return [
         (container, network in container.attrs["NetworkSettings"]["Networks"])
         for container in mine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 PROJECT_LABEL = "gaiaflow.project"
 _PING_SECONDS = 5
+_PAUSE = 0.3
 # The packages whose errors mean the Docker engine: the cluster's client explains its own.
 _CLIENTS = ("docker", "requests", "urllib3")
 
@@ -52,6 +54,22 @@ def connect(timeout: int = 60, engine: Mapping[str, str] | None = None) -> Docke
         raise _no_engine(error) from None
     client.api.timeout = timeout
     return client
+
+
+def list_containers(client: Any, looks: int = 5, **asked: Any) -> list[Any]:
+    """Containers as docker-py lists them, without those that are gone by now.
+
+    An engine of today refuses the whole list while it removes one of them, so it is asked again.
+    """
+    from docker.errors import APIError
+
+    try:
+        return list(client.containers.list(ignore_removed=True, **asked))
+    except APIError as error:
+        if looks == 1 or "snapshot not found" not in str(error):
+            raise
+    time.sleep(_PAUSE)
+    return list_containers(client, looks - 1, **asked)
 
 
 def _way(engine: Mapping[str, str] | None) -> dict[str, Any]:

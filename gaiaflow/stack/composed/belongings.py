@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
+from gaiaflow.infra.images.engine import PROJECT_LABEL, connect, list_containers
 from gaiaflow.project import Project
 from gaiaflow.stack.services import folders
 from gaiaflow.stack.services.backend import Holding
@@ -38,9 +38,7 @@ def everything(project: Project) -> list[Holding]:
 def _containers(client: Any, project: Project) -> list[Any]:
     """The stack's, and those that a killed Airflow left of its tasks."""
     labels = (f"{PROJECT_LABEL}={project.id}", f"{TASK_LABEL}={project.id}")
-    found = [
-        client.containers.list(all=True, filters={"label": label}, ignore_removed=True) for label in labels
-    ]
+    found = [list_containers(client, all=True, filters={"label": label}) for label in labels]
     return list({c.id: c for some in found for c in some}.values())
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gaiaflow.endpoints import Endpoints
-from gaiaflow.infra.images.engine import PROJECT_LABEL, connect
+from gaiaflow.infra.images.engine import PROJECT_LABEL, connect, list_containers
 from gaiaflow.project import Project
 from gaiaflow.stack.services import health
 from gaiaflow.stack.services.backend import ServiceStatus
@@ -83,7 +83,7 @@ def of(project: Project) -> list[Container]:
 
 def _found(client: Any, project: Project) -> list[Any]:
     labels = [f"{PROJECT_LABEL}={project.id}", f"{_COMPOSE_PROJECT}={project.id}"]
-    found = client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
+    found = list_containers(client, all=True, filters={"label": labels})
     return [c for c in found if c.labels.get("com.docker.compose.oneoff") != "True"]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import docker
 import pytest
+from docker.errors import APIError
 
 from gaiaflow.infra.cluster import image as nodeimage
 from gaiaflow.infra.images import engine, image
@@ -50,3 +51,37 @@ def test_asking_for_the_engine_of_a_node_changes_no_variable(monkeypatch: pytest
     target: Any = SimpleNamespace(profile="p", minikube=SimpleNamespace(docker_env=lambda: NODE))
     assert nodeimage.node_engine(target) == NODE
     assert "DOCKER_HOST" not in os.environ
+
+
+class Tripping:
+    """Containers of an engine that refuses the list so many times."""
+
+    def __init__(self, times: int, says: str) -> None:
+        self.left, self.says = times, says
+
+    def list(self, **asked: Any) -> list[str]:
+        assert asked == {"ignore_removed": True, "all": True}
+        if self.left:
+            self.left -= 1
+            raise APIError(self.says)
+        return ["one"]
+
+
+@pytest.mark.parametrize(
+    ("times", "says", "fails"),
+    [
+        (2, "rw layer snapshot not found for container 1", False),
+        (9, "snapshot not found", True),
+        (1, "no", True),
+    ],
+)
+def test_a_list_is_asked_for_again_while_a_container_goes(
+    monkeypatch: pytest.MonkeyPatch, times: int, says: str, fails: bool
+) -> None:
+    monkeypatch.setattr(engine, "_PAUSE", 0)
+    client = SimpleNamespace(containers=Tripping(times, says))
+    if fails:
+        with pytest.raises(APIError, match=says):
+            engine.list_containers(client, all=True)
+    else:
+        assert engine.list_containers(client, all=True) == ["one"]
