@@ -65,6 +65,13 @@ def recorded(record: Mapping[str, Any]) -> int | None:
 
 def name_of(pid: int) -> str:
     """The program's name, for a message; its arguments may hold secrets and stay out."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return "?" if Path("/proc/self").exists() else _name_by_ps(pid)
+
+
+def _name_by_ps(pid: int) -> str:
     return run(["ps", "-o", "comm=", "-p", str(pid)], check=False).stdout.strip() or "?"
 
 

@@ -17,7 +17,7 @@ from gaiaflow.infra.cluster import image as nodeimage
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.images import image
 from gaiaflow.infra.images.engine import PROJECT_LABEL
-from gaiaflow.lifecycle.dag import run as command
+from gaiaflow.lifecycle.dag import inspector, run as command
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.project import Project
 from gaiaflow.stack.services import mode as stackmode
@@ -155,7 +155,7 @@ def test_a_run_says_it(
     for name in ("connect", "await_dag", "trigger"):
         monkeypatch.setattr(dagrun, name, lambda *_, **__: "run")
     monkeypatch.setattr(command, "say_where", lambda *_: None)
-    monkeypatch.setattr(command, "airflow_python", lambda *_: Path("python"))
+    monkeypatch.setattr(inspector, "airflow_python", lambda *_: Path("python"))
     monkeypatch.setattr(command, "end", lambda *_: None)
     monkeypatch.setattr(dagtest, "run", lambda *_: {})
     edit(project)

@@ -72,3 +72,9 @@ def test_a_signal_goes_to_no_group() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, start_new_session=True
     )
     assert (done.returncode, done.stdout) == (0, "lives\n")
+
+
+def test_a_program_is_named_without_ps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert living.name_of(os.getpid()) not in {"", "?"}
+    assert living.name_of(2**22 + 1) == "?"

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs" / "how-to" / "terminal.md").read_text(encoding="utf-8")
-_LINE = re.compile(r'^=== "(\w+)"\n\n    ```bash\n    (.*--print-completion-script .*)$', re.MULTILINE)
+_LINE = re.compile(r"^In (\w+):\n\n```\w+\n(.*--print-completion-script .*)$", re.MULTILINE)
 SCRIPT = dict(_LINE.findall(PAGE))
 INVOKE = ("from invoke.main import program", "program.run()")
 STARTS = {"gaiaflow": ("from gaiaflow.__main__ import main", "main()"), "inv": INVOKE, "invoke": INVOKE}
@@ -88,7 +88,7 @@ def needs(shell: str) -> str:
 def test_every_shell_has_one_line() -> None:
     assert sorted(SCRIPT) == ["bash", "fish", "zsh"]
     page = (ROOT / "docs" / "how-to" / "terminal.md").read_text(encoding="utf-8")
-    assert [line for line in SCRIPT.values() if f"    {line}\n" not in page] == []
+    assert [line for line in SCRIPT.values() if f"\n{line}\n" not in page] == []
 
 
 @pytest.mark.parametrize("program", ["gaiaflow", "inv"])
