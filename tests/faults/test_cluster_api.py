@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +15,6 @@ from loopback import answering
 from small_project import SmallProject
 
 from gaiaflow.errors import MissingError, StillStartingError
-from gaiaflow.infra.cluster import api as cluster_module
 from gaiaflow.infra.cluster.api import Cluster
 
 NODES = {"items": [{"status": {"conditions": [{"type": "Ready", "status": "True"}]}}]}
@@ -60,8 +60,8 @@ def api(tmp_path: Path) -> Iterator[Path]:
 
 def test_it_waits_out_errors(api: Path, monkeypatch: pytest.MonkeyPatch, evidence: Evidence) -> None:
     """It asks once a second; here the second is 10 ms, so 30 errors stand for 30 s."""
-    pause = cluster_module.time.sleep
-    monkeypatch.setattr(cluster_module.time, "sleep", lambda seconds: pause(seconds / 100))
+    pause = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: pause(seconds / 100))
     Api.failing = 30
     Cluster.connect(api, "local").wait_ready(120)
     assert Api.failing < 0
