@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,12 +77,6 @@ def _parted(lines: Iterable[Line]) -> tuple[list[str], list[str]]:
     while begins and is_link("".join(texts[begin - 2 : begin])):
         begin = begins.pop()
     return texts[:begin], texts[begin:]
-
-
-def errors_of(entries: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
-    """The errors that Airflow keeps apart from the text."""
-    for entry in map(_as_entry, entries):
-        yield from entry.get("error_detail") or ()
 
 
 def _as_entry(entry: Any) -> Mapping[str, Any]:

@@ -96,9 +96,7 @@ def differing(first: dict[str, Any], other: dict[str, Any]) -> list[list[str]]:
     """Task, what, and its two values, wherever they differ; one that is absent is ``-``."""
     rows = []
     for name in first:
-        one, two = (
-            _flat({key: t[name].get(key) for key in COMPARED if t[name].get(key)}) for t in (first, other)
-        )
+        one, two = (_compared_values(tasks[name]) for tasks in (first, other))
         paths = [path for path in dict.fromkeys([*one, *two]) if one.get(path) != two.get(path)]
         rows += [[name, path, _short(one.get(path, "-")), _short(two.get(path, "-"))] for path in paths]
     return rows
