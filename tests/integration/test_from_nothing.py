@@ -131,6 +131,8 @@ def test_new_test_dev_run_update(machine: Machine) -> None:
     told = machine.run(".venv/bin/inv dag.run shop", shop)
     assert succeeded(told) == {"preprocess", "modelling.train", "modelling.evaluate"}
     assert "up to date" in machine.run(".venv/bin/inv project.update", shop)
+    # The projects of this machine share its chosen ports.
+    machine.run(".venv/bin/inv dev.stop", shop)
 
 
 def test_dev_is_the_first_command_as_well(machine: Machine) -> None:
