@@ -46,8 +46,13 @@ def create(client: Any, pod: Any, call: str, labels: Mapping[str, str]) -> None:
         "data": {FILE: base64.b64encode(call.encode()).decode()},
         "immutable": True,  # the node asks for it once
     }
+    _create(client, namespace, body)
+
+
+@generic_api_retry
+def _create(client: Any, namespace: str, body: Mapping[str, Any]) -> None:
     try:
-        generic_api_retry(client.create_namespaced_secret)(namespace, body)
+        client.create_namespaced_secret(namespace, body)
     except ApiException as error:
         if error.status != ALREADY_THERE:
             raise
