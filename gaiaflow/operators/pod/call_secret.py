@@ -49,7 +49,7 @@ def create(client: Any, pod: Any, call: str, labels: Mapping[str, str]) -> None:
     _create(client, namespace, body)
 
 
-@generic_api_retry
+@generic_api_retry  # type: ignore[untyped-decorator]
 def _create(client: Any, namespace: str, body: Mapping[str, Any]) -> None:
     try:
         client.create_namespaced_secret(namespace, body)
