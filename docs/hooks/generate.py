@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figure_table, machines
+from conformance import conformance
 from explanations import explained
 from messages import catalogue
 from reference import (
@@ -39,6 +40,7 @@ PARTS = {
     "addresses": addresses,
     "create_task": arguments,
     "common errors": explained,
+    "conformance": conformance,
     "errors": catalogue,
     "failures": table_of_failures,
     "exit codes": exit_codes,
