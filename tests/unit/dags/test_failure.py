@@ -144,8 +144,8 @@ def test_only_the_last_error_of_the_log_is_the_failure(project: Project) -> None
     [
         ("airflow.task.operators.gaiaflow.operators.docker.DevDockerOperator", "hello", "hello"),
         ("airflow.task.operators.gaiaflow.operators.kubernetes.PodOperator", "Building pod x", None),
-        ("gaiaflow.operators.pod_start.WatchfulPodManager", "[base] hello", "hello"),
-        ("gaiaflow.operators.pod_start.WatchfulPodManager", "Pod x has phase Pending", None),
+        ("gaiaflow.operators.pod.start.WatchfulPodManager", "[base] hello", "hello"),
+        ("gaiaflow.operators.pod.start.WatchfulPodManager", "Pod x has phase Pending", None),
         ("airflow.sdk.somewhere", "hello", None),
     ],
 )
