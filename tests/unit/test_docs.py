@@ -23,6 +23,7 @@ sys.path.insert(0, str(DOCS / "hooks"))
 
 import explanations  # noqa: E402
 import generate  # noqa: E402
+import kit  # noqa: E402
 import messages  # noqa: E402
 import pictures  # noqa: E402
 import recording  # noqa: E402
@@ -164,6 +165,7 @@ def test_every_flag_that_a_page_names_alone_exists() -> None:
         "--print-completion-script",
     }
     foreign = {"--serve-artifacts", "--modes", "--dag", "--strict", "--dry", "--prune", "--require-hashes"}
+    foreign |= {"--gaiaflow-project"}  # pytest's, by our plugin
     for name, text in WRITTEN.items():
         named = set(re.findall(r"`(--[a-z][a-z0-9-]+)[ `=]", pages.EARLIER.sub("", text)))
         assert named <= known | foreign, name
@@ -237,6 +239,13 @@ def test_every_argument_is_described(function: object) -> None:
     rows = reference.table_of(function)
     assert [name for name, *_ in rows] == list(inspect.signature(function).parameters)  # type: ignore[arg-type]
     assert not [name for name, text, _ in rows if not text]
+
+
+def test_the_reference_of_the_testing_kit_leaves_no_cell_empty() -> None:
+    for part in (kit.fixtures, kit.functions, kit.results, kit.options):
+        rows = re.findall(r"^\| `(.*?)` \| (.*?) \|", part(), re.MULTILINE)
+        assert rows
+        assert [name for name, text in rows if not text] == []
 
 
 def test_the_page_of_modes_says_what_is_ignored() -> None:

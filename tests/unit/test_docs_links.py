@@ -44,7 +44,7 @@ def links(file: Path) -> list[str]:
 
 @cache
 def anchors(file: Path) -> set[str]:
-    """Where a link into a page may lead: what MkDocs and a code host both make of a heading, and own anchors."""
+    """Where a link into a page may lead: what MkDocs and a code host both make of a heading, own anchors."""
     text = re.sub(r"^( *)```.*?^\1```$", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     plain = [re.sub(r"[`*]|\]\([^)]*\)|\[", "", head) for head in re.findall(r"^#+ (.*)$", text, re.MULTILINE)]
     kept = [re.sub(r"[^\w\s-]", "", head).strip().lower() for head in plain]
