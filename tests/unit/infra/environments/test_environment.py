@@ -155,7 +155,9 @@ def test_uvs_full_disk_has_its_own_hint(
     assert caught.value.hint == "free some space: df -h"
 
 
-@pytest.mark.parametrize(("flag", "told"), [("-B", "1"), ("", "")], ids=["no process writes it", "processes do"])
+@pytest.mark.parametrize(
+    ("flag", "told"), [("-B", "1"), ("", "")], ids=["no process writes it", "processes do"]
+)
 def test_uv_writes_the_bytecode_that_no_process_may_write(
     project: Project, tmp_path: Path, flag: str, told: str
 ) -> None:
