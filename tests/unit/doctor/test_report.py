@@ -220,7 +220,7 @@ def test_a_repair_is_asked_for_and_made(folder: Path) -> None:
     # The environments would be made for real: nothing but the question is wanted of them here.
     refused = inv(folder, "doctor", "--fix")
     assert refused.returncode == 2
-    assert "no terminal to ask on\nhint: give --yes" in refused.stderr
+    assert "no terminal to ask on\nhint: add --yes" in refused.stderr
     assert not (folder / ".env").exists()
 
 
