@@ -115,7 +115,7 @@ CASES = [
         "the project has no image to check from",
         "inv dev.dockerize",
     ),
-    Case(there, 2, "`{root}/doctor.zip` is there already", "choose another name for --bundle"),
+    Case(there, 2, "`{root}/doctor.zip` already exists", "choose another name for --bundle"),
     Case(
         words(waiting={"reason": "ErrImagePull"}),
         1,

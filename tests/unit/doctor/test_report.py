@@ -228,7 +228,7 @@ def test_a_repair_is_asked_for_and_made(folder: Path) -> None:
     ("argv", "code", "words"),
     [
         (["--mode", "prodlocal"], 2, "error: unknown mode `prodlocal` (did you mean `prod_local`?)"),
-        (["--bundle", "tasks.py"], 2, "is there already\nhint: give --bundle another name"),
+        (["--bundle", "tasks.py"], 2, "already exists\nhint: choose another name for --bundle"),
         (["--bundle", "none/help.zip"], 2, "hint: mkdir -p "),
     ],
 )
