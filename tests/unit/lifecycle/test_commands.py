@@ -57,6 +57,7 @@ COMMANDS: dict[str, list[str]] = {
     "prodlocal.config": [],
     "prodlocal.dockerize": [],
     "prodlocal.images": [],
+    "prodlocal.push-data": [],
     "prodlocal.remove-image": [],
     "prodlocal.restart": [],
     "prodlocal.start": ["--cpus", "2"],

@@ -56,7 +56,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_a_row_for_each_task(answers: None, capsys: pytest.CaptureFixture[str]) -> None:
     explaining.explain(Context(), "flow", mode="dev")
     assert told(capsys) == [
-        "task operator image resources secrets ignored",
+        "task operator image resources secrets data ignored",
         "train ExternalPythonOperator - - archive resources: dev sets no limits",
     ]
     explaining.explain(Context(), "flow", mode="prod")
