@@ -11,14 +11,11 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from gaiaflow import envvar
 from gaiaflow.errors import MissingError, UsageError, final, near_miss
 from gaiaflow.modes import Mode
-
-if TYPE_CHECKING:
-    from gaiaflow.settings import Settings
 
 # Where containers and pods have the folders; compose/scripts/docker_proxy/mount.py has it too.
 TARGET = "/opt/gaiaflow/data"
@@ -28,6 +25,14 @@ _NAME = re.compile(r"[a-z](_?[a-z0-9])*")
 _CLAIM = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _LONGEST = 50
 _EXAMPLE = 'tiles = {path = "data/tiles", claim = "tiles"}'
+
+
+class Entry(Protocol):
+    """An entry as the settings have it."""
+
+    path: str
+    claim: str | None
+    writable: bool
 
 
 class Folder(NamedTuple):
@@ -55,14 +60,14 @@ class Folder(NamedTuple):
         return f"{TARGET}/{self.name}"
 
 
-def folders(root: Path, settings: Settings) -> dict[str, Folder]:
+def folders(root: Path, table: Mapping[str, Entry]) -> dict[str, Folder]:
     """The checked table of a project; whether the folders are there is asked when a task needs one.
 
     Raises:
         UsageError: a name, a path or a claim that cannot be used.
     """
     found = {}
-    for name, entry in settings.data.items():
+    for name, entry in table.items():
         if not _NAME.fullmatch(name) or len(name) > _LONGEST:
             raise UsageError(
                 f"`{name}` in [tool.gaiaflow.data] cannot be part of a variable's name",

@@ -73,7 +73,7 @@ class Project:
                 "give the folder that holds dags/, relative to pyproject.toml",
             )
         _refuse_place(root, source)
-        datafolder.folders(root, settings)
+        datafolder.folders(root, settings.data)
         inner = data if source == root else _read_toml(source / "pyproject.toml")
         name = settings.name or inner.get("project", {}).get("name") or source.name
         return cls(root, source, slug(name), settings, inner)
@@ -91,7 +91,7 @@ class Project:
     @property
     def data(self) -> dict[str, datafolder.Folder]:
         """The folders of data by name."""
-        return datafolder.folders(self.root, self.settings)
+        return datafolder.folders(self.root, self.settings.data)
 
     @property
     def dags(self) -> Path:
