@@ -31,6 +31,7 @@ from reference import (
     settings,
     testing_variables,
 )
+from s3table import behaviours
 from versions import versions
 
 from tests.failures.ways import table as table_of_failures
@@ -47,6 +48,7 @@ PARTS = {
     "ignored": ignored_table,
     "modes": mode_table,
     "ports": ports,
+    "store behaviours": behaviours,
     "settings of airflow": airflow_settings,
     "settings of data": data_settings,
     "settings of prod": prod_settings,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from gaiaflow import explained
 from gaiaflow.dags import tasklog
 from gaiaflow.dags.api import AirflowApi
 from gaiaflow.dags.brokenfile import Frame, cause_of, frames, is_own
@@ -56,6 +57,9 @@ class Failure:
             yield "  its last lines:"
             yield from (f"    {line}" for line in self.printed)
         yield f"  {self._next()}"
+        page = explained.of_task(self.error)
+        if page and not page.endswith("#an-exception"):  # an exception of one's own needs no page
+            yield f"  see: {page}"
         if self.replay:
             yield f"  debug it: {self.replay}"
 

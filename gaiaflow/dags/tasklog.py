@@ -16,7 +16,7 @@ _FUNCTION = {
     "airflow.task.operators.gaiaflow.operators.docker.": re.compile(
         r"MLflow: http|(Starting|Stopping) docker container|Not attempting to kill|::(end)?group::"
     ),
-    "gaiaflow.operators.pod_start.": re.compile(
+    "gaiaflow.operators.pod": re.compile(
         r"Pod \S+ has phase|Waiting for container|Running command|Checking if xcom sidecar|The xcom sidecar|"
         r"Stopped watching events|The Pod has an Event|stderr from command|Could not |Reading of logs|"
         r"Follow requested|Error parsing timestamp|Container \S+ log read|Pod logs read|::(end)?group::"

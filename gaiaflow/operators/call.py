@@ -21,7 +21,10 @@ from gaiaflow.runner import PREFIX, PROTOCOL, PROTOCOL_OF_RUNS, not_json
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
+# Above this a call goes by a file: Linux limits a variable to 128 KiB.
 LARGEST_VARIABLE = 96 * 1024
+# What a Secret of Kubernetes holds, and so what a pod can be given; the same in every mode.
+LARGEST_CALL = 1024 * 1024
 # Last lines of the runner after which another attempt ends in the same way. A module may fail to import for
 # a passing reason, a server that does not answer, say; the code itself stays as it is.
 _FINAL = re.compile(
@@ -129,7 +132,7 @@ class CallMixin:
         """The call as JSON, after Airflow has resolved its arguments.
 
         Raises:
-            GaiaflowError: an argument is not JSON.
+            GaiaflowError: an argument is not JSON, or the call is too large for a pod.
         """
         call = {
             "protocol": PROTOCOL,
@@ -148,7 +151,9 @@ class CallMixin:
                         "pass str, int, finite float, bool, None, and lists and dicts of them",
                     )
                 )
-        return json.dumps(call, allow_nan=False)
+        text = json.dumps(call, allow_nan=False)
+        self._refuse_large(text)
+        return text
 
     def hand_over(self, context: Mapping[str, Any], value: Any) -> Any:
         """The function's value, which the assets of the task tell of."""
@@ -180,39 +185,26 @@ class CallMixin:
         error = TaskFailedError(said[-1] if said else f"`{self.func_path}` {ending}")
         return final(error) if said and _FINAL.match(said[-1]) else error
 
-    def refuse_large(self, call: str) -> None:
-        """Raise where a mode has no way for a call that is too large for a variable."""
-        if is_large(call):
-            size = _kib(call)
+    def _refuse_large(self, call: str) -> None:
+        if size(call) > LARGEST_CALL:
+            kib = -(-size(call) // 1024)  # rounded up: what is refused is more than the limit
             raise final(
                 GaiaflowError(
-                    f"the arguments of task `{self.task_id}` have {size} KiB: "
-                    f"a pod takes at most {LARGEST_VARIABLE // 1024} KiB",
+                    f"the arguments of task `{self.task_id}` have {kib} KiB: "
+                    f"a task takes at most {LARGEST_CALL // 1024} KiB",
                     "write the value to S3 or MLflow and pass its address",
                 )
             )
 
-    def warn_large(self, call: str) -> bool:
-        """Whether a call has to go by a file, which the log warns of: the modes of pods would refuse it."""
-        if not is_large(call):
-            return False
-        self.log.warning(  # type: ignore[attr-defined]
-            "the arguments of task `%s` have %d KiB: a pod takes at most %d KiB, so prod_local and prod refuse "
-            "them; write the value to S3 or MLflow and pass its address",
-            self.task_id,
-            _kib(call),
-            LARGEST_VARIABLE // 1024,
-        )
-        return True
-
 
 def is_large(call: str) -> bool:
     """Whether a call does not fit into a variable."""
-    return len(call.encode()) > LARGEST_VARIABLE
+    return size(call) > LARGEST_VARIABLE
 
 
-def _kib(call: str) -> int:
-    return -(-len(call.encode()) // 1024)  # rounded up: what is refused is more than the limit
+def size(call: str) -> int:
+    """The bytes of a call."""
+    return len(call.encode())
 
 
 def from_run(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, dict[str, str]]:

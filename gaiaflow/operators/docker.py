@@ -18,7 +18,7 @@ from gaiaflow import datafolder, envvar, runner
 from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level
-from gaiaflow.operators.call import CallMixin
+from gaiaflow.operators.call import CallMixin, is_large
 from gaiaflow.operators.container import (
     GRACE_SECONDS,
     NO_EXECUTABLE,
@@ -115,7 +115,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         call = self.encode_call(context)
         digest = self._require_image()
         log_address(self.log, *self.mlflow())
-        large = self.warn_large(call)
+        large = is_large(call)
         handed = {runner.CALL_FILE: f"/{FOLDER}/{CALL_FILE}"} if large else {runner.CALL: call}
         handed |= tag_variable(context, Mode.DEV_DOCKER.value, self.image, image_digest=digest)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,25 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.providers.cncf.kubernetes.utils.pod_manager import EMPTY_XCOM_RESULT, PodLaunchTimeoutException
+from airflow.providers.cncf.kubernetes.utils.pod_manager import EMPTY_XCOM_RESULT
 from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
 from kubernetes.client.exceptions import ApiException
-from urllib3.exceptions import HTTPError
 
 from gaiaflow import datafolder, envvar, podfield, runner
-from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
+from gaiaflow.errors import MissingError, TaskFailedError
 from gaiaflow.modes import Mode
-from gaiaflow.operators import level, pod_log, pod_spec
-from gaiaflow.operators.call import CallMixin
+from gaiaflow.operators import level
+from gaiaflow.operators.call import CallMixin, is_large
 from gaiaflow.operators.container import (
     GRACE_SECONDS,
     PYTHON,
     RUNNER,
     checked_overrides,
     failure,
-    project_name,
     required_image,
     run_variables,
 )
@@ -37,13 +33,9 @@ from gaiaflow.operators.final import task_errors
 from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
-from gaiaflow.operators.pod_start import (
-    WatchfulPodManager,
-    image_error,
-    refused_for_good,
-    timeout_error,
-    waiting_error,
-)
+from gaiaflow.operators.pod import call_secret, log as pod_log, spec as pod_spec
+from gaiaflow.operators.pod.launch import LaunchMixin
+from gaiaflow.operators.pod.start import WatchfulPodManager, waiting_error
 from gaiaflow.operators.resources import chosen, parse
 from gaiaflow.spec import TaskSpec
 
@@ -77,7 +69,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
+class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignore[misc]
     """Runs ``func_path`` in a pod that is gone afterwards.
 
     Args:
@@ -175,14 +167,17 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
         pod = super().build_pod_request_obj(context, **options)
         pod_spec.mount(pod, self.base_container_name, datafolder.chosen(self.data, Mode(self.mode)))
         pod_spec.restrict(pod)
-        pod.metadata.labels.update(_labels())
+        if self.large_call:
+            call_secret.mount(pod, self.base_container_name)
+        pod.metadata.labels.update(pod_spec.MANAGED | pod_spec.labels())
         return pod
 
     def _variables(self, context: Mapping[str, Any]) -> dict[str, str]:
         call = {}
         if context:
-            call[runner.CALL] = self.encode_call(context)
-            self.refuse_large(call[runner.CALL])
+            text = self.encode_call(context)
+            self.large_call = text if is_large(text) else ""
+            call = {runner.CALL_FILE: call_secret.PATH} if self.large_call else {runner.CALL: text}
             call |= tag_variable(context, self.mode, self.image)
         result = {runner.RESULT_FILE: pod_spec.RESULT_FILE} if self.do_xcom_push else {}
         data = datafolder.of_task(self.data, Mode(self.mode))
@@ -190,34 +185,6 @@ class PodOperator(CallMixin, KubernetesPodOperator):  # type: ignore[misc]
 
     def _stack(self) -> dict[str, str]:
         return stack_variables(self.mode) if self.mode == Mode.PROD_LOCAL.value else {}
-
-    def get_or_create_pod(self, pod_request_obj: Any, context: Any) -> Any:
-        """The pod of this task: a running one that a lost worker left, or a new one."""
-        try:
-            return super().get_or_create_pod(pod_request_obj, context)
-        except ApiException as error:
-            refused = GaiaflowError(
-                f"the cluster refused the pod of task `{self.task_id}`: {_said(error)}",
-                "kubectl auth can-i create pods, kubectl describe quota",
-            )
-            raise (final(refused) if refused_for_good(error.status, _said(error)) else refused) from None
-        except HTTPError as error:
-            hint = "inv prodlocal.start" if self.mode == Mode.PROD_LOCAL.value else "kubectl cluster-info"
-            raise MissingError(
-                f"the cluster does not answer: {getattr(error, 'reason', error)}", hint
-            ) from None
-
-    def await_pod_start(self, pod: Any) -> None:
-        """Wait until the function runs; a pod that never will is given up at once."""
-        self.pod_manager.starting = True
-        try:
-            super().await_pod_start(pod)
-        except PodLaunchFailedException as error:
-            raise image_error(self.image, self.mode, str(error)) from None
-        except PodLaunchTimeoutException as error:
-            raise timeout_error(self.pod_manager.read_pod(pod), str(error)) from None
-        finally:
-            self.pod_manager.starting = False
 
     def _write_logs(self, pod: Any, follow: bool = False, since_time: Any = None) -> None:
         """The lines of a deferred task's pod, each at its level; since when the triggerer saw the last one."""
@@ -287,21 +254,6 @@ def _place(mode: str) -> dict[str, Any]:
     if config == IN_CLUSTER:
         return {"in_cluster": True, **policy, **namespace}
     return {"in_cluster": False, "config_file": config, **policy, **namespace}
-
-
-def _labels() -> dict[str, str]:
-    project = pod_spec.label_value(project_name())
-    named = {"gaiaflow/project": project} if project else {}
-    if own := pod_spec.label_value(os.environ.get(envvar.PROJECT_ID, "")):
-        named["gaiaflow/project-id"] = own
-    return {"app.kubernetes.io/managed-by": "gaiaflow", **named}
-
-
-def _said(error: ApiException) -> str:
-    try:
-        return str(json.loads(error.body)["message"])
-    except (TypeError, ValueError, KeyError):
-        return f"{error.status} {error.reason}"
 
 
 def build(spec: TaskSpec) -> Any:

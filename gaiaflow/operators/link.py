@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
-from gaiaflow.operators.doc import docs_of
+from gaiaflow.explained import of_task
 from gaiaflow.operators.lineage import TRACKING, mlflow_address, tags_of
 
 # A server that does not answer holds up the end of each task for so long.
@@ -40,7 +40,7 @@ class ErrorDocsLink(BaseOperatorLink):  # type: ignore[misc]
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow passes it
         """Empty where it ended well, and where no section tells of the error."""
-        return docs_of(operator.ended_with)
+        return of_task(operator.ended_with)
 
 
 def run_address(seen: Mapping[str, str], stack: Mapping[str, str], ti: Any) -> str:

@@ -18,7 +18,7 @@ from gaiaflow import datafolder, envvar, runner
 from gaiaflow.errors import MissingError
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level
-from gaiaflow.operators.call import CallMixin
+from gaiaflow.operators.call import CallMixin, is_large
 from gaiaflow.operators.container_file import lines_of
 from gaiaflow.operators.environment import local_environment, working_folder
 from gaiaflow.operators.final import task_errors
@@ -109,7 +109,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
 
     def _call_variables(self, context: Mapping[str, Any], folder: Path) -> dict[str, str]:
         call = self.encode_call(context)
-        if not self.warn_large(call):
+        if not is_large(call):
             return {runner.CALL: call}
         file = folder / "call.json"
         file.write_text(call, encoding="utf-8")

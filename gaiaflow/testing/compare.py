@@ -8,8 +8,6 @@ from typing import Any
 
 from gaiaflow.result import RunResult, TaskResult, same
 
-# A pod takes its call in a variable, which has a limit. Allowed: the equal value, or this error.
-_TOO_LARGE = re.compile(r"have \d+ KiB: a pod takes at most \d+ KiB")
 # What MLflow makes up for every run.
 _MADE_UP = (
     (re.compile(r"\b[0-9a-f]{32}\b"), "<id>"),
@@ -29,8 +27,7 @@ def differences(first: RunResult, other: RunResult) -> list[str]:
             found += compare_tasks(name, first.tasks[name], other.tasks[name])
     if not same(comparable(first.assets), comparable(other.assets)):
         found.append(_said("assets", comparable(first.assets), comparable(other.assets)))
-    # A call too large for a pod fails its task, and so the run.
-    return [] if found[:1] == found and _only_large(first, other) else found
+    return found
 
 
 def compare_edges(first: dict[str, list[str]], other: dict[str, list[str]]) -> list[str]:
@@ -44,26 +41,12 @@ def compare_edges(first: dict[str, list[str]], other: dict[str, list[str]]) -> l
 
 def compare_tasks(name: str, first: TaskResult, other: TaskResult) -> list[str]:
     """How one task ended in two modes."""
-    if is_too_large(first) or is_too_large(other):
-        return []
     pairs = {
         f"state of `{name}`": (first.state, other.state),
         f"value of `{name}`": (comparable(first.value), comparable(other.value)),
         f"error of `{name}`": (comparable(first.error), comparable(other.error)),
     }
     return [_said(what, a, b) for what, (a, b) in pairs.items() if not same(a, b)]
-
-
-def is_too_large(task: TaskResult) -> bool:
-    """Whether a task was refused because its arguments do not fit into a pod."""
-    return bool(task.error and _TOO_LARGE.search(task.error))
-
-
-def _only_large(first: RunResult, other: RunResult) -> bool:
-    """Whether the states of two runs differ by nothing but calls that are too large for a pod."""
-    refused = [name for run in (first, other) for name, task in run.tasks.items() if is_too_large(task)]
-    rest = [t for run in (first, other) for name, t in run.tasks.items() if name not in refused]
-    return bool(refused) and all(task.state == "success" for task in rest)
 
 
 def comparable(value: Any) -> Any:

@@ -15,7 +15,7 @@ from docker.types import Mount
 from kubernetes.client import ApiClient
 
 from gaiaflow.errors import MissingError, UsageError
-from gaiaflow.operators import pod_start
+from gaiaflow.operators.pod import start as pod_start
 from gaiaflow.project import Project
 from gaiaflow.tasks import create_task, task_factory
 from gaiaflow.testing.run import load_dag, run_dag

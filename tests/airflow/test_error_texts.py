@@ -12,7 +12,8 @@ import pytest
 from airflow.sdk import DAG, Asset
 
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.operators import call, environment, pod_start
+from gaiaflow.operators import call, environment
+from gaiaflow.operators.pod import start as pod_start
 from gaiaflow.tasks import FromRun, FromTask, create_task
 
 ECHO = "parity.functions:echo"

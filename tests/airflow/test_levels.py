@@ -18,7 +18,7 @@ from airflow.sdk import DAG
 from gaiaflow.errors import TaskFailedError
 from gaiaflow.operators.docker import DevDockerOperator
 from gaiaflow.operators.kubernetes import PodOperator
-from gaiaflow.operators.pod_start import WatchfulPodManager
+from gaiaflow.operators.pod.start import WatchfulPodManager
 from gaiaflow.runner import LOG_LEVELS
 from gaiaflow.tasks import create_task
 

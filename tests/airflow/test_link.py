@@ -15,7 +15,7 @@ from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 
 from gaiaflow.errors import TaskFailedError
-from gaiaflow.operators.doc import PAGE, docs_of
+from gaiaflow.explained import FAILURES, of_task
 from gaiaflow.operators.final import task_errors
 from gaiaflow.operators.link import ErrorDocsLink, MlflowRunLink
 from gaiaflow.project import Project
@@ -119,7 +119,7 @@ def test_each_error_of_the_table_leads_to_a_section_that_tells_of_it(mode: str) 
     page = ways.PAGE.read_text(encoding="utf-8")
     for way, cell in ways.seen(mode):
         error = cell.error.removeprefix("AirflowTaskTimeout: ").replace(ways.HOLE, "x")
-        anchor = docs_of(error).removeprefix(f"{PAGE}#")
+        anchor = of_task(error).removeprefix(f"{FAILURES}#")
         (section,) = [other for other in ways.WAYS if other.anchor == anchor]
         assert cell.error in {getattr(found, "error", "") for found in section.cells.values()} or (
             section.name in {"An exception", "Killed"}
@@ -131,11 +131,11 @@ def test_an_error_that_ends_well_the_next_time_has_no_link() -> None:
     task, link = made("dev"), ErrorDocsLink()
     with pytest.raises(TaskFailedError), task_errors(task):
         raise TaskFailedError("pk.f:f raised ValueError: no rows")
-    assert link.get_link(task, ti_key=TI) == f"{PAGE}#an-exception"
+    assert link.get_link(task, ti_key=TI) == f"{FAILURES}#an-exception"
     with task_errors(task):
         pass
     assert link.get_link(task, ti_key=TI) == ""
-    assert docs_of("something else") == ""
+    assert of_task("something else") == ""
 
 
 DAGS = """
@@ -156,4 +156,4 @@ def test_airflow_keeps_the_links_of_a_run(project: Any, airflow_home: Any) -> No
     with create_session() as session:
         rows = session.query(XComModel).filter(XComModel.dag_id == "linked").all()
         kept = {row.key: row.value for row in rows}
-    assert kept == {"_link_ErrorDocsLink": f"{PAGE}#an-exception", "_link_MlflowRunLink": ""}
+    assert kept == {"_link_ErrorDocsLink": f"{FAILURES}#an-exception", "_link_MlflowRunLink": ""}

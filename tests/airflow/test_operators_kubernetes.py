@@ -15,8 +15,8 @@ from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 from kubernetes.client import ApiClient
 
-from gaiaflow.errors import GaiaflowError, MissingError, UsageError
-from gaiaflow.operators.pod_start import hopeless, image_error, waiting_error
+from gaiaflow.errors import MissingError, UsageError
+from gaiaflow.operators.pod.start import hopeless, image_error, waiting_error
 from gaiaflow.operators.resources import PROFILES, chosen, quantity
 from gaiaflow.tasks import create_task
 
@@ -100,11 +100,6 @@ def test_the_call_is_data_for_airflow_and_for_kubernetes() -> None:
     call = variables(made)["GAIAFLOW_CALL"].replace("$$", "$")
     assert json.loads(call)["args"] == ["{{ ds }}", "$(HOME) $$"]
     assert variables(made)["A"] == "$$(B)"
-
-
-def test_a_large_call_is_refused() -> None:
-    with pytest.raises(GaiaflowError, match="a pod takes at most 96 KiB"):
-        pod(func_args=["x" * 2**20])
 
 
 def test_secrets_are_mounted_so_that_they_win() -> None:
@@ -220,7 +215,9 @@ def test_neither_time_nor_environment_is_in_the_serialised_dag() -> None:
 
 def waiting(reason: str, message: str) -> Any:
     state = SimpleNamespace(waiting=SimpleNamespace(reason=reason, message=message))
-    return SimpleNamespace(status=SimpleNamespace(container_statuses=[SimpleNamespace(state=state)], conditions=None))
+    return SimpleNamespace(
+        status=SimpleNamespace(container_statuses=[SimpleNamespace(state=state)], conditions=None)
+    )
 
 
 def test_what_can_never_start_is_given_up_by_name() -> None:

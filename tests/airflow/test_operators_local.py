@@ -10,7 +10,7 @@ import pytest
 
 from gaiaflow import runner
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.operators.call import LARGEST_VARIABLE
+from gaiaflow.operators.call import LARGEST_CALL, LARGEST_VARIABLE
 from gaiaflow.tasks import create_task
 
 
@@ -32,23 +32,11 @@ def test_a_function_runs_in_the_environment_that_is_there_when_it_starts(
     assert task.command_line()[0] == str(tmp_path / "second" / "bin" / "python")
 
 
-class Log:
-    """What an operator warns of."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def warning(self, text: str, *values: object) -> None:
-        self.said.append(text % values)
-
-
-def sized(monkeypatch: pytest.MonkeyPatch, mode: str, size: int) -> tuple[Any, Log]:
-    """A task whose call has so many bytes, and its log."""
+def sized(mode: str, size: int) -> Any:
+    """A task whose call has so many bytes."""
     task = create_task("t", "parity.functions:echo", func_args=[""], mode=mode, image="i:1")
     task.func_args = ["x" * (size - len(encoded(task)))]
-    log = Log()
-    monkeypatch.setattr(type(task), "log", log)
-    return task, log
+    return task
 
 
 def encoded(task: Any) -> str:
@@ -57,25 +45,18 @@ def encoded(task: Any) -> str:
     return str(task.encode_call({}))
 
 
-@pytest.mark.parametrize("mode", ["dev", "dev_docker"])
-def test_a_call_that_no_pod_takes_is_warned_of_at_the_size_at_which_a_pod_refuses_it(
-    monkeypatch: pytest.MonkeyPatch, mode: str
-) -> None:
-    fits, log = sized(monkeypatch, mode, LARGEST_VARIABLE)
-    assert fits.warn_large(encoded(fits)) is False
-    fits.refuse_large(encoded(fits))
-    assert log.said == []
-    large, log = sized(monkeypatch, mode, LARGEST_VARIABLE + 1)
+@pytest.mark.parametrize("mode", ["dev", "dev_docker", "prod_local", "prod"])
+def test_every_mode_refuses_a_call_at_the_same_size(mode: str) -> None:
+    assert len(encoded(sized(mode, LARGEST_CALL))) == LARGEST_CALL
     with pytest.raises(GaiaflowError) as refused:
-        large.refuse_large(encoded(large))
-    assert large.warn_large(encoded(large)) is True
-    said = f"{refused.value.message}, so prod_local and prod refuse them; {refused.value.hint}"
-    assert log.said == [said]
-    assert "have 97 KiB: a pod takes at most 96 KiB" in said
+        encoded(sized(mode, LARGEST_CALL + 1))
+    assert refused.value.message == "the arguments of task `t` have 1025 KiB: a task takes at most 1024 KiB"
+    assert refused.value.hint == "write the value to S3 or MLflow and pass its address"
+    assert refused.value.is_final
 
 
-def test_a_large_call_goes_by_a_file_and_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    large, log = sized(monkeypatch, "dev", LARGEST_VARIABLE + 1)
+def test_a_large_call_goes_by_a_file(tmp_path: Path) -> None:
+    fits, large = sized("dev", LARGEST_VARIABLE), sized("dev", LARGEST_VARIABLE + 1)
+    assert fits._call_variables({}, tmp_path) == {runner.CALL: encoded(fits)}
     variables = large._call_variables({}, tmp_path)
     assert Path(variables[runner.CALL_FILE]).read_text() == encoded(large)
-    assert len(log.said) == 1

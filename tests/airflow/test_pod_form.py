@@ -19,8 +19,8 @@ from gaiaflow.endpoints import PORTS, Endpoints
 from gaiaflow.infra.cluster.manifests import EXECUTOR, ORDER, manifests
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.models import deployment
-from gaiaflow.operators import pod_spec
 from gaiaflow.operators.kubernetes import PodOperator
+from gaiaflow.operators.pod import spec as pod_spec
 from gaiaflow.operators.resources import PROFILES
 from gaiaflow.production import manifests as production
 from gaiaflow.project import Project

@@ -19,7 +19,7 @@ from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
 from gaiaflow.operators.container import failure
 from gaiaflow.operators.docker import DevDockerOperator
 from gaiaflow.operators.final import FinalError, task_errors
-from gaiaflow.operators.pod_start import hopeless, image_error, refused_for_good, timeout_error
+from gaiaflow.operators.pod.start import hopeless, image_error, refused_for_good, timeout_error
 from gaiaflow.operators.resources import chosen
 from gaiaflow.project import Project
 from gaiaflow.tasks import FromTask, create_task

@@ -17,7 +17,7 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import EMPTY_XCOM_RESUL
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.operators.docker import DevDockerOperator
 from gaiaflow.operators.kubernetes import DEFAULTS, PodOperator
-from gaiaflow.operators.pod_start import WatchfulPodManager
+from gaiaflow.operators.pod.start import WatchfulPodManager
 from gaiaflow.project import Project
 from gaiaflow.testing import RunResult, run_dag
 from tests.failures import ways

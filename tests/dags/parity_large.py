@@ -1,4 +1,4 @@
-"""1 MiB: the equal value, or the one clear error in modes that have no way for it."""
+"""An argument near the largest that a task takes, and a result of 1 MiB."""
 
 import sys
 from pathlib import Path

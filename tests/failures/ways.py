@@ -230,17 +230,16 @@ WAYS = (
     ),
     Way(
         "Arguments that are too large",
-        "A pod takes its call by a variable, and Linux limits those.",
-        in_pods(
+        "A pod gets a large call by a secret, and Kubernetes limits those; every mode has the same limit.",
+        everywhere(
             Seen(
-                f"the arguments of task `arguments_that_are_too_large` have {HOLE} KiB: a pod takes at most "
-                "96 KiB",
+                f"the arguments of task `arguments_that_are_too_large` have {HOLE} KiB: a task takes at most "
+                "1024 KiB",
                 again=False,
                 real=True,
-            ),
-            "large calls go by a file, and the log warns",
+            )
         ),
-        call("fails:takes_one", "x" * 2**17),
+        call("fails:takes_one", "x" * 2**20),
     ),
     Way(
         "A time-out",

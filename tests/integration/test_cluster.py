@@ -187,6 +187,7 @@ def test_airflows_account_may_do_what_the_operator_does_and_nothing_else(bed: Be
         ("get", "pods/log"),
         ("get", "pods/exec"),
         ("create", "pods/exec"),
+        ("create", "secrets"),
         ("list", "events"),
         ("watch", "events"),
     }

@@ -64,7 +64,6 @@ def special(
     small = {"limits": {"memory": "64Mi", "cpu": "500m"}}
     common = {"image": parity_image}
     more = [
-        {"task_id": "large", "func_path": "parity.functions:measures", "func_args": ["y" * 2**20], **common},
         {
             "task_id": "limits",
             "func_path": "parity.functions:memory_limit",
@@ -160,10 +159,6 @@ def test_an_image_that_is_not_there_names_the_command(special: Outcomes) -> None
         "image `gaiaflow-tests/nowhere:1` is not on this engine\nhint: inv dev.dockerize\n"
         "not retried: another attempt would fail in the same way"
     )
-
-
-def test_a_large_call_arrives(special: Outcomes) -> None:
-    assert special["large"].value == 2**20
 
 
 def test_limits_hold(special: Outcomes) -> None:

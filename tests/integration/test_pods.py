@@ -56,6 +56,17 @@ class Cluster:
             time.sleep(1)
         return [pod["metadata"]["name"] for pod in left]
 
+    def await_secrets(self, expected: set[str]) -> set[str]:
+        """The names of the secrets once they are as expected, or when patience ends."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            items = json.loads(self.run("-n", NAMESPACE, "get", "secrets", "-o", "json"))["items"]
+            found = {item["metadata"]["name"] for item in items if item["type"] == "Opaque"}
+            if found == expected:
+                break
+            time.sleep(1)
+        return found
+
     def token(self) -> str:
         """A token of the service account: asked for, or of Kubernetes before 1.24 the one that is there."""
         asked = subprocess.run(
@@ -297,6 +308,7 @@ def test_the_account_of_productions_airflow_may_run_pods_and_read_no_secret(clus
         return subprocess.run([*asked, *what], capture_output=True, text=True, check=False).stdout.strip()
 
     assert [may("create", "pods"), may("get", "secrets"), may("create", "roles")] == ["yes", "no", "no"]
+    assert [may("create", "secrets"), may("list", "secrets")] == ["yes", "no"]
 
 
 def test_the_check_for_production_asks_for_secrets_by_name_only(cluster: Cluster) -> None:
@@ -317,3 +329,9 @@ def test_the_check_for_production_asks_for_secrets_by_name_only(cluster: Cluster
 
 def test_no_pod_is_left(cluster: Cluster, parity: Outcomes, special: Outcomes, failing: Outcomes) -> None:
     assert cluster.await_no_pods() == []
+
+
+def test_the_secret_of_a_large_call_goes_when_its_pod_goes(cluster: Cluster, parity: Outcomes) -> None:
+    assert parity["mib_1"].error is None
+    assert cluster.await_no_pods() == []
+    assert cluster.await_secrets({SECRET}) == {SECRET}

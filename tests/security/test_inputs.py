@@ -338,7 +338,7 @@ def test_a_container_has_a_name_that_docker_takes(dag: str, task: str, run: str,
 @given(text, text)
 def test_a_pod_has_a_name_and_labels_that_kubernetes_takes(dag: str, task: str) -> None:
     pytest.importorskip("kubernetes")
-    from gaiaflow.operators.pod_spec import label_value, pod_name
+    from gaiaflow.operators.pod.spec import label_value, pod_name
 
     assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,52}[a-z0-9])?", pod_name(dag, task))
     assert re.fullmatch(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", label_value(dag))
@@ -348,7 +348,7 @@ def test_a_pod_has_a_name_and_labels_that_kubernetes_takes(dag: str, task: str) 
 def test_kubernetes_expands_nothing_in_a_variable(values: dict[str, str]) -> None:
     """``$(NAME)`` would be replaced by another variable, a secret's too; ``$$`` is how it is said."""
     pytest.importorskip("kubernetes")
-    from gaiaflow.operators.pod_spec import environment
+    from gaiaflow.operators.pod.spec import environment
 
     for variable in environment(values):
         assert "$" not in variable.value.replace("$$", "")

@@ -63,7 +63,7 @@ ANSWERS = {
     ("B105", "models/registry.py"): "an empty token",
     ("B105", "infra/images/registry.py"): "the name of a field",
     ("B105", "operators/kubernetes.py"): "the name of a setting",
-    ("B105", "operators/pod_start.py"): "a hint that names a command",
+    ("B105", "operators/pod/start.py"): "a hint that names a command",
     ("B105", "runner.py"): "the start of a variable's name",
     ("B108", "stack/worker.py"): "a folder of the worker's own pod",
     ("B108", "stack/services/s3.py"): "where SeaweedFS puts its sockets; they are only removed",

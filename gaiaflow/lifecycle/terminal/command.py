@@ -17,7 +17,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit, Failure, ParseError
 from invoke.tasks import Task, task as invoke_task
 
-from gaiaflow import envvar
+from gaiaflow import envvar, explained
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.images import engine
 from gaiaflow.lifecycle.terminal import interruption
@@ -170,14 +170,17 @@ def failed(error: GaiaflowError, json: bool, with_traceback: bool = False) -> Ex
         sys.stderr.write("".join(traceback.format_exception(error.__cause__ or error)))
     if json and not speech.emitted:
         message = as_called(error.message)
-        emit_json({"error": {"message": message, "hint": error.hint, "code": error.exit_code}})
+        told = {"message": message, "hint": error.hint, "code": error.exit_code}
+        emit_json({"error": {**told, "see": explained.of_command(error.message)}})
         return Exit(code=error.exit_code)
     return Exit(render_error(error), code=error.exit_code)
 
 
 def render_error(error: GaiaflowError) -> str:
-    """The error as a person reads it, in at most two paragraphs."""
-    return as_called(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""))
+    """The error as a person reads it, with its hint and the page that explains it."""
+    more = {"hint": error.hint, "see": explained.of_command(error.message)}
+    lines = (f"\n{word}: {text}" for word, text in more.items() if text)
+    return as_called(f"error: {error.message}" + "".join(lines))
 
 
 def _wants_traceback(debug: bool) -> bool:

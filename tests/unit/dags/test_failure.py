@@ -11,6 +11,7 @@ import pytest
 from gaiaflow.dags import tasklog
 from gaiaflow.dags.api import AirflowApi
 from gaiaflow.dags.failure import Failure, Failures
+from gaiaflow.explained import FAILURES
 from gaiaflow.project import Project
 
 OPERATOR = "airflow.task.operators.gaiaflow.operators.local.DevOperator"
@@ -125,6 +126,11 @@ def test_the_last_attempt_says_so(project: Project, state: str, number: int, las
     assert failure.task == "total[7]"
 
 
+def test_a_failure_that_is_no_exception_leads_to_its_page() -> None:
+    failure = Failure("total", 1, 1, "`shop.orders:total` was killed: it took more memory than its limit")
+    assert list(failure.lines())[-1] == f"  see: {FAILURES}#out-of-memory"
+
+
 def test_only_the_last_error_of_the_log_is_the_failure(project: Project) -> None:
     """The function may log a traceback that it has dealt with."""
     handled = ["Traceback (most recent call last):", "KeyError: 1", "going on"]
@@ -138,8 +144,8 @@ def test_only_the_last_error_of_the_log_is_the_failure(project: Project) -> None
     [
         ("airflow.task.operators.gaiaflow.operators.docker.DevDockerOperator", "hello", "hello"),
         ("airflow.task.operators.gaiaflow.operators.kubernetes.PodOperator", "Building pod x", None),
-        ("gaiaflow.operators.pod_start.WatchfulPodManager", "[base] hello", "hello"),
-        ("gaiaflow.operators.pod_start.WatchfulPodManager", "Pod x has phase Pending", None),
+        ("gaiaflow.operators.pod.start.WatchfulPodManager", "[base] hello", "hello"),
+        ("gaiaflow.operators.pod.start.WatchfulPodManager", "Pod x has phase Pending", None),
         ("airflow.sdk.somewhere", "hello", None),
     ],
 )

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import gaiaflow
+from gaiaflow import explained
 from gaiaflow.doctor.check import Check, Fix, absent, failed, ok, unknown, warning
 from gaiaflow.doctor.examine import examine
 from gaiaflow.doctor.place import Place
@@ -244,4 +245,5 @@ def test_outside_a_project_it_is_one_error(folder: Path) -> None:
     assert done.stderr == (
         f"error: no project in `{folder}` or above it: no pyproject.toml with [tool.gaiaflow]\n"
         "hint: inv project.new my-project, or go to your project's folder\n"
+        f"see: {explained.ERRORS}#no-project\n"
     )

@@ -11,6 +11,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.program import Program
 
+from gaiaflow.explained import ERRORS, of_command
 from gaiaflow.lifecycle import model as commands, prod
 from gaiaflow.lifecycle.dag import check as checking, graph as drawing, replay as replaying
 from gaiaflow.lifecycle.namespace import namespace
@@ -196,6 +197,11 @@ def inv(words: list[str]) -> int:
     return 0
 
 
+def see(message: str) -> str:
+    """The last line of an error that a page explains."""
+    return f"see: {page}\n" if (page := of_command(message)) else ""
+
+
 @pytest.mark.parametrize(("typed", "message", "hint"), TYPED, ids=[case[0] for case in TYPED])
 def test_a_wrong_call_is_told_once_and_leaves_two(
     capsys: pytest.CaptureFixture[str], folder: Path, typed: str, message: str, hint: str
@@ -204,10 +210,10 @@ def test_a_wrong_call_is_told_once_and_leaves_two(
     assert inv(typed.split()) == 2
     shown = capsys.readouterr()
     if "--json" in typed:
-        error = {"message": message, "hint": hint, "code": 2}
+        error = {"message": message, "hint": hint, "code": 2, "see": of_command(message)}
         assert (json.loads(shown.out), shown.err) == ({"schema": 1, "error": error}, "")
     else:
-        assert (shown.out, shown.err) == ("", f"error: {message}\nhint: {hint}\n")
+        assert (shown.out, shown.err) == ("", f"error: {message}\nhint: {hint}\n{see(message)}")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +228,7 @@ def test_what_needs_the_stack_says_so_and_leaves_three(
     capsys: pytest.CaptureFixture[str], folder: Path, typed: str, message: str, hint: str
 ) -> None:
     assert inv(typed.split()) == 3
-    assert capsys.readouterr() == ("", f"error: {message}\nhint: {hint}\n")
+    assert capsys.readouterr() == ("", f"error: {message}\nhint: {hint}\n{see(message)}")
     assert not (folder / ".gaiaflow" / "envs").exists()
 
 
@@ -234,7 +240,8 @@ def test_outside_of_a_project(
     assert capsys.readouterr().err == (
         f"error: no project in `{tmp_path}` or above it: no pyproject.toml with [tool.gaiaflow]\n"
         "hint: inv project.new my-project, or go to your project's folder\n"
+        f"see: {ERRORS}#no-project\n"
     )
     (tmp_path / "requirements.txt").touch()
     assert inv(["dev.status"]) == 3
-    assert capsys.readouterr().err.endswith("\nhint: inv project.adopt, or go to your project's folder\n")
+    assert "\nhint: inv project.adopt, or go to your project's folder\n" in capsys.readouterr().err

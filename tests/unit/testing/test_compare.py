@@ -61,12 +61,10 @@ class TestDifferences:
         assert comparable("models:/co2/3") != comparable("models:/c02/3")
         assert differences(run_of(a=ok(one)), run_of(a=ok({**other, "rmse": 0.6})))
 
-    def test_a_call_that_is_too_large_for_a_pod_may_be_refused_and_nothing_else_may(self) -> None:
-        first = run_of(a=ok(1), b=ok(2))
-        refused = failed("the arguments of task `a` have 1024 KiB: a pod takes at most 96 KiB")
-        assert differences(first, run_of("failed", a=refused, b=ok(2))) == []
-        assert differences(first, run_of("failed", a=refused, b=ok(3))) != []
-        assert differences(first, run_of("failed", a=failed("pk:f raised MemoryError"), b=ok(2))) != []
+    def test_a_call_that_is_too_large_is_refused_in_every_mode(self) -> None:
+        refused = failed("the arguments of task `a` have 1025 KiB: a task takes at most 1024 KiB")
+        assert differences(run_of("failed", a=refused), run_of("failed", a=refused)) == []
+        assert differences(run_of(a=ok(1)), run_of("failed", a=refused)) != []
 
 
 class TestResults:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .values import SAME
+from .values import LARGE, SAME
 
 SMALL = {name: value for name, value in SAME.items() if name != "kib_90"}
 PARAMS: dict[str, Any] = {"text": 'a "quoted" {{ ds }}', "Number": 3, "nested": {"a": [1, None]}}
@@ -13,6 +13,7 @@ PARAMS: dict[str, Any] = {"text": 'a "quoted" {{ ds }}', "Number": 3, "nested": 
 VALUES: dict[str, tuple[str, list[Any], dict[str, Any], Any]] = {
     "same_values": ("echo", list(SMALL.values()), {}, list(SMALL.values())),
     "kib_90": ("measures", [SAME["kib_90"]], {}, 90 * 1024),
+    "mib_1": ("measures", [LARGE["mib_1"]], {}, len(LARGE["mib_1"])),
     "by_name": ("takes_kwargs", [], {"a": 1, "params": "mine"}, {"a": 1, "params": "mine"}),
     "prints": ("prints", [], {}, "printed"),
     "writes_stderr": ("writes_stderr", [], {}, "written"),

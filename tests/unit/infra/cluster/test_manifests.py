@@ -97,6 +97,7 @@ def test_the_role_holds_what_the_operator_calls_and_nothing_more() -> None:
         "pods": {"create", "get", "list", "patch", "delete"},
         "pods/log": {"get"},
         "pods/exec": {"get", "create"},
+        "secrets": {"create"},
         "events": {"list", "watch"},
     }
     assert all(rule["apiGroups"] == [""] and len(rule["resources"]) == 1 for rule in of("Role")["rules"])

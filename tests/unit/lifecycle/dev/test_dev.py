@@ -62,7 +62,10 @@ def test_a_wrong_call_is_refused_with_a_hint(folder: Path, argv: list[str], code
 def test_an_error_is_json_where_json_was_asked_for(folder: Path) -> None:
     done = inv(folder, "dev.logs", "--follow", "--json")
     message, hint = "`--follow` and `--json` cannot be combined", "inv dev.logs --json"
-    assert json.loads(done.stdout) == {"schema": 1, "error": {"message": message, "hint": hint, "code": 2}}
+    assert json.loads(done.stdout) == {
+        "schema": 1,
+        "error": {"message": message, "hint": hint, "code": 2, "see": ""},
+    }
     assert (done.returncode, done.stderr) == (2, "")
 
 

@@ -18,6 +18,7 @@ from invoke.context import Context
 from invoke.program import Program
 
 from gaiaflow.errors import MissingError
+from gaiaflow.explained import ERRORS
 from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, lifecycle_task, program, say
 
 ROOT = Path(__file__).parents[4]
@@ -83,6 +84,12 @@ def write(_c: Context, path: str = "") -> None:
 
 
 @lifecycle_task
+def ask(_c: Context, json: bool = False) -> None:
+    """Ask Airflow."""
+    raise MissingError("Airflow is not running", "inv dev.start --service airflow")
+
+
+@lifecycle_task
 def outer(c: Context) -> None:
     """Call another command."""
     work(c)
@@ -98,7 +105,7 @@ def inv(capsys: pytest.CaptureFixture[str], *words: str) -> Done:
     program.install()
     code = 0
     try:
-        Program(namespace=Collection(work, remove, show, crash, write, outer, make)).run(["inv", *words])
+        Program(namespace=Collection(work, remove, show, crash, write, ask, outer, make)).run(["inv", *words])
     except SystemExit as end:
         code = int(end.code or 0)
     shown = capsys.readouterr()
@@ -248,8 +255,17 @@ def test_words_that_inv_does_not_know(
 
 def test_words_that_inv_does_not_know_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     done = inv(capsys, "make", "--json")
-    error = {"message": "`make` needs NAME", "hint": "inv make NAME", "code": 2}
+    error = {"message": "`make` needs NAME", "hint": "inv make NAME", "code": 2, "see": ""}
     assert (done.code, json.loads(done.stdout), done.stderr) == (2, {"schema": 1, "error": error}, "")
+
+
+def test_an_error_that_a_page_explains_ends_with_its_address(capsys: pytest.CaptureFixture[str]) -> None:
+    see = f"{ERRORS}#airflow-is-not-running"
+    plain, as_json = inv(capsys, "ask"), inv(capsys, "ask", "--json")
+    assert plain == Done(
+        3, "", f"error: Airflow is not running\nhint: inv dev.start --service airflow\nsee: {see}\n"
+    )
+    assert json.loads(as_json.stdout)["error"]["see"] == see
 
 
 def test_help_is_never_taken_for_a_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kubernetes.client import models
 
-from gaiaflow import podrule, runner
+from gaiaflow import envvar, podrule, runner
 from gaiaflow.datafolder import Folder
+from gaiaflow.operators.container import project_name
 from gaiaflow.operators.resources import GPU, Resources
 
 k8s: Any = models  # the client is generated and has no types
@@ -17,6 +19,7 @@ RESULT_FILE = "/airflow/xcom/return.json"
 # Any user but root; the sidecar's image says nothing, the project's image is asked for its own.
 SIDECAR_USER = podrule.USER
 LONGEST_NAME = 54
+MANAGED = {"app.kubernetes.io/managed-by": "gaiaflow"}
 
 
 def security_context(given: Any) -> Any:
@@ -91,3 +94,12 @@ def pod_name(dag_id: str, task_id: str) -> str:
 def label_value(text: str) -> str:
     """A text as Kubernetes takes it for a label."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", text)[:63].strip("._-")
+
+
+def labels() -> dict[str, str]:
+    """Whose a pod is, and what belongs to it."""
+    project = label_value(project_name())
+    named = {"gaiaflow/project": project} if project else {}
+    if own := label_value(os.environ.get(envvar.PROJECT_ID, "")):
+        named["gaiaflow/project-id"] = own
+    return named

@@ -1,0 +1,125 @@
+"""How a pod comes to be, with a fake API: its large call, and what the cluster refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kubernetes.client import ApiClient
+from kubernetes.client.exceptions import ApiException
+
+from gaiaflow.errors import GaiaflowError
+from gaiaflow.tasks import create_task
+
+LARGE = "x" * 100_000
+
+
+@pytest.fixture(autouse=True)
+def _place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAIAFLOW_NAMESPACE", "mine")
+    monkeypatch.setenv("GAIAFLOW_PROJECT_NAME", "demo")
+
+
+class Api:
+    """As much of the core API as a launch asks for.
+
+    Args:
+        refused: what it says to a Secret.
+    """
+
+    def __init__(self, refused: tuple[int, str] | None = None) -> None:
+        self.api_client = ApiClient()
+        self.refused = refused
+        self.pods: dict[str, Any] = {}
+        self.secrets: list[dict[str, Any]] = []
+
+    def create_namespaced_pod(self, body: dict[str, Any], **_: Any) -> Any:
+        self.pods[body["metadata"]["name"]] = body
+
+    def read_namespaced_pod(self, name: str, _namespace: str) -> Any:
+        return SimpleNamespace(metadata=SimpleNamespace(name=name, namespace="mine", uid=f"uid of {name}"))
+
+    def list_namespaced_pod(self, **_: Any) -> Any:
+        return SimpleNamespace(items=[])
+
+    def create_namespaced_secret(self, _namespace: str, body: dict[str, Any]) -> None:
+        if self.refused:
+            raise refusal(*self.refused)
+        self.secrets.append(body)
+
+    def delete_namespaced_pod(self, name: str, *_: Any, **__: Any) -> None:
+        del self.pods[name]
+
+
+def refusal(code: int, said: str) -> ApiException:
+    error = ApiException(status=code)
+    error.body = json.dumps({"message": said})
+    return error
+
+
+def launched(monkeypatch: pytest.MonkeyPatch, api: Api, mode: str = "prod", **given: Any) -> Any:
+    """The pod of a task, as it is sent."""
+    task = create_task("t", "package.module:function", image="p/p:1", mode=mode, **given)
+    monkeypatch.setattr(type(task), "client", api)
+    task.func_args, task.func_kwargs = list(task.func_args.value), {}
+    ti = SimpleNamespace(dag_id="flow", task_id="t", run_id="run", map_index=-1, try_number=1)
+    context = {"ti": ti, "run_id": "run", "dag": SimpleNamespace(), "params": {}}
+    made = task.build_pod_request_obj(context, dry_run=True)
+    task.get_or_create_pod(made, context)
+    return ApiClient().sanitize_for_serialization(made)
+
+
+def base(pod: Any) -> Any:
+    return next(c for c in pod["spec"]["containers"] if c["name"] == "base")
+
+
+def test_a_small_call_is_in_the_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api()
+    names = {v["name"] for v in base(launched(monkeypatch, api, func_args=["x"]))["env"]}
+    assert "GAIAFLOW_CALL" in names
+    assert api.secrets == []
+
+
+def test_a_large_call_comes_by_a_secret_of_the_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api()
+    pod = launched(monkeypatch, api, func_args=[LARGE])
+    name = pod["metadata"]["name"]
+    variables = {v["name"]: v["value"] for v in base(pod)["env"]}
+    assert "GAIAFLOW_CALL" not in variables
+    assert variables["GAIAFLOW_CALL_FILE"] == "/gaiaflow/call.json"
+    assert {"name": "gaiaflow-call", "secret": {"secretName": name}} in pod["spec"]["volumes"]
+    mount = {"name": "gaiaflow-call", "mountPath": "/gaiaflow", "readOnly": True}
+    assert mount in base(pod)["volumeMounts"]
+    (secret,) = api.secrets
+    assert json.loads(base64.b64decode(secret["data"]["call.json"]))["args"] == [LARGE]
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": f"uid of {name}"}
+    assert secret["metadata"] == {
+        "name": name,
+        "labels": {"gaiaflow/project": "demo"},
+        "ownerReferences": [owner],
+    }
+
+
+def test_the_secret_of_a_pod_that_is_taken_up_again_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(refused=(409, "already exists"))
+    launched(monkeypatch, api, func_args=[LARGE])
+    assert len(api.pods) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "hint"),
+    [("prod_local", "inv prodlocal.start"), ("prod", "inv prod.manifests | kubectl apply -f -")],
+)
+def test_an_account_that_may_not_create_secrets(monkeypatch: pytest.MonkeyPatch, mode: str, hint: str) -> None:
+    api = Api(refused=(403, "secrets is forbidden"))
+    with pytest.raises(GaiaflowError) as caught:
+        launched(monkeypatch, api, mode, func_args=[LARGE])
+    assert caught.value.message == (
+        "the cluster refused the secret with the arguments of task `t`: secrets is forbidden"
+    )
+    assert caught.value.hint == hint
+    assert caught.value.is_final
+    assert api.pods == {}
