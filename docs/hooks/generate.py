@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import figure_table, machines
 from explanations import explained
+from kit import fixtures, functions, options, results
 from messages import catalogue
 from reference import (
     addresses,
@@ -54,6 +55,10 @@ PARTS = {
     "settings of prod": prod_settings,
     "settings": settings,
     "task_factory": factory_arguments,
+    "testing fixtures": fixtures,
+    "testing functions": functions,
+    "testing options": options,
+    "testing results": results,
     "versions": versions,
     "variables": setting_variables,
     "variables inside": internal_variables,

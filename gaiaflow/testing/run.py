@@ -54,6 +54,7 @@ def run_dag(
         conf: overrides the DAG's params.
         project: by default that of the current folder.
         retries: how often a failed task is tried again, at once. A test shows a failure at the first attempt.
+        progress: told of each task: its id, a word such as ``started``, and a detail.
         home: AIRFLOW_HOME; by default ``.gaiaflow/test``.
         with_stack: functions may use the running stack's MLflow and S3, where there is one.
         date: the run's logical date, ``2024-05-01``; by default it has none, as a run started by hand.
@@ -117,7 +118,16 @@ def _read(project: Project, place: Path) -> tuple[dict[str, DAG], dict[str, str]
 
 
 def load_dag(project: Project, name: str) -> DAG:
-    """One DAG of a project, read afresh in the current mode."""
+    """One DAG of a project, read afresh in the current mode.
+
+    Args:
+        project: whose DAG; `gaiaflow.project.Project.find()` is that of the current folder.
+        name: the id of the DAG.
+
+    Raises:
+        UsageError: there is no such DAG.
+        GaiaflowError: the DAG file does not import.
+    """
     dags, errors = load_dags(project, name)
     if name in dags:
         return dags[name]

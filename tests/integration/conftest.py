@@ -35,6 +35,7 @@ _SHARED = {
             "test_host_network",
             "test_model",
             "test_notebook",
+            "test_page_commands",
             "test_pipeline",
             "test_prod",
         ),
