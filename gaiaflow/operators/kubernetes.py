@@ -226,7 +226,7 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
             return self._failure(self.client.read_namespaced_pod(pod.metadata.name, pod.metadata.namespace))
         except ApiException as error:
             gone = TaskFailedError(
-                f"`{self.func_path}` was ended: its pod was deleted", "kubectl get events, kubectl get nodes"
+                f"`{self.func_path}` was stopped: its pod was deleted", "kubectl get events, kubectl get nodes"
             )
             return gone if error.status == NOT_FOUND else None
 

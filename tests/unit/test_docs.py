@@ -288,7 +288,7 @@ def test_addresses_and_exit_codes_are_those_of_the_code() -> None:
 
 def test_the_catalogue_has_every_message_with_its_hint() -> None:
     texts = {message.text: message.hint for message in messages.messages()}
-    assert texts["`--delete-volume` takes the data of all services"] == "inv dev.stop --delete-volume"
+    assert texts["`--delete-volume` removes the data of all services"] == "inv dev.stop --delete-volume"
     assert texts["no Docker engine answers: <cause>"].startswith("start Docker")
     assert len(texts) > 150
 
@@ -308,7 +308,7 @@ def test_the_most_common_errors_are_explained_in_two_sentences() -> None:
 
 def test_a_placeholder_has_the_name_that_the_words_around_it_give() -> None:
     texts = {message.text for message in messages.messages()}
-    assert "--memory `<memory>`: a number followed by g or mb" in texts
+    assert "--memory `<memory>` is not a number followed by g or mb" in texts
     assert "`<image>` is not a valid image name" in texts
     assert "`<variable>` is `<port>`: not a port" in texts
     assert sum("<value>" in text for text in texts) < 12
