@@ -123,7 +123,7 @@ _testing(
 )
 _testing("GAIAFLOW_TEST_PROFILE", "a minikube profile that runs, for the integration tests")
 _testing("GAIAFLOW_FULL_FAULTS", "the fault tests that take minutes")
-_testing("GAIAFLOW_TEST_PODS", "how many mapped pods the integration tests start, 30")
+_testing("GAIAFLOW_TEST_PODS", "how many mapped pods the integration tests start: 16, and 30 in a full run")
 _testing("GAIAFLOW_LOAD_TASKS", "how many mapped tasks the fault tests start, 10; with all faults 1000")
 _testing("GAIAFLOW_EXAMPLES", "how many examples each property of the security tests gets, 150")
 _testing("GAIAFLOW_FUZZ_RUNS", "how many inputs each fuzzer tries, 3000")
