@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow import datafolder
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.fromrun import FromRun
 from gaiaflow.fromtask import FromTask
+from gaiaflow.modes import Mode
 
 if TYPE_CHECKING:
     from gaiaflow.spec import TaskSpec
@@ -35,7 +37,7 @@ def arguments(name: str, value: Any, dag: Any) -> Any:
     arguments = Arguments(value, dag)
     if problem := arguments.problem(name):
         raise UsageError(
-            f"{problem}: it cannot be passed on",
+            f"{problem}: it cannot be passed as JSON",
             "pass str, int, finite float, bool, None, lists and dicts of them",
         )
     return arguments
@@ -53,6 +55,15 @@ def names(name: str, value: Sequence[str] | None) -> list[str]:
     if isinstance(value, str) or not all(isinstance(item, str) and item for item in value or ()):
         raise UsageError(f"`{name}` is {value!r}, not a list of names", f'{name}=["my-secret"]')
     return list(value or ())
+
+
+def data(value: Sequence[str] | None, mode: Mode) -> list[str]:
+    """The names of folders, each once, that are declared and that the mode has."""
+    if isinstance(value, str) or not all(isinstance(item, str) for item in value or ()):
+        raise UsageError(f"`data` is {value!r}, not a list of names", 'data=["tiles"]')
+    found = list(dict.fromkeys(value or ()))
+    datafolder.chosen(found, mode, parsing=True)
+    return found
 
 
 def variables(value: Mapping[str, Any] | None) -> dict[str, str]:
@@ -89,11 +100,12 @@ def _axis(key: str, values: Any) -> None:
     if isinstance(values, FromRun):
         raise UsageError(
             f"map_over[{key!r}] is {values}: Airflow maps over a list in the file or over a task's result",
-            f"let a task take {values} and return the list; a list may have FromRun in it",
+            f"write a task that takes {values} and returns the list; a list may contain FromRun",
         )
     if not isinstance(values, (list, tuple)) and not hasattr(values, "resolve"):
         raise UsageError(
-            f"map_over[{key!r}] is a {type(values).__name__}, not a list", "a list, or FromTask of one"
+            f"map_over[{key!r}] is a {type(values).__name__}, not a list",
+            "pass a list, or FromTask of a task that returns one",
         )
     arguments(f"map_over[{key!r}]", values, None)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow import datafolder
 from gaiaflow.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
@@ -68,10 +69,11 @@ class Project:
         source = _folder(root, settings.source)
         if source is None:
             raise UsageError(
-                f"`source` in {root / 'pyproject.toml'} names `{settings.source}`: no such folder",
-                "give the folder that holds dags/, relative to pyproject.toml",
+                f"`source` in {root / 'pyproject.toml'} names `{settings.source}`, but there is no such folder",
+                "set it to the folder that contains dags/, relative to pyproject.toml",
             )
         _refuse_place(root, source)
+        datafolder.folders(root, settings.data)
         inner = data if source == root else _read_toml(source / "pyproject.toml")
         name = settings.name or inner.get("project", {}).get("name") or source.name
         return cls(root, source, slug(name), settings, inner)
@@ -85,6 +87,11 @@ class Project:
     def home(self) -> Path:
         """Where state, environments, logs and data of the embedded stack lie (0700)."""
         return self.root / HOME
+
+    @property
+    def data(self) -> dict[str, datafolder.Folder]:
+        """The folders of data by name."""
+        return datafolder.folders(self.root, self.settings.data)
 
     @property
     def dags(self) -> Path:
@@ -186,12 +193,12 @@ def _refuse_place(root: Path, source: Path) -> None:
     for folder in (root, source):
         if match := _UNUSABLE.search(str(folder)):
             raise UsageError(
-                f"`{folder}` has {match[0]!r} in its path, which databases and containers cannot take",
+                f"`{folder}` has {match[0]!r} in its path, which databases and containers cannot handle",
                 "rename the folder",
             )
     if (root / HOME).is_symlink():
         raise UsageError(
-            f"`{root / HOME}` is a link: the state of a project lies in its own folder", f"rm {root / HOME}"
+            f"`{root / HOME}` is a link, but a project keeps its state in its own folder", f"rm {root / HOME}"
         )
 
 

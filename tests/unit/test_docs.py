@@ -14,7 +14,7 @@ from gaiaflow import envvar, tasks
 from gaiaflow.endpoints import PORTS, Vantage
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.modes import Mode
-from gaiaflow.settings import Airflow, Prod, Settings
+from gaiaflow.settings import Airflow, Data, Prod, Settings
 from tests import pages
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,8 @@ PROJECTS = {
 WRITTEN = {"README.md": README, **PROJECTS, **PAGES}
 # Text in which a variable of ours can be set or read.
 SOURCES = ("*.py", "*.yml", "*.jinja", "Dockerfile", "*.Dockerfile", ".env.example", "*.toml")
-VARIABLE = re.compile(r"\bGAIAFLOW_[A-Z0-9_]*[A-Z0-9]\b(?!_|\{)")
+# Those with folders of data have the names that a project chooses.
+VARIABLE = re.compile(r"\bGAIAFLOW_(?!DATA_TILES)[A-Z0-9_]*[A-Z0-9]\b(?!_|\{)")
 
 
 def commands() -> dict[str, str]:
@@ -215,8 +216,9 @@ def test_every_mode_and_setting_is_named() -> None:
     parts = re.split(r"^## \[tool\.gaiaflow\.\w+\]$", page, flags=re.MULTILINE)
     named = [set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) for part in parts]
     assert named == [
-        set(Settings.model_fields) - {"airflow", "prod"},
+        set(Settings.model_fields) - {"airflow", "data", "prod"},
         set(Airflow.model_fields),
+        set(Data.model_fields),
         set(Prod.model_fields),
     ]
 
@@ -286,7 +288,7 @@ def test_addresses_and_exit_codes_are_those_of_the_code() -> None:
 
 def test_the_catalogue_has_every_message_with_its_hint() -> None:
     texts = {message.text: message.hint for message in messages.messages()}
-    assert texts["`--delete-volume` takes the data of all services"] == "inv dev.stop --delete-volume"
+    assert texts["`--delete-volume` removes the data of all services"] == "inv dev.stop --delete-volume"
     assert texts["no Docker engine answers: <cause>"].startswith("start Docker")
     assert len(texts) > 150
 
@@ -306,7 +308,7 @@ def test_the_most_common_errors_are_explained_in_two_sentences() -> None:
 
 def test_a_placeholder_has_the_name_that_the_words_around_it_give() -> None:
     texts = {message.text for message in messages.messages()}
-    assert "--memory `<memory>`: a number followed by g or mb" in texts
+    assert "--memory `<memory>` is not a number followed by g or mb" in texts
     assert "`<image>` is not a valid image name" in texts
     assert "`<variable>` is `<port>`: not a port" in texts
     assert sum("<value>" in text for text in texts) < 12

@@ -220,7 +220,7 @@ def test_a_repair_is_asked_for_and_made(folder: Path) -> None:
     # The environments would be made for real: nothing but the question is wanted of them here.
     refused = inv(folder, "doctor", "--fix")
     assert refused.returncode == 2
-    assert "no terminal to ask on\nhint: give --yes" in refused.stderr
+    assert "no terminal to ask on\nhint: add --yes" in refused.stderr
     assert not (folder / ".env").exists()
 
 
@@ -228,7 +228,7 @@ def test_a_repair_is_asked_for_and_made(folder: Path) -> None:
     ("argv", "code", "words"),
     [
         (["--mode", "prodlocal"], 2, "error: unknown mode `prodlocal` (did you mean `prod_local`?)"),
-        (["--bundle", "tasks.py"], 2, "is there already\nhint: give --bundle another name"),
+        (["--bundle", "tasks.py"], 2, "already exists\nhint: choose another name for --bundle"),
         (["--bundle", "none/help.zip"], 2, "hint: mkdir -p "),
     ],
 )
