@@ -15,7 +15,7 @@ from gaiaflow import envvar, tasks
 from gaiaflow.endpoints import PORTS, Vantage
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.modes import Mode
-from gaiaflow.settings import Airflow, Prod, Settings
+from gaiaflow.settings import Airflow, Cluster, Limits, Prod, Settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -253,11 +253,13 @@ def test_every_variable_of_a_page_exists(page: str) -> None:
 def test_every_mode_and_setting_is_named() -> None:
     assert not [m for m in Mode if f"`{m}`" not in README]
     page = PAGES["docs/reference/settings.md"]
-    parts = re.split(r"^## \[tool\.gaiaflow\.\w+\]$", page, flags=re.MULTILINE)
+    parts = re.split(r"^## \[tool\.gaiaflow\.[\w.]+\]$", page, flags=re.MULTILINE)
     named = [set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) for part in parts]
     assert named == [
-        set(Settings.model_fields) - {"airflow", "prod"},
+        set(Settings.model_fields) - {"airflow", "cluster", "prod"},
         set(Airflow.model_fields),
+        set(Cluster.model_fields) - {"limits"},
+        set(Limits.model_fields),
         set(Prod.model_fields),
     ]
 
