@@ -12,7 +12,9 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).parents[1]
 UNIT = "tests/unit"
 # They look at all of the code, the messages and the pages.
-ALWAYS = tuple(f"{UNIT}/test_{name}.py" for name in ("layers", "errors", "docs", "words"))
+ALWAYS = tuple(
+    f"{UNIT}/test_{name}.py" for name in ("layers", "errors", "docs", "docs_commands", "docs_links", "words")
+)
 REPOSITORY = f"{UNIT}/test_repository.py"
 # What has no mirror in tests/unit: how its path begins, and what tests it.
 ELSEWHERE = {

@@ -64,6 +64,7 @@ TABLE = (
         within=(AIRFLOW, "tests/requirements.txt"),
         reasons=True,
     ),
+    Lock("tests/s3-requirements.txt", "tests/s3-requirements.in", reasons=True),
     Lock("tests/security-requirements.txt", "tests/security-requirements.in", within=(TOOLS,), reasons=True),
     Lock("tests/workflow-requirements.txt", "tests/workflow-requirements.in", within=(TOOLS,), reasons=True),
     Lock("docs/requirements.txt", "docs/requirements.in", "3.11", within=(TOOLS,), reasons=True),

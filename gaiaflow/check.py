@@ -35,7 +35,7 @@ def arguments(name: str, value: Any, dag: Any) -> Any:
     arguments = Arguments(value, dag)
     if problem := arguments.problem(name):
         raise UsageError(
-            f"{problem}: it cannot be passed on",
+            f"{problem}: it cannot be passed as JSON",
             "pass str, int, finite float, bool, None, lists and dicts of them",
         )
     return arguments
@@ -89,11 +89,12 @@ def _axis(key: str, values: Any) -> None:
     if isinstance(values, FromRun):
         raise UsageError(
             f"map_over[{key!r}] is {values}: Airflow maps over a list in the file or over a task's result",
-            f"let a task take {values} and return the list; a list may have FromRun in it",
+            f"write a task that takes {values} and returns the list; a list may contain FromRun",
         )
     if not isinstance(values, (list, tuple)) and not hasattr(values, "resolve"):
         raise UsageError(
-            f"map_over[{key!r}] is a {type(values).__name__}, not a list", "a list, or FromTask of one"
+            f"map_over[{key!r}] is a {type(values).__name__}, not a list",
+            "pass a list, or FromTask of a task that returns one",
         )
     arguments(f"map_over[{key!r}]", values, None)
 

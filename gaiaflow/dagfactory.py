@@ -81,7 +81,9 @@ def load_yaml_dags(namespace: dict[str, Any], folder: Path | str | None = None) 
             except GaiaflowError as error:
                 raise type(error)(f"`{file.name}`: {error.message}", error.hint) from None
             except Exception as error:
-                raise GaiaflowError(f"`{file.name}` makes no DAG: {error}", "see dag-factory's keys") from error
+                raise GaiaflowError(
+                    f"`{file.name}` defines no valid DAG: {error}", "see the keys of dag-factory"
+                ) from error
 
 
 def _with_references(value: Any) -> Any:

@@ -114,7 +114,7 @@ def _volumes(given: Mapping[str, Any]) -> None:
         return
     for number, volume in enumerate(volumes):
         if isinstance(volume, Mapping) and len(kinds := sorted({*volume} - {"name"})) > 1:
-            raise UsageError(f"`kubernetes['volumes'][{number}]` is of two kinds: {', '.join(kinds)}", hint)
+            raise UsageError(f"`kubernetes['volumes'][{number}]` has two kinds: {', '.join(kinds)}", hint)
     if any(given.get(name) for name in _TEMPLATES):
         return
     names = [_name(volume) for volume in volumes]

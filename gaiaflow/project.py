@@ -68,8 +68,8 @@ class Project:
         source = _folder(root, settings.source)
         if source is None:
             raise UsageError(
-                f"`source` in {root / 'pyproject.toml'} names `{settings.source}`: no such folder",
-                "give the folder that holds dags/, relative to pyproject.toml",
+                f"`source` in {root / 'pyproject.toml'} names `{settings.source}`, but there is no such folder",
+                "set it to the folder that contains dags/, relative to pyproject.toml",
             )
         _refuse_place(root, source)
         inner = data if source == root else _read_toml(source / "pyproject.toml")
@@ -186,12 +186,12 @@ def _refuse_place(root: Path, source: Path) -> None:
     for folder in (root, source):
         if match := _UNUSABLE.search(str(folder)):
             raise UsageError(
-                f"`{folder}` has {match[0]!r} in its path, which databases and containers cannot take",
+                f"`{folder}` has {match[0]!r} in its path, which databases and containers cannot handle",
                 "rename the folder",
             )
     if (root / HOME).is_symlink():
         raise UsageError(
-            f"`{root / HOME}` is a link: the state of a project lies in its own folder", f"rm {root / HOME}"
+            f"`{root / HOME}` is a link, but a project keeps its state in its own folder", f"rm {root / HOME}"
         )
 
 

@@ -39,6 +39,9 @@ class RunResult:
     """One run of a DAG.
 
     Attributes:
+        dag: the id of the DAG.
+        state: Airflow's word for it, such as ``success`` or ``failed``.
+        tasks: each task by its id, ``group.task`` in a TaskGroup.
         edges: each task's downstream tasks.
         assets: the asset events that it brought, each as ``[task, asset, extra]``, in this order.
     """
@@ -51,6 +54,7 @@ class RunResult:
 
     @property
     def succeeded(self) -> bool:
+        """Whether its state is ``success``."""
         return self.state == SUCCESS
 
     def as_dict(self) -> dict[str, Any]:

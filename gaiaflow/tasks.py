@@ -180,5 +180,5 @@ def _retry_delay(mode: Mode, default: Any) -> dict[str, timedelta]:
 def _retries(given: int, default: Any) -> int:
     retries = default if isinstance(given, _Default) and default is not None else given
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-        raise UsageError(f"`retries` is {retries!r}, not a number from 0 up", "retries=3")
+        raise UsageError(f"`retries` is {retries!r}, not a whole number of 0 or more", "retries=3")
     return int(retries)

@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import figure_table, machines
 from explanations import explained
+from kit import fixtures, functions, options, results
 from messages import catalogue
 from reference import (
     addresses,
@@ -32,6 +33,7 @@ from reference import (
     settings,
     testing_variables,
 )
+from s3table import behaviours
 from versions import versions
 
 from tests.failures.ways import table as table_of_failures
@@ -48,12 +50,17 @@ PARTS = {
     "ignored": ignored_table,
     "modes": mode_table,
     "ports": ports,
+    "store behaviours": behaviours,
     "settings of airflow": airflow_settings,
     "settings of cluster": cluster_settings,
     "settings of limits": limit_settings,
     "settings of prod": prod_settings,
     "settings": settings,
     "task_factory": factory_arguments,
+    "testing fixtures": fixtures,
+    "testing functions": functions,
+    "testing options": options,
+    "testing results": results,
     "versions": versions,
     "variables": setting_variables,
     "variables inside": internal_variables,

@@ -156,7 +156,7 @@ class AirflowApi:
         if other is not None:
             again = shlex.join(["inv", "dag.recover", dag_id, other, "--from", "TASK"])
             raise UsageError(
-                f"DAG `{dag_id}` has a run of {date}: `{other}`",
+                f"DAG `{dag_id}` already has a run for {date}: `{other}`",
                 f"another --date, or run that one again: {again}",
             )
 

@@ -109,9 +109,7 @@ def request_of(
     _refuse_unscheduled(known)
     dates = span(first, last, known.get("timezone"))
     if dates.first > datetime.now(timezone.utc):
-        raise UsageError(
-            f"`--from` is {first}, which is in the future", "a backfill is for dates that are over"
-        )
+        raise UsageError(f"`--from` is {first}, which is in the future", "choose a date in the past")
     allowed = most or min(known.get("max_active_runs") or MOST_ACTIVE, MOST_ACTIVE)
     return Request(dag, dates, behaviour, allowed, bool(known.get("timetable_partitioned")))
 
@@ -121,7 +119,7 @@ def _refuse_unscheduled(dag: Mapping[str, Any]) -> None:
         return
     raise UsageError(
         f"DAG `{dag['dag_id']}` has no dates to fill: its schedule is {dag.get('timetable_summary')}",
-        'give it one that repeats: DAG(..., schedule="@daily")',
+        'use one that repeats: DAG(..., schedule="@daily")',
     )
 
 
@@ -139,8 +137,8 @@ def plan(api: AirflowApi, request: Request) -> list[Planned]:
     every = chosen | all_over | going
     if not every:
         raise UsageError(
-            f"DAG `{request.dag}` is scheduled at no time from {request.span} that is over",
-            "look at its schedule: inv dag.list",
+            f"DAG `{request.dag}` has no scheduled date in the past from {request.span}",
+            "check its schedule: inv dag.list",
         )
     return [_planned(date, there.get(date), date in chosen) for date in sorted(every, key=every.__getitem__)]
 
@@ -268,7 +266,8 @@ def _settled(api: AirflowApi, request: Request, tell: Callable[[str], None]) -> 
     while (running := active(api, request.dag)) and _is_over(api, request, running):
         if time.monotonic() > deadline:
             raise StillStartingError(
-                f"Airflow has not closed backfill {running['id']} of DAG `{request.dag}`, whose runs are over",
+                f"Airflow has not closed backfill {running['id']} of DAG `{request.dag}`, although its "
+                "runs have ended",
                 f"inv dag.backfill {request.dag} --cancel",
             )
         if not told:
@@ -297,7 +296,9 @@ def _request_of(request: Request, backfill: Mapping[str, Any]) -> Request:
 
 def _other(request: Request, running: Mapping[str, Any] | None) -> UsageError:
     if running is None:
-        return UsageError(f"Airflow takes no backfill of DAG `{request.dag}` now", "repeat the command")
+        return UsageError(
+            f"Airflow does not accept a backfill of DAG `{request.dag}` now", "repeat the command"
+        )
     other = _request_of(request, running)
     return UsageError(
         f"another backfill of DAG `{request.dag}` runs: {other.span}",

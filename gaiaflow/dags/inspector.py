@@ -83,6 +83,6 @@ class Inspector:
         except subprocess.TimeoutExpired:
             raise GaiaflowError(
                 f"the DAGs of {self.project.dags} were not read within {TIMEOUT} s",
-                "look for what a DAG file does at import",
+                "check what the DAG files do at import",
             ) from None
         return done.stdout

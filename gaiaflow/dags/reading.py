@@ -27,7 +27,7 @@ def refuse_undeclared(project: Project, name: str) -> None:
     if found.complete and name not in found.ids:
         names = sorted(found.ids)
         raise UsageError(
-            f"no file in {project.dags} makes a DAG `{name}`{near_miss(name, names)}",
+            f"no file in {project.dags} defines a DAG `{name}`{near_miss(name, names)}",
             f"there is {', '.join(names) or 'none at all'}",
         )
 

@@ -62,7 +62,7 @@ def recovery(api: AirflowApi, dag: str, run: Mapping[str, Any], first: str = "")
     if not chosen:
         raise UsageError(
             f"no task of run `{run_id}` of DAG `{dag}` failed, so there is nothing to recover",
-            f"inv dag.recover {dag} {run_id} --from TASK runs a task and what comes after it again",
+            f"inv dag.recover {dag} {run_id} --from TASK runs a task and the tasks after it again",
         )
     described = api.tasks(dag)
     cleared = _clear(api, dag, run_id, chosen, dry=True)

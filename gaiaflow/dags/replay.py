@@ -112,7 +112,7 @@ def find_instance(every: list[dict[str, Any]], task: str, map_index: int | None)
         known = sorted({i["task_id"] for i in every})
         raise UsageError(f"the run has no task `{task}`{near_miss(task, known)}", f"it has {', '.join(known)}")
     if map_index is None and len(parts) > 1:
-        raise UsageError(f"task `{task}` is mapped: there are {len(parts)} of it", "--map-index 0")
+        raise UsageError(f"task `{task}` is mapped and has {len(parts)} instances", "--map-index 0")
     wanted = next(iter(parts)) if map_index is None else map_index
     if wanted not in parts:
         there = "is not mapped" if NOT_MAPPED in parts else f"has 0 to {max(parts)}"
@@ -162,11 +162,11 @@ def replay(recalled: Recalled, inspector: Inspector, pdb: bool = False) -> Repla
     """Run it; what the function prints goes to stderr, with ``pdb`` to the terminal.
 
     Raises:
-        MissingError: the project's environment is not made.
+        MissingError: the project's environment does not exist yet.
     """
     if not recalled.python.is_file():
         raise MissingError(
-            f"no Python at `{recalled.python}`: the project's environment is not made", "inv dev.start"
+            f"no Python at `{recalled.python}`: the project's environment does not exist yet", "inv dev.start"
         )
     folder = privatefile.folder(test_home(inspector.project) / "output")
     with TemporaryDirectory(dir=folder) as temporary:
@@ -176,7 +176,7 @@ def replay(recalled: Recalled, inspector: Inspector, pdb: bool = False) -> Repla
         code, said = _run(recalled, {**recalled.environment, **variables}, pdb)
         if code == 0 and result.is_file():
             return Replayed(json.loads(result.read_text(encoding="utf-8")), None)
-        return Replayed(None, said or f"`{recalled.call['function']}` left with exit code {code}")
+        return Replayed(None, said or f"`{recalled.call['function']}` exited with code {code}")
 
 
 def _run(recalled: Recalled, env: Mapping[str, str], pdb: bool) -> tuple[int, str]:

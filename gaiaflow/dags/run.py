@@ -130,7 +130,7 @@ def _raise_import_errors(api: AirflowApi, project: Project, name: str, dag: Mapp
     errors = {f: e for f, e in api.import_errors().items() if _stops(f, project, name, dag)}
     if errors:
         raise GaiaflowError(
-            explained(project, errors), "repair it and repeat; Airflow reads it again within seconds"
+            explained(project, errors), "fix it and repeat; Airflow reads it again within seconds"
         )
 
 

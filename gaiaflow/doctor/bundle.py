@@ -57,7 +57,7 @@ def refuse(file: Path) -> None:
         UsageError: there is such a file, or no such folder.
     """
     if file.exists():
-        raise UsageError(f"`{file}` is there already", "give --bundle another name")
+        raise UsageError(f"`{file}` already exists", "choose another name for --bundle")
     if not file.parent.is_dir():
         raise UsageError(f"no folder `{file.parent}`", f"mkdir -p {file.parent}")
 

@@ -106,7 +106,9 @@ def _run(engine: Any, place: Place, way: _Way, pairs: list[str]) -> dict[str, An
         )
         return dict(json.loads(output))
     except (APIError, ContainerError, ValueError) as error:
-        raise GaiaflowError(f"no container could ask: {type(error).__name__}", "docker info") from None
+        raise GaiaflowError(
+            f"no container could run the check: {type(error).__name__}", "docker info"
+        ) from None
 
 
 def _clear(engine: Any, place: Place) -> None:

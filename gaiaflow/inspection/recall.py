@@ -125,8 +125,8 @@ class _Past(PastRun):
     def value(self, task_id: str) -> Any:
         if task_id not in self.values:
             raise GaiaflowError(
-                f"the run has no value of task `{task_id}`, which `{self.task_id}` takes",
-                "choose a run in which it ended well",
+                f"the run has no value of task `{task_id}`, which `{self.task_id}` needs",
+                "choose a run in which it succeeded",
             )
         return self.values[task_id]
 

@@ -60,7 +60,7 @@ def start(
     wanted = Wanted.parse(cpus, memory, driver, kubernetes_version)
     if executors.checked(executor) and cluster_only:
         raise UsageError(
-            "`--executor` changes the stack, which `--cluster-only` leaves alone", "inv prodlocal.start"
+            "`--executor` changes the stack, so `--cluster-only` cannot be added", "inv prodlocal.start"
         )
     if c.config.run.dry:
         say(f"would start the cluster `{target.name}` with the namespace `{target.namespace}`")
@@ -186,7 +186,7 @@ def dockerize(
     name = image or build.image_name(target.project)
     if existing and (dockerfile or no_cache):
         raise UsageError(
-            "`--existing` builds nothing, but a flag of the build is given", "inv prodlocal.dockerize"
+            "`--existing` builds nothing, so options of the build cannot be added", "inv prodlocal.dockerize"
         )
     if c.config.run.dry:
         say(f"would {'bring' if existing else 'build'} `{name}` into `{target.name}`")

@@ -154,7 +154,7 @@ class ModelRegistry:
         where = urlsplit(version.place)
         if where.scheme != _PROXIED:
             raise GaiaflowError(
-                f"model `{version.spec}` lies at `{version.place}`, which MLflow does not serve",
+                f"model `{version.spec}` is stored at `{version.place}`, which MLflow does not serve",
                 "log and register it through the stack's MLflow: inv dev.export --format env",
             )
         shutil.rmtree(beside, ignore_errors=True)
@@ -197,7 +197,7 @@ class ModelRegistry:
             answer = None
         if not isinstance(answer, dict):
             raise GaiaflowError(
-                f"what answers at {self.url} is not MLflow: its answer is not a JSON object", "inv dev.status"
+                f"the service at {self.url} is not MLflow: its answer is not a JSON object", "inv dev.status"
             )
         return answer
 

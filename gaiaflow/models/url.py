@@ -46,7 +46,7 @@ def open_port(target: Target, model: str, port: int) -> str:
     except GaiaflowError as error:
         forwarder.record.unlink(missing_ok=True)
         raise GaiaflowError(
-            f"nothing can listen on 127.0.0.1:{chosen}: {error.message}", "inv model.url MODEL --port N"
+            f"cannot listen on 127.0.0.1:{chosen}: {error.message}", "inv model.url MODEL --port N"
         ) from None
     return f"http://{LOOPBACK}:{chosen}"
 

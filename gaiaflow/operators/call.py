@@ -169,7 +169,7 @@ class CallMixin:
         if not text or not text.strip():
             raise TaskFailedError(
                 f"`{self.func_path}` ended without a result",
-                "the process was killed or left by os._exit; its log is above",
+                "the process was killed or called os._exit; see its log above",
             )
         try:
             return json.loads(text)
@@ -242,13 +242,13 @@ def check_reference(dag: DAG, task_id: str, upstream: str) -> None:
     """Raise unless a DAG has the task that a FromTask names."""
     if upstream == task_id:
         raise GaiaflowError(
-            f"task `{task_id}` of DAG `{dag.dag_id}` takes its own result: FromTask(`{upstream}`)",
+            f"task `{task_id}` of DAG `{dag.dag_id}` uses its own result: FromTask(`{upstream}`)",
             "name another task",
         )
     if not dag.has_task(upstream):
         known = sorted(dag.task_ids)
         raise GaiaflowError(
-            f"task `{task_id}` of DAG `{dag.dag_id}` takes the result of `{upstream}`, which is not in the DAG"
+            f"task `{task_id}` of DAG `{dag.dag_id}` uses the result of `{upstream}`, which is not in the DAG"
             + (near_miss(upstream, known) or _same_leaf(upstream, known)),
             "a task in a TaskGroup is named `group.task`",
         )

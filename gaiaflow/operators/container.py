@@ -108,7 +108,7 @@ def no_python(image: str, said: str) -> MissingError:
 def ending(code: int, out_of_memory: bool) -> str:
     """How a process without a last word ended."""
     if out_of_memory:
-        return "was killed: it took more memory than its limit"
+        return "was killed: it used more memory than its limit"
     if code - 128 in set(signal.Signals):
-        return f"was ended by signal {code - 128}"
-    return f"left with exit code {code}"
+        return f"was terminated by signal {code - 128}"
+    return f"exited with code {code}"

@@ -262,9 +262,9 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         """What the engine says, and what to do about it."""
         said = str(error.explanation or error)
         if self.container and "No such container" in said:
-            return TaskFailedError(f"`{self.func_path}` was ended: its container was removed")
+            return TaskFailedError(f"`{self.func_path}` was stopped: its container was removed")
         if "network" in said and "not found" in said:
-            return MissingError(f"no network of the stack: {said}", "inv dev.start")
+            return MissingError(f"the stack's network does not exist: {said}", "inv dev.start")
         if NO_EXECUTABLE in said:
             return no_python(self.image, said)
         refused = GaiaflowError(f"the Docker engine refused the container of task `{self.task_id}`: {said}")

@@ -252,7 +252,7 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
         ended = status.state.terminated if status and status.state else None
         if used := overused(pod):
             return TaskFailedError(
-                f"`{self.func_path}` was ended: its pod was evicted: {used}", 'resources={"limits": {...}}'
+                f"`{self.func_path}` was stopped: its pod was evicted: {used}", 'resources={"limits": {...}}'
             )
         if ended is None:
             return waiting_error(pod, self.image, self.mode)

@@ -81,7 +81,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
         python = Path(self.python)
         if not python.is_file():
             raise MissingError(
-                f"no Python at `{python}`: the project's environment is not made", "inv dev.start"
+                f"no Python at `{python}`: the project's environment does not exist yet", "inv dev.start"
             )
         with TemporaryDirectory(prefix="gaiaflow-") as folder:
             result = Path(folder, "result.json")
@@ -129,7 +129,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
             self.on_kill()
         if code:
             raise self.failed(
-                last, f"was ended by signal {-code}" if code < 0 else f"left with exit code {code}"
+                last, f"was terminated by signal {-code}" if code < 0 else f"exited with code {code}"
             )
 
     def _read(self, result: Path) -> Any:

@@ -55,6 +55,6 @@ def _values(spec: TaskSpec, values: Any) -> Any:
     if not isinstance(values, FromTask):
         return values
     if spec.dag is None:
-        raise UsageError("map_over with FromTask needs the DAG", "make the task inside `with DAG(...)`")
+        raise UsageError("map_over with FromTask needs the DAG", "create the task inside `with DAG(...)`")
     check_reference(spec.dag, spec.task_id, values.task)
     return spec.dag.get_task(values.task).output

@@ -77,7 +77,7 @@ def parse(given: Mapping[str, Any]) -> Resources:
             raise UsageError(f"`resources` has the key `{key}`{near_miss(str(key), _KEYS)}", _EXAMPLE)
     gpu = given.get("gpu", 0)
     if isinstance(gpu, bool) or not isinstance(gpu, int) or gpu < 0:
-        raise UsageError(f"`resources` wants {gpu!r} gpu, not a whole number", _EXAMPLE)
+        raise UsageError(f"`gpu` in `resources` is {gpu!r}, not a whole number", _EXAMPLE)
     found = Resources(_quantities(given, "requests"), _quantities(given, "limits"), gpu, _factor(given))
     _whole_devices(found)
     return found
@@ -171,6 +171,6 @@ def _whole_devices(resources: Resources) -> None:
             if value != resources.limits.get(kind):
                 raise UsageError(
                     f"`resources['requests'][{kind!r}]` is {value}, and its limit is "
-                    f"{resources.limits.get(kind, 'not set')}: Kubernetes wants the same",
+                    f"{resources.limits.get(kind, 'not set')}: Kubernetes requires both to be equal",
                     _DEVICES,
                 )

@@ -26,7 +26,7 @@ def check(project: Project) -> Check:
     if not python_of(project, "project").exists():
         return Check("environment", OK, "no function runs on this machine, so there is nothing to compare")
     if "project" in missing(project):
-        why = "the project's environment is not made as its file asks for now"
+        why = "the project's environment does not exist yet as its file asks for now"
         return Check("environment", MISSING, why, "inv dev.update-deps")
     try:
         found = list(differences(project))

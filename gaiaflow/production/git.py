@@ -60,8 +60,8 @@ class GitDags:
             raise UsageError(f"`{path}` is not a folder inside a repository", f"--dags-path {project.name}")
         if _holds_credentials(url):
             raise UsageError(
-                "the address of the git repository holds a user name, a token or a password",
-                "name it without them, and let git keep them: git config credential.helper store",
+                "the address of the git repository contains a user name, a token or a password",
+                "remove them, and let git store them: git config credential.helper store",
             )
         if url.startswith("-") or branch.startswith("-"):
             raise UsageError(
@@ -139,7 +139,7 @@ class GitDags:
         inner = place.relative_to(clone)
         for path in (inner, *inner.parents):
             if (clone / path).is_symlink():
-                raise GaiaflowError(f"`{path}` of {self.url} is a link", "replace it by a file or a folder")
+                raise GaiaflowError(f"`{path}` of {self.url} is a link", "replace it with a file or a folder")
 
     def _commit(self, clone: Path, message: str) -> None:
         self._git("add", "--all", "--force", "--", self.path, folder=clone)

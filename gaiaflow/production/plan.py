@@ -124,5 +124,5 @@ def from_record(value: Mapping[str, Any], where: str) -> dict[str, Kept]:
         return {str(name): Kept(*map(str, kept)) for name, kept in value.get("files", {}).items()}
     except (TypeError, AttributeError):
         raise UsageError(
-            f"`{where}` is not what `inv prod.sync` wrote", "look at it, and remove it when it is of no use"
+            f"`{where}` is not what `inv prod.sync` wrote", "check it, and remove it if you do not need it"
         ) from None

@@ -54,7 +54,7 @@ class S3Dags:
         """
         name, _, prefix = address.removeprefix(SCHEME).partition("/")
         if not name:
-            raise UsageError(f"`{address}` names no bucket", "--dags s3://bucket/prefix")
+            raise UsageError(f"`{address}` has no bucket name", "--dags s3://bucket/prefix")
         inner = prefix.strip("/")
         return cls(project, name, f"{inner}/" if inner else "", python or (lambda: python_with_boto3(project)))
 

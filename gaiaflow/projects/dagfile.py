@@ -30,7 +30,9 @@ def dag_files(project: Project) -> dict[str, Path]:
     inside = (project.source.resolve(), folder.resolve())
     for path in files.values():
         if not any(path.resolve().is_relative_to(place) for place in inside):
-            raise UsageError(f"`{path}` is a link to a place outside the project", "put the file itself there")
+            raise UsageError(
+                f"`{path}` is a link that leads out of the project", "put the file itself into the project"
+            )
     return files
 
 

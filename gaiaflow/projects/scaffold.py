@@ -118,7 +118,7 @@ def _is_kept(source: str, version: str) -> bool:
         return True
     if source == templatestore.kept_at() or "+" in version:
         raise MissingError(
-            f"this project was made from template version `{version}`, which this machine does not have",
+            f"this project was created from template version `{version}`, which this machine does not have",
             f"in {ANSWERS}, put gaiaflow's repository into `_src_path`, its tag into `_commit`; commit, repeat",
         )
     return False
@@ -145,8 +145,9 @@ def check_folder(path: Path) -> None:
     held = sorted(item.name for item in path.iterdir() if item.name != ".git") if path.exists() else []
     if held:
         raise UsageError(
-            f"`{path}` is not empty: it holds `{held[0]}`" + (f" and {len(held) - 1} more" if held[1:] else ""),
-            f"give a new folder, or for a project that exists: cd {path} && inv project.adopt",
+            f"`{path}` is not empty: it contains `{held[0]}`"
+            + (f" and {len(held) - 1} more" if held[1:] else ""),
+            f"choose a new folder, or for an existing project: cd {path} && inv project.adopt",
         )
 
 

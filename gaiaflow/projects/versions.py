@@ -41,7 +41,7 @@ def shipped_template() -> Path:
         if (folder / _QUESTIONS).is_file() and (folder / _FILES).is_dir():
             return folder
     raise MissingError(
-        "gaiaflow's project template is not there: the installation is incomplete",
+        "gaiaflow's project template is missing: the installation is incomplete",
         "pip install --force-reinstall gaiaflow",
     )
 

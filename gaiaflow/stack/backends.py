@@ -60,7 +60,7 @@ def choose(project: Project, wanted: str = AUTO) -> tuple[Backend, str]:
     name, why = (wanted, "as asked") if wanted != AUTO else _own(project)
     if name == "docker" and (python := interpreter.given(project)):
         raise UsageError(
-            f"`{python}` is a Python of this machine, which containers do not have",
+            f"`{python}` is a Python of this machine, which containers cannot use",
             "inv dev.start --backend embedded",
         )
     return BACKENDS[name](project), why

@@ -78,8 +78,8 @@ def _check_python(project: Project) -> None:
     if not source(project).is_conda and own != project.setting(envvar.PYTHON_IMAGE, image.DEFAULT_PYTHON_IMAGE):
         asked = interpreter.wanted(project)
         raise UsageError(
-            f"worker pods run functions on Airflow's Python, and the project asks for `{asked}`",
-            "take `--executor local`, or ask for that Python in environment.yml",
+            f"worker pods run functions with Airflow's Python, but the project requires `{asked}`",
+            "use `--executor local`, or set that Python in environment.yml",
         )
 
 

@@ -18,9 +18,14 @@ class Cell:
     """One DAG in one mode.
 
     Attributes:
+        project: the name of the project.
+        dag: the id of the DAG.
+        mode: one of the four, or ``all`` for a file that does not import.
         outcome: passed, failed or skipped.
         how: ``ran``, ``rendered`` or empty.
         detail: what is missing, or what is wrong, each in one line.
+        seconds: how long it took.
+        run: the run of the DAG; None where none was.
     """
 
     project: str

@@ -46,6 +46,7 @@ def run_matrix(
         projects: whose DAGs.
         dags: ids; by default all.
         modes: in order, the first that can run is what the others are compared with; by default all four.
+        progress: told of each task, as by run_dag, and of each mode.
         runner: runs one DAG; as run_dag.
         home: AIRFLOW_HOME for all of them; by default the first project's.
         date: the logical date of all runs, ``2024-05-01``; by default today.

@@ -21,7 +21,8 @@ from gaiaflow.project import Project
 _OF_THE_CLONE = Path("tests/dags")
 
 
-def parse(argv: list[str]) -> argparse.Namespace:
+def parser() -> argparse.ArgumentParser:
+    """The options; docs/reference/testing.md is made of them."""
     parser = argparse.ArgumentParser(prog="gaiaflow.testing.matrix", description=__doc__)
     parser.add_argument("--project", action="append", type=Path, default=[], help="a folder; may be repeated")
     parser.add_argument("--dag", action="append", default=[], help="only this DAG; may be repeated")
@@ -32,7 +33,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--artefacts", type=Path, default=Path("artefacts"), help="where the reports go")
     parser.add_argument("--json", action="store_true", help="print the JSON instead of the table")
     parser.add_argument("--verbose", action="store_true", help="show Airflow's log")
-    return parser.parse_args(argv)
+    return parser
 
 
 def projects(folders: list[Path]) -> list[Project]:
@@ -101,7 +102,7 @@ def _progress(cell: str, state: str, detail: str) -> None:
 
 
 def main(argv: list[str]) -> int:
-    args = parse(argv)
+    args = parser().parse_args(argv)
     try:
         found = projects(args.project)
         return run_here(found, args) if args.here else in_airflow_environment(found, argv)

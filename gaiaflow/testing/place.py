@@ -67,8 +67,8 @@ def _take_back() -> None:
 def _refuse_other_home(home: str) -> None:
     if "airflow" in sys.modules and os.environ.get("AIRFLOW_HOME") != home:
         raise GaiaflowError(
-            "Airflow is imported already, with another home: this process cannot be pointed at the test home",
-            "import airflow inside of tests and fixtures, not at the top of the file",
+            "Airflow was already imported with another home, so this process cannot use the test home",
+            "import airflow inside tests and fixtures, not at the top of the file",
         )
 
 

@@ -70,7 +70,7 @@ def dagbag(gaiaflow_airflow: Project) -> Dags:
 @pytest.fixture
 def run_dag(gaiaflow_airflow: Project) -> Callable[..., RunResult]:
     """``run_dag(name, mode=None, conf=None, retries=0, date="")``, with the other options of
-    `gaiaflow.testing.run_dag`; skips when this machine lacks what the mode needs."""
+    `gaiaflow.testing.run_dag`; skips the test if this machine lacks what the mode needs."""
 
     def run(
         name: str, mode: str | None = None, conf: dict[str, Any] | None = None, retries: int = 0, **more: Any

@@ -145,7 +145,7 @@ def _sent(task: Any, result: RunResult, when: When) -> tuple[Any, str]:
     """The pod of a task, and the call that it gets, in itself or by a Secret."""
     operator, context = _prepared(task, result, when)
     if not hasattr(operator, "build_pod_request_obj"):
-        raise GaiaflowError(f"task `{task.task_id}` is a {type(operator).__name__}, which makes no pod")
+        raise GaiaflowError(f"task `{task.task_id}` is a {type(operator).__name__}, which creates no pod")
     operator.namespace = operator.namespace or NAMESPACE
     operator.hook._is_in_cluster = True  # noqa: SLF001 - else it looks for a cluster to fill in a label
     pod = operator.build_pod_request_obj(context)

@@ -54,6 +54,7 @@ def run_dag(
         conf: overrides the DAG's params.
         project: by default that of the current folder.
         retries: how often a failed task is tried again, at once. A test shows a failure at the first attempt.
+        progress: told of each task: its id, a word such as ``started``, and a detail.
         home: AIRFLOW_HOME; by default ``.gaiaflow/test``.
         with_stack: functions may use the running stack's MLflow and S3, where there is one.
         date: the run's logical date, ``2024-05-01``; by default it has none, as a run started by hand.
@@ -117,7 +118,16 @@ def _read(project: Project, place: Path) -> tuple[dict[str, DAG], dict[str, str]
 
 
 def load_dag(project: Project, name: str) -> DAG:
-    """One DAG of a project, read afresh in the current mode."""
+    """One DAG of a project, read afresh in the current mode.
+
+    Args:
+        project: whose DAG; `gaiaflow.project.Project.find()` is that of the current folder.
+        name: the id of the DAG.
+
+    Raises:
+        UsageError: there is no such DAG.
+        GaiaflowError: the DAG file does not import.
+    """
     dags, errors = load_dags(project, name)
     if name in dags:
         return dags[name]
@@ -125,7 +135,7 @@ def load_dag(project: Project, name: str) -> DAG:
     mistyped = not holders and near_miss(name, sorted(dags))
     stopped = {file: text for file, text in errors.items() if not holders or file in holders}
     if stopped and not mistyped:
-        raise GaiaflowError(f"no DAG `{name}`, and {explained(project, stopped)}", "repair the file and repeat")
+        raise GaiaflowError(f"no DAG `{name}`, and {explained(project, stopped)}", "fix the file and repeat")
     known = sorted(dags)
     raise UsageError(
         f"no DAG `{name}` in {project.dags}{near_miss(name, known)}",
@@ -176,7 +186,7 @@ def check_when(dag: DAG, when: When) -> None:
         raise UsageError("`--partition` needs Airflow 3.2 or newer", "leave it out")
     if when.partition and not minors.takes_partition(dag):
         raise UsageError(
-            f"DAG `{dag.dag_id}` has no partitions: `--partition` is not for it",
+            f"DAG `{dag.dag_id}` has no partitions, so `--partition` cannot be used",
             "schedule=CronPartitionTimetable(...), PartitionedAssetTimetable(...) or PartitionedAtRuntime()",
         )
     try:
@@ -189,7 +199,9 @@ def _refuse_missing_python(dag: DAG) -> None:
     python = os.environ[envvar.PYTHON]
     runs_here = any(getattr(task, "python", None) == python for task in dag.tasks)
     if runs_here and not Path(python).is_file():
-        raise MissingError(f"no Python at `{python}`: the project's environment is not made", "inv dev.start")
+        raise MissingError(
+            f"no Python at `{python}`: the project's environment does not exist yet", "inv dev.start"
+        )
 
 
 def _watch(task: Any, retries: int, errors: dict[tuple[str, int], str], progress: Progress) -> None:

@@ -93,22 +93,22 @@ CASES = [
     ),
     Case(
         lambda: task(func_args=[object]),
-        "task `t` of DAG `flow`: func_args[0] is a type: it cannot be passed on",
+        "task `t` of DAG `flow`: func_args[0] is a type: it cannot be passed as JSON",
         "pass str, int, finite float, bool, None, lists and dicts of them",
     ),
     Case(
         lambda: outside(map_over={"tile": FromTask("tiles")}),
         "task `t`: map_over with FromTask needs the DAG",
-        "make the task inside `with DAG(...)`",
+        "create the task inside `with DAG(...)`",
     ),
     Case(
         lambda: linked(task(func_args=[FromTask("t")])),
-        "task `t` of DAG `flow` takes its own result: FromTask(`t`)",
+        "task `t` of DAG `flow` uses its own result: FromTask(`t`)",
         "name another task",
     ),
     Case(
         lambda: (task("load"), linked(task(func_args=[FromTask("laod")]))),
-        "task `t` of DAG `flow` takes the result of `laod`, which is not in the DAG (did you mean `load`?)",
+        "task `t` of DAG `flow` uses the result of `laod`, which is not in the DAG (did you mean `load`?)",
         "a task in a TaskGroup is named `group.task`",
     ),
     Case(
@@ -117,7 +117,7 @@ CASES = [
         "pass str, int, finite float, bool, None, and lists and dicts of them",
     ),
     Case(lambda: task().decode_result(" "), "`parity.functions:echo` ended without a result",
-         "the process was killed or left by os._exit; its log is above"),
+         "the process was killed or called os._exit; see its log above"),
     Case(
         lambda: task().decode_result("{"),
         "`parity.functions:echo` left a result that is not JSON: Expecting property name enclosed in double "
@@ -151,7 +151,7 @@ CASES = [
     ),
     Case(
         lambda: raised(pod_start.hopeless(waiting("CreateContainerConfigError", "image will run as root"))),
-        "the cluster allows no container to run as root: image will run as root",
+        "the cluster does not allow containers to run as root: image will run as root",
         'USER 10001 in the Dockerfile, or kubernetes={"security_context": {"runAsUser": 10001}}',
     ),
     Case(
@@ -186,5 +186,8 @@ def test_no_environment_of_the_project(tmp_path: Path, monkeypatch: pytest.Monke
         made = task()
     with pytest.raises(GaiaflowError) as caught:
         made.execute({})
-    assert caught.value.message == f"no Python at `{tmp_path}/python`: the project's environment is not made"
+    assert (
+        caught.value.message
+        == f"no Python at `{tmp_path}/python`: the project's environment does not exist yet"
+    )
     assert caught.value.hint == "inv dev.start"

@@ -118,7 +118,7 @@ def deleted() -> None:
 CASES = [
     Case(
         deleted,
-        "`parity.functions:echo` was ended: its pod was deleted",
+        "`parity.functions:echo` was stopped: its pod was deleted",
         "kubectl get events, kubectl get nodes",
     ),
     Case(
@@ -136,10 +136,10 @@ CASES = [
         "no Docker engine at `tcp://127.0.0.1:9`: Failed to establish connection to any given Docker hosts.",
         "docker info",
     ),
-    Case(started("No such container: 1"), "`parity.functions:echo` was ended: its container was removed", ""),
+    Case(started("No such container: 1"), "`parity.functions:echo` was stopped: its container was removed", ""),
     Case(
         started("network demo_default not found"),
-        "no network of the stack: network demo_default not found",
+        "the stack's network does not exist: network demo_default not found",
         "inv dev.start",
     ),
     Case(

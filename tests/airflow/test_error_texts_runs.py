@@ -44,7 +44,10 @@ def test_a_yaml_file_that_makes_no_dag(tmp_path: Path) -> None:
     (tmp_path / "flow.yml").write_text("flow:\n  tasks:\n    - {task_id: a, operator: nowhere.Tusk}\n")
     with pytest.raises(GaiaflowError) as caught:
         load_yaml_dags({}, tmp_path)
-    assert told(caught) == ["`flow.yml` makes no DAG: No module named 'nowhere'", "see dag-factory's keys"]
+    assert told(caught) == [
+        "`flow.yml` defines no valid DAG: No module named 'nowhere'",
+        "see the keys of dag-factory",
+    ]
 
 
 def test_a_task_that_makes_no_pod() -> None:
@@ -52,7 +55,7 @@ def test_a_task_that_makes_no_pod() -> None:
         create_task("t", "parity.functions:echo")
     ran = RunResult("flow", "success", {"t": TaskResult("success", None, 0)}, {})
     found = check_rendered(dag, ran, dag)
-    assert found == {"t": ["task `t` is a DevOperator, which makes no pod"]}
+    assert found == {"t": ["task `t` is a DevOperator, which creates no pod"]}
 
 
 def test_another_home_of_airflow(project: Make, tmp_path: Path) -> None:
@@ -60,8 +63,8 @@ def test_another_home_of_airflow(project: Make, tmp_path: Path) -> None:
     with pytest.raises(GaiaflowError) as caught:
         place.enter(found, tmp_path / "home")
     assert told(caught) == [
-        "Airflow is imported already, with another home: this process cannot be pointed at the test home",
-        "import airflow inside of tests and fixtures, not at the top of the file",
+        "Airflow was already imported with another home, so this process cannot use the test home",
+        "import airflow inside tests and fixtures, not at the top of the file",
     ]
 
 
@@ -81,7 +84,7 @@ def test_another_home_of_airflow(project: Make, tmp_path: Path) -> None:
             "is not `package.module:function` (did you mean `pk.f:one`?)\n  dags/file.py:6\n"
             '    create_task("one", "pk.f.one")\n    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n'
             '  hint: "my_package.train:train"',
-            "repair the file and repeat",
+            "fix the file and repeat",
         ),
         (
             FLOW,
@@ -142,7 +145,7 @@ PLACES = "schedule=CronPartitionTimetable(...), PartitionedAssetTimetable(...) o
             "`--date` is 2025-01-01T00:00:00+00:00, but DAG `flow` ends at 2024-12-31T00:00:00+00:00",
             "another --date, or another start_date or end_date of the DAG",
         ),
-        ({"partition": "north"}, True, "DAG `flow` has no partitions: `--partition` is not for it", PLACES),
+        ({"partition": "north"}, True, "DAG `flow` has no partitions, so `--partition` cannot be used", PLACES),
         ({"partition": "north"}, False, "`--partition` needs Airflow 3.2 or newer", "leave it out"),
     ],
 )

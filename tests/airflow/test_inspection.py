@@ -281,7 +281,7 @@ def test_arguments_are_rebuilt_from_what_other_tasks_returned(flow: Project) -> 
 def test_what_cannot_be_recalled_says_why(flow: Project) -> None:
     with pytest.raises(GaiaflowError) as caught:
         recalled(flow, task="work.inner.total", values={})
-    assert caught.value.message == "the run has no value of task `work.one`, which `work.inner.total` takes"
+    assert caught.value.message == "the run has no value of task `work.one`, which `work.inner.total` needs"
     with pytest.raises(UsageError) as caught:
         recalled(flow, task="end")
     assert caught.value.message == "task `end` is of EmptyOperator, not made by create_task"

@@ -140,10 +140,10 @@ def test_the_result_is_the_first_file_of_an_archive() -> None:
 @pytest.mark.parametrize(
     ("code", "out_of_memory", "text"),
     [
-        (3, False, "left with exit code 3"),
-        (137, False, "was ended by signal 9"),
-        (137, True, "was killed: it took more memory than its limit"),
-        (255, False, "left with exit code 255"),
+        (3, False, "exited with code 3"),
+        (137, False, "was terminated by signal 9"),
+        (137, True, "was killed: it used more memory than its limit"),
+        (255, False, "exited with code 255"),
     ],
 )
 def test_an_ending_reads_the_same_in_every_mode(code: int, out_of_memory: bool, text: str) -> None:

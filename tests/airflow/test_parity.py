@@ -54,7 +54,7 @@ def test_each_failure_reads_differently(run) -> None:  # type: ignore[no-untyped
         "does_not_import": "parity.broken does not import: ModuleNotFoundError: No module named 'a_module_that",
         "too_many_arguments": "parity.functions:takes_neither does not take this call: TypeError",
         "leaves_without_a_result": "`parity.functions:leaves_without_result` ended without a result",
-        "dies": "`parity.functions:dies` left with exit code 9",
+        "dies": "`parity.functions:dies` exited with code 9",
     }
     assert {task.state for task in result.tasks.values()} == {"failed"}
     assert set(errors) == set(said)

@@ -151,7 +151,7 @@ def test_a_disk_s_limit_and_devices_reach_the_pod() -> None:
         (
             "volumes",
             [{**VOLUME, "emptyDir": {}}],
-            "`kubernetes['volumes'][0]` is of two kinds: emptyDir, persistentVolumeClaim",
+            "`kubernetes['volumes'][0]` has two kinds: emptyDir, persistentVolumeClaim",
         ),
         (
             "tolerations",

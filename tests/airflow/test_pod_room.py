@@ -310,7 +310,7 @@ def test_the_fourth_loss_is_the_end_of_the_attempt(run: Callable[..., Any]) -> N
     assert isinstance(error, TaskFailedError)
     assert not error.is_final
     assert error.message == (
-        "`pk.f:f` was ended: its pod was taken away: PreemptionByScheduler: for another pod"
+        "`pk.f:f` was stopped: its pod was taken away: PreemptionByScheduler: for another pod"
     )
     assert error.hint == "kubectl get events, kubectl get nodes"
 
@@ -346,7 +346,7 @@ def test_an_out_of_memory_kill_is_a_failure_otherwise(run: Callable[..., Any]) -
 def test_a_pod_that_used_too_much_disk_is_not_started_again(run: Callable[..., Any]) -> None:
     used = "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi."
     starts, error, _ = run({"phase": "Failed", "reason": "Evicted", "message": used})
-    assert error.message == f"`pk.f:f` was ended: its pod was evicted: {used}"
+    assert error.message == f"`pk.f:f` was stopped: its pod was evicted: {used}"
     assert len(starts.limits) == 1
 
 

@@ -83,7 +83,7 @@ def test_a_run_has_the_date_the_interval_and_the_partition_that_it_was_given(api
     day = read_when(partition="2024-05-01T00:00:00")
     assert run_of(api, "rest_days", api.trigger("rest_days", {}, day.as_dict())).partition == day.partition
 
-    with pytest.raises(UsageError, match=f"DAG `rest_fetch` has a run of 2024-05-05.*: `{ran[:10]}"):
+    with pytest.raises(UsageError, match=f"DAG `rest_fetch` already has a run for 2024-05-05.*: `{ran[:10]}"):
         api.trigger("rest_fetch", {}, read_when("2024-05-05").as_dict())
     with pytest.raises(UsageError, match="is not a partitioned Dag"):
         api.trigger("rest_fetch", {}, read_when(partition="north").as_dict())

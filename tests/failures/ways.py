@@ -127,7 +127,7 @@ def raised(function: str, error: str, real: bool = True) -> Seen:
 
 NO_IMAGE = "dev has no image"
 NO_POD = "a mode without pods"
-_KILLED = Seen(f"`{MODULE}.fails:is_killed` was ended by signal 9")
+_KILLED = Seen(f"`{MODULE}.fails:is_killed` was terminated by signal 9")
 _DAG = "from airflow.sdk import DAG\nfrom gaiaflow.tasks import FromTask, create_task\n\n"
 
 WAYS = (
@@ -179,22 +179,22 @@ WAYS = (
     Way(
         "os._exit",
         "The process left without Python's own ending, so that there is no traceback.",
-        everywhere(Seen(f"`{MODULE}.fails:leaves` left with exit code 3", real=True)),
+        everywhere(Seen(f"`{MODULE}.fails:leaves` exited with code 3", real=True)),
         call("fails:leaves"),
     ),
     Way(
         "A crash",
         "The process ended by a segmentation fault: an extension module is broken.",
-        everywhere(Seen(f"`{MODULE}.fails:segfaults` was ended by signal 11", real=True)),
+        everywhere(Seen(f"`{MODULE}.fails:segfaults` was terminated by signal 11", real=True)),
         call("fails:segfaults"),
     ),
     Way(
         "Out of memory",
-        "The function took more memory than it may. In a container that is its limit, `resources`; in dev the "
+        "The function used more memory than it may. In a container that is its limit, `resources`; in dev the "
         "kernel kills the process when the machine's memory runs out, which looks as any kill does.",
         everywhere(
-            Seen(f"`{MODULE}.fails:takes_memory` was killed: it took more memory than its limit", real=True),
-            dev=Seen(f"`{MODULE}.fails:takes_memory` was ended by signal 9"),
+            Seen(f"`{MODULE}.fails:takes_memory` was killed: it used more memory than its limit", real=True),
+            dev=Seen(f"`{MODULE}.fails:takes_memory` was terminated by signal 9"),
         ),
         call("fails:takes_memory", resources={"limits": {"memory": "64Mi"}}),
     ),
@@ -209,9 +209,9 @@ WAYS = (
         "The pod was deleted while its function ran: its node was lost or drained, a pod of a higher priority "
         "took its place, or somebody deleted it.",
         in_pods(
-            Seen(f"`{MODULE}.fails:sleeps` was ended: its pod was deleted"),
+            Seen(f"`{MODULE}.fails:sleeps` was stopped: its pod was deleted"),
             NO_POD,
-            dev_docker=Seen(f"`{MODULE}.fails:sleeps` was ended: its container was removed"),
+            dev_docker=Seen(f"`{MODULE}.fails:sleeps` was stopped: its container was removed"),
         ),
         call("fails:sleeps"),
     ),

@@ -19,6 +19,7 @@ sys.path[:0] = [str(PARITY), str(Path(__file__).parent)]
 
 from airflow_run import DAG_FILE, Outcomes, RunTasks  # noqa: E402
 from example_stack import stack  # noqa: E402, F401 - a fixture
+from file_times import pytest_terminal_summary  # noqa: E402, F401 - a hook
 from full_runs import pytest_collection_modifyitems  # noqa: E402, F401 - a hook
 from no_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: E402, F401 - hooks
 
@@ -34,6 +35,7 @@ _SHARED = {
             "test_host_network",
             "test_model",
             "test_notebook",
+            "test_page_commands",
             "test_pipeline",
             "test_prod",
         ),

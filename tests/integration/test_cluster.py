@@ -157,7 +157,7 @@ def test_starting_again_changes_nothing(bed: Bed) -> None:
     before = versions(bed)
     again = bed.inv("prodlocal.start", "--cluster-only")
     assert again.returncode == 0, again.stderr
-    assert f"the cluster {PROFILE} runs already" in again.stderr
+    assert f"the cluster {PROFILE} is already running" in again.stderr
     assert versions(bed) == before
     assert len(before) == 6
 
@@ -491,7 +491,7 @@ def test_cleanup_asks(bed: Bed) -> None:
     done = bed.inv("prodlocal.cleanup")
     assert f"the minikube profile {PROFILE}" in done.stderr
     assert done.returncode == 2
-    assert "hint: give --yes" in done.stderr
+    assert "hint: add --yes" in done.stderr
     assert bed.target.minikube.state().running
 
 

@@ -171,7 +171,7 @@ def test_an_image_that_is_not_there_names_the_command(special: Outcomes) -> None
 def test_limits_hold(special: Outcomes) -> None:
     assert special["limits"].value == 64 * 2**20
     assert special["hungry"].error == (
-        "`parity.functions:returns_big` was killed: it took more memory than its limit"
+        "`parity.functions:returns_big` was killed: it used more memory than its limit"
     )
 
 

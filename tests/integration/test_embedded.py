@@ -123,7 +123,7 @@ def test_a_port_that_is_taken_is_refused_by_name(stack: Running) -> None:
 def test_data_goes_only_when_somebody_says_so(stack: Running) -> None:
     told = stack.inv("dev.stop", "--delete-volume", code=2)
     assert ".gaiaflow/data" in told
-    assert "hint: give --yes" in told
+    assert "hint: add --yes" in told
     assert stack.states() == dict.fromkeys(SERVICES, "running")
 
 

@@ -41,7 +41,7 @@ CASES = [
         2,
         "map_over['tile'] is FromRun(params.tiles): "
         "Airflow maps over a list in the file or over a task's result",
-        "let a task take FromRun(params.tiles) and return the list; a list may have FromRun in it",
+        "write a task that takes FromRun(params.tiles) and returns the list; a list may contain FromRun",
     ),
     Case(lambda _: FromTask(""), 2, "FromTask needs the id of a task, not ''", 'FromTask("preprocess")'),
     Case(
@@ -62,7 +62,9 @@ CASES = [
         "`xcom_pull_tasks['path']` needs `task` and at most `key`, not key",
         '{"path": {"task": "group.task", "key": "return_value"}}',
     ),
-    Case(lambda _: tasks._retries(-1, None), 2, "`retries` is -1, not a number from 0 up", "retries=3"),
+    Case(
+        lambda _: tasks._retries(-1, None), 2, "`retries` is -1, not a whole number of 0 or more", "retries=3"
+    ),
     Case(
         lambda _: check.func_path("pkg.train.train"),
         2,
@@ -110,7 +112,7 @@ CASES = [
         lambda _: check.mapped({"tile": 3}, None),
         2,
         "map_over['tile'] is a int, not a list",
-        "a list, or FromTask of one",
+        "pass a list, or FromTask of a task that returns one",
     ),
     Case(
         lambda _: service_names(["mlfow"]),
@@ -132,8 +134,8 @@ def test_an_error_says_this_and_no_more(case: Case, project: Project) -> None:
         ("[tool.gaiaflow", "cannot read `{file}`: ", "fix the file; it is not valid TOML"),
         (
             '[tool.gaiaflow]\nsource = "src"\n',
-            "`source` in {file} names `src`: no such folder",
-            "give the folder that holds dags/, relative to pyproject.toml",
+            "`source` in {file} names `src`, but there is no such folder",
+            "set it to the folder that contains dags/, relative to pyproject.toml",
         ),
         (
             '[tool.gaiaflow]\nimgae = "x"\n',

@@ -22,7 +22,7 @@ def test_a_message_leads_to_its_own_explanation(anchor: str) -> None:
 @pytest.mark.parametrize(
     ("message", "anchor"),
     [
-        ("no file in /home/a/dags makes a DAG `co2` (did you mean `co2_forecast`?)", "no-such-dag"),
+        ("no file in /home/a/dags defines a DAG `co2` (did you mean `co2_forecast`?)", "no-such-dag"),
         ("DAG `co2` has no param `harmonix` (did you mean `harmonics`?)", "no-such-param"),
         ("port 8080 of `airflow` is taken by python3 (4711)", "port-is-taken"),
     ],

@@ -46,7 +46,7 @@ def test_none_is_said_with_a_hint(tmp_path: Path) -> None:
     ("toml", "said"),
     [
         ('[tool.gaiaflow]\nsorce = "x"\n', r"`sorce` .*did you mean `source`"),
-        ('[tool.gaiaflow]\nsource = "nowhere"\n', "`nowhere`: no such folder"),
+        ('[tool.gaiaflow]\nsource = "nowhere"\n', "`nowhere`, but there is no such folder"),
         ("[tool.gaiaflow]\nname = 3\n", "`name` in"),
         ("[tool.gaiaflow\n", "cannot read"),
     ],
@@ -125,7 +125,7 @@ def test_a_folder_that_addresses_cannot_hold_is_refused(tmp_path: Path, name: st
     with pytest.raises(UsageError) as caught:
         Project.find(folder)
     assert caught.value.message == (
-        f"`{folder}` has {sign} in its path, which databases and containers cannot take"
+        f"`{folder}` has {sign} in its path, which databases and containers cannot handle"
     )
 
 
@@ -136,6 +136,6 @@ def test_a_home_that_is_a_link_is_refused_and_its_target_stays(tmp_path: Path) -
     home.symlink_to(elsewhere)
     with pytest.raises(UsageError) as caught:
         Project.find(root)
-    assert caught.value.message == f"`{home}` is a link: the state of a project lies in its own folder"
+    assert caught.value.message == f"`{home}` is a link, but a project keeps its state in its own folder"
     assert caught.value.hint == f"rm {home}"
     assert elsewhere.stat().st_mode & 0o777 == 0o755

@@ -27,4 +27,4 @@ def test_a_hole_stands_for_anything_and_nothing_else_varies() -> None:
 
 
 def test_an_error_with_backticks_is_whole_on_the_page() -> None:
-    assert "`` `my_package.fails:leaves` left with exit code 3 ``; tried again." in ways.table()
+    assert "`` `my_package.fails:leaves` exited with code 3 ``; tried again." in ways.table()

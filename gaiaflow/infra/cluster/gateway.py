@@ -123,8 +123,8 @@ def open_ports(project: Project, address: str, ports: list[int]) -> Forwarding:
         made = forwarder.start(argv, {}, {"address": address, "ports": ports}, _START_SECONDS)
     except GaiaflowError as error:
         raise GaiaflowError(
-            f"nothing can listen on the gateway `{address}` at {', '.join(map(str, ports))}: {error.message}",
-            "stop what uses the port there, or move the service: inv dev.start --auto-ports",
+            f"cannot listen on the gateway `{address}` at {', '.join(map(str, ports))}: {error.message}",
+            "stop the program that uses the port, or move the service: inv dev.start --auto-ports",
         ) from None
     return Forwarding(**made)
 

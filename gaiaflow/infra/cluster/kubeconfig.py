@@ -44,7 +44,7 @@ def refuse_production(name: str, server: str, allowed: Collection[str]) -> None:
     if reason:
         raise GaiaflowError(
             f"the kube context `{name}` looks like production: {reason}",
-            f'if it is meant, add to pyproject.toml: [tool.gaiaflow] allowed_contexts = ["{name}"]',
+            f'to use it, add to pyproject.toml: [tool.gaiaflow] allowed_contexts = ["{name}"]',
         )
 
 

@@ -84,8 +84,6 @@ class Minikube:
         Raises:
             MissingError: there is none, or it is too old.
         """
-        if not shutil.which("minikube"):
-            raise MissingError("`minikube` is not on PATH", f"install it: {INSTALL}")
         found = re.search(r"v(\d+)\.(\d+)[\w.+-]*", self._run("version", "--short"))
         if found and (int(found.group(1)), int(found.group(2))) < OLDEST:
             raise MissingError(
@@ -178,12 +176,14 @@ class Minikube:
         return ["minikube", "--profile", self.profile, *arguments]
 
     def _call(self, *arguments: str, seconds: float = 60) -> process.Output:
+        if not shutil.which("minikube"):
+            raise MissingError("`minikube` is not on PATH", f"install it: {INSTALL}")
         return process.run(
             self._argv(*arguments),
             env=self._environment(),
             timeout=seconds,
             check=False,
-            hint=f"install it: {INSTALL}",
+            hint=f"repeat the command; minikube -p {self.profile} logs --length 50",
         )
 
     def _run(self, *arguments: str, seconds: float = 60) -> str:

@@ -128,7 +128,7 @@ def _mebibytes(text: str) -> int | None:
         return None
     found = re.fullmatch(r"(\d+)\s*([a-z]*)", text.lower())
     if not found or found.group(2) not in _UNITS:
-        raise UsageError(f"--memory `{text}`: a number followed by g or mb", "--memory 4g")
+        raise UsageError(f"--memory `{text}` is not a number followed by g or mb", "--memory 4g")
     amount = int(found.group(1)) * _UNITS[found.group(2)]
     if amount < LEAST_MEMORY:
         raise UsageError(f"--memory `{text}`: minikube needs {LEAST_MEMORY} MiB or more", "--memory 2g")

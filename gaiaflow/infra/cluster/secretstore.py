@@ -85,7 +85,7 @@ class ClusterStore:
         there = self._cluster.find("Secret", self._namespace, name)
         if there and there["metadata"].get("labels", {}).get(MANAGED_BY) != "gaiaflow":
             raise GaiaflowError(
-                f"the secret `{name}` in {self.place} is not gaiaflow's: it was made by something else",
+                f"the secret `{name}` in {self.place} was not created by gaiaflow",
                 "choose another name",
             )
         encoded = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
@@ -138,7 +138,7 @@ def parse(text: str, origin: str) -> dict[str, str]:
     for binding in parse_stream(io.StringIO(text)):
         if binding.error or (binding.key is not None and binding.value is None):
             raise UsageError(
-                f"line {binding.original.line} of {origin} is not KEY=VALUE", "KEY='value', one a line"
+                f"line {binding.original.line} of {origin} is not KEY=VALUE", "write one KEY='value' per line"
             )
         if binding.key is not None and binding.value is not None:
             values[binding.key] = binding.value
@@ -156,7 +156,7 @@ def read_file(file: Path) -> dict[str, str]:
     except OSError as error:
         raise MissingError(f"cannot read `{file}`: {error.strerror}", "--from-env-file FILE") from None
     except UnicodeDecodeError:
-        raise UsageError(f"`{file}` is not UTF-8 text", "KEY='value', one a line") from None
+        raise UsageError(f"`{file}` is not UTF-8 text", "write one KEY='value' per line") from None
 
 
 def _became(before: Mapping[str, str] | None, after: Mapping[str, str]) -> str:

@@ -123,8 +123,8 @@ class Target:
 
         if not self.profile:
             raise UsageError(
-                f"the cluster is the kube context `{self.context}`, which is not gaiaflow's to start or stop",
-                "use the tool that made it, or give --profile",
+                f"the cluster is the kube context `{self.context}`, which gaiaflow does not start or stop",
+                "use the tool that created it, or add --profile",
             )
         return Minikube(self.profile, self.folder / _ADMIN)
 
@@ -150,7 +150,7 @@ class Target:
         """
         if self.profile and not self.is_made_here:
             raise UsageError(
-                f"the minikube profile `{self.profile}` was not made by this project",
+                f"the minikube profile `{self.profile}` was not created by this project",
                 f"delete it yourself: minikube delete --profile {self.profile}",
             )
 

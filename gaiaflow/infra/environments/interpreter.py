@@ -35,7 +35,7 @@ def checked(python: Path) -> Path:
     if not python.is_file():
         raise MissingError(
             f"no Python at `{python}`, which `python` in [tool.gaiaflow] or GAIAFLOW_PYTHON names",
-            'name the Python of an environment that exists, as python = ".venv/bin/python"',
+            'set it to the Python of an existing environment, e.g. python = ".venv/bin/python"',
         )
     if version(python) < OLDEST:
         raise UsageError(

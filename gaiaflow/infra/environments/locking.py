@@ -23,7 +23,7 @@ def write_lock(project: Project, upgrade: bool = False) -> Path:
     """
     found = source(project)
     if found.kind == PIXI_LOCK:
-        raise UsageError("`pixi.lock` is pixi's own to write", "pixi lock")
+        raise UsageError("only pixi can write `pixi.lock`", "pixi lock")
     if found.is_conda:
         return _lock_conda(project, found, upgrade)
     if found.kind == UV:
@@ -68,6 +68,6 @@ def _asked(project: Project, found: Source) -> Path:
         if file.is_file():
             return file
     raise UsageError(
-        f"nothing to lock: no file asks for packages, of which `{found.name}` could be the lock",
+        f"nothing to lock: no file lists the packages that `{found.name}` would pin",
         "add `dependencies` to [project] in pyproject.toml, then: inv dev.update-deps --lock",
     )

@@ -48,5 +48,5 @@ def _check_addresses(lock: lockfile.Kept) -> None:
     if here := lockfile.local(lock):
         raise UsageError(
             f"`{here[0]}` is in a channel of this machine, which images and containers do not have",
-            "give the channel an address that they reach, as https://, s3:// or oci://",
+            "use a channel that they can reach, e.g. https://, s3:// or oci://",
         )

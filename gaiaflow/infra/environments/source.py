@@ -81,7 +81,7 @@ def _named(project: Project, name: str) -> Source:
     file = project.source / name
     if not file.is_file():
         raise UsageError(
-            f"`environment` in [tool.gaiaflow] names `{name}`: no such file in {project.source}",
+            f"`environment` in [tool.gaiaflow] is `{name}`, but there is no such file in {project.source}",
             "name a file such as environment.yml, pixi.lock, uv.lock or requirements.lock",
         )
     if file.name == "pyproject.toml":

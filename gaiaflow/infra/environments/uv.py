@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.host import disk, living, process
@@ -23,7 +24,7 @@ def run(project: Project, *argv: str) -> str:
     import uv
 
     kept = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
-    env = {**kept, **living.mark(project.id)}
+    env = {**_compiled(), **kept, **living.mark(project.id)}
     try:
         return process.run([uv.find_uv_bin(), *argv], env=env, timeout=TIMEOUT, hint=_HINT).stdout
     except FileNotFoundError as error:
@@ -31,3 +32,8 @@ def run(project: Project, *argv: str) -> str:
     except GaiaflowError as error:
         error.hint = disk.hint(error.message, error.hint)
         raise
+
+
+def _compiled() -> dict[str, str]:
+    """Where no process may write bytecode, each one would compile its packages again: uv does it once."""
+    return {"UV_COMPILE_BYTECODE": "1"} if sys.flags.dont_write_bytecode else {}

@@ -125,10 +125,10 @@ def settle(
 
 def _checked(name: str, port: int, used: Iterable[int], offset: int, take: Callable[[int], bool]) -> int:
     if not 0 < port + offset < 65536:
-        raise UsageError(f"port {port} of `{name}` is out of range", f"give one below {65536 - offset}")
+        raise UsageError(f"port {port} of `{name}` is out of range", f"choose a port below {65536 - offset}")
     if port in used:
         raise UsageError(
-            f"port {port} of `{name}` is given to another service, too",
+            f"port {port} of `{name}` is also the port of another service",
             f"inv dev.start --{name}-port {port + 1}",
         )
     for taken in {port, port + offset}:
@@ -147,7 +147,7 @@ def _next_free(port: int, used: Iterable[int], offset: int, take: Callable[[int]
             continue
         if candidate not in used and take(candidate) and take(candidate + offset):
             return candidate
-    raise GaiaflowError(f"no free port above {port}", "free some, or give a lower one")
+    raise GaiaflowError(f"no free port above {port}", "stop programs that use ports, or choose a lower port")
 
 
 def inner(project_id: str, count: int) -> list[int]:
@@ -159,7 +159,9 @@ def inner(project_id: str, count: int) -> list[int]:
         block = list(range(first, first + count))
         if all(map(is_free, block)):
             return block
-    raise GaiaflowError(f"no {count} free ports between {INNER_FIRST} and {INNER_LAST}", "stop what uses them")
+    raise GaiaflowError(
+        f"no {count} free ports between {INNER_FIRST} and {INNER_LAST}", "stop the programs that use them"
+    )
 
 
 def lost(name: str, port: int) -> PortLostError:

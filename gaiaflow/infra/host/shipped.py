@@ -19,6 +19,6 @@ def shipped(name: str) -> Path:
         if folder.is_dir():
             return folder
     raise MissingError(
-        f"gaiaflow's own folder `{name}` is not there: the installation is incomplete",
+        f"gaiaflow's own folder `{name}` is missing: the installation is incomplete",
         "pip install --force-reinstall gaiaflow",
     )

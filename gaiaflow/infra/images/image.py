@@ -296,7 +296,7 @@ def _own_dockerfile(project: Project, dockerfile: str | Path | None) -> Path | N
         return None
     file = (project.root / dockerfile).resolve()
     if not file.is_file():
-        raise MissingError(f"no Dockerfile `{file}`", "inv dev.dockerize  # gaiaflow brings one of its own")
+        raise MissingError(f"no Dockerfile `{file}`", "inv dev.dockerize  # gaiaflow has its own")
     return file
 
 

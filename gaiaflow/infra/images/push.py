@@ -116,7 +116,7 @@ def _content_tag(image: Any, name: str) -> str:
     tag = str(image.labels.get(CONTENT_LABEL, "")).rpartition(":")[2]
     if not tag.startswith("content-"):
         raise GaiaflowError(
-            f"`{name}` does not say what went into it: it was not built by gaiaflow", "inv dev.dockerize"
+            f"`{name}` has no record of its contents: gaiaflow did not build it", "inv dev.dockerize"
         )
     return tag
 
@@ -156,7 +156,7 @@ def _quiet(_layer: str, _state: str) -> None:
 def _failed(repository: str, why: str) -> GaiaflowError:
     host = Reference.parse(repository).host
     return GaiaflowError(
-        f"cannot push `{repository}`: {why}", f"docker login {host}, or ask for the right to push"
+        f"cannot push `{repository}`: {why}", f"docker login {host}, or ask for permission to push"
     )
 
 

@@ -164,7 +164,7 @@ class Registry:
         realm = asked.get("realm", "")
         if scheme.lower() != "bearer" or not _is_closed(realm):
             raise GaiaflowError(
-                f"the registry `{self.host}` asks for credentials where they do not go: {scheme} {realm}",
+                f"the registry `{self.host}` asks for credentials by an unsupported method: {scheme} {realm}",
                 f"docker login {self.host}",
             )
         return f"Bearer {self._token(realm, asked.get('service', ''), repository)}"
@@ -214,7 +214,7 @@ def _send(request: Request, host: str) -> _Answer:
     except (URLError, OSError) as error:
         reason = getattr(error, "reason", error)
         raise MissingError(
-            f"the registry `{host}` does not answer: {reason}", f"docker login {host}, or look at its name"
+            f"the registry `{host}` does not answer: {reason}", f"docker login {host}, or check its name"
         ) from None
 
 
@@ -229,7 +229,7 @@ def _object(answer: _Answer, host: str) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise GaiaflowError(
-            f"what answers as the registry `{host}` is not one: its answer is not a JSON object",
+            f"`{host}` is not a registry: its answer is not a JSON object",
             f"curl -v https://{host}/v2/",
         )
     return value

@@ -90,7 +90,7 @@ def _behaviour(missing: bool, failed: bool, every: bool) -> str:
     from gaiaflow.dags import backfill as dagbackfill
 
     if missing + failed + every > 1:
-        raise UsageError("use only one of `--missing`, `--failed` and `--all`", "`--all` has most runs")
+        raise UsageError("use only one of `--missing`, `--failed` and `--all`", "`--all` includes the others")
     return dagbackfill.ALL if every else dagbackfill.FAILED if failed else dagbackfill.MISSING
 
 
@@ -110,7 +110,7 @@ def _check(name: str, first: str, last: str, most: int, stop: str) -> None:
             f"`dag.backfill` needs {absent}", f"inv dag.backfill {name} --from 2024-05-01 --to 2024-05-31"
         )
     if most < 0:
-        raise UsageError(f"`--max-active` is {most}, not a number from 1 up", "--max-active 4")
+        raise UsageError(f"`--max-active` is {most}, not a whole number of 1 or more", "--max-active 4")
     if not stop:
         span(first, last)
 

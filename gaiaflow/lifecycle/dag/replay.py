@@ -85,7 +85,7 @@ def _check_terminal(json: bool, pdb: bool) -> None:
 
 def _index(text: str) -> int | None:
     if text and not text.isdigit():
-        raise UsageError(f"`--map-index` is `{text}`, not a number from 0 up", "--map-index 0")
+        raise UsageError(f"`--map-index` is `{text}`, not a whole number of 0 or more", "--map-index 0")
     return int(text) if text else None
 
 

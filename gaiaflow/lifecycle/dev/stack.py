@@ -95,7 +95,7 @@ def stop(c: Context, service: list[str], delete_volume: bool = False, yes: bool 
     """Stop the stack, or some of its services; data stays."""
     chosen = _current()
     if delete_volume and service and service_names(service) != service_names([]):
-        raise UsageError("`--delete-volume` takes the data of all services", "inv dev.stop --delete-volume")
+        raise UsageError("`--delete-volume` removes the data of all services", "inv dev.stop --delete-volume")
     if chosen is None:
         say(NOTHING)
         return
@@ -134,7 +134,7 @@ def restart(
     names = service_names(service)
     if mode and "airflow" not in names:
         hint = f"inv dev.restart --service airflow --mode {mode}"
-        raise UsageError("`--mode` is for the service `airflow` only", hint)
+        raise UsageError("`--mode` works only with the service `airflow`", hint)
     mode = stackmode.again(project, mode)
     if not start and all(row.state == "stopped" for row in chosen.status()):
         if c.config.run.dry:

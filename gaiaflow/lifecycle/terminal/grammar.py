@@ -82,7 +82,7 @@ class Machine(parser.ParseMachine):
         try:
             super().see_value(value)
         except ValueError:
-            self.error(f"{self._flag()} wants a number, not `{value}`")
+            self.error(f"{self._flag()} needs a number, not `{value}`")
 
     def error(self, msg: str) -> None:
         """Raise it in our words, but for what a command lacks while it is asked for its help."""

@@ -137,5 +137,5 @@ def confirm(question: str, yes: bool) -> bool:
     while speech.held:
         say_always(speech.held.pop(0))
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} no terminal to ask on", "give --yes")
+        raise UsageError(f"{question} there is no terminal to ask on", "add --yes")
     return stderr().input(f"{question} [y/N] ", markup=False).strip().lower() in {"y", "yes"}

@@ -32,7 +32,7 @@ def check() -> None:
 def _refused(name: str) -> Exit:
     return failed(
         MissingError(
-            f"this Invoke has no `{name}`, which the commands are built on", "pip install 'invoke>=3.0.3,<3.1'"
+            f"the installed Invoke has no `{name}`, which gaiaflow needs", "pip install 'invoke>=3.0.3,<3.1'"
         ),
         json=False,
     )

@@ -22,7 +22,7 @@ _HINT = "kubectl get events, kubectl get nodes"
 
 def gone(func_path: str) -> TaskFailedError:
     """The error of a pod that somebody deleted."""
-    return TaskFailedError(f"`{func_path}` was ended: its pod was deleted", _HINT)
+    return TaskFailedError(f"`{func_path}` was stopped: its pod was deleted", _HINT)
 
 
 def disruption(pod: Any) -> str:
@@ -114,7 +114,7 @@ class AgainMixin:
         why = self.pod_manager.disrupted or disruption_event(self.client, name, namespace)
         if not why:
             return None
-        error = TaskFailedError(f"`{self.func_path}` was ended: its pod was taken away: {why}", _HINT)
+        error = TaskFailedError(f"`{self.func_path}` was stopped: its pod was taken away: {why}", _HINT)
         if self.starts < MOST:
             self.starts += 1
             self.lost = f"{why} ({self.starts} of at most {MOST} times)"

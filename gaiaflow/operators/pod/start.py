@@ -91,7 +91,7 @@ def _config_error(message: str) -> GaiaflowError:
         return MissingError(f"secret `{name}` is not in the cluster", f"{_CREATE_SECRET} {name}")
     if "run as root" in message or "runAsNonRoot" in message or "non-root" in message:
         return GaiaflowError(
-            f"the cluster allows no container to run as root: {message}",
+            f"the cluster does not allow containers to run as root: {message}",
             'USER 10001 in the Dockerfile, or kubernetes={"security_context": {"runAsUser": 10001}}',
         )
     return GaiaflowError(f"the container cannot be created: {message}", "kubectl describe pod")

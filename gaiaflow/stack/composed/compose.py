@@ -156,9 +156,9 @@ class Compose:
         tail = "\n".join(containers.tail(self.project, failed.part, process.TAIL))
         if _REFUSED in tail:
             return GaiaflowError(
-                "the database's volume is of an earlier clone at this place: it has another password; "
+                "the database's volume is from an earlier clone in this folder and has another password; "
                 "what this command started is stopped",
-                "put that clone's .gaiaflow/keys.json back, or remove its data: inv dev.cleanup",
+                "restore that clone's .gaiaflow/keys.json, or remove its data: inv dev.cleanup",
             )
         return GaiaflowError(
             f"`{failed.part}` {failed.detail}; what this command started is stopped. Its last lines:\n{tail}",

@@ -147,7 +147,7 @@ class Composition:
         for folder in {self.project.root, self.project.source} if is_other() else ():
             if folder.stat().st_mode & 0o005 != 0o005:
                 raise UsageError(
-                    f"`{folder}` is closed to others, and the containers do not run as root",
+                    f"`{folder}` is not readable for other users, and the containers do not run as root",
                     f"chmod o+rx {folder}, or start as a user who is not root",
                 )
 

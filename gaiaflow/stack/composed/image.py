@@ -43,6 +43,7 @@ IN_AIRFLOW = (
     "dagfactory.py",
     "envvar.py",
     "errors.py",
+    "explained.py",
     "fromrun.py",
     "fromtask.py",
     "modes.py",

@@ -226,7 +226,7 @@ def configuration(socket: Path, names: Iterable[str]) -> str:
     for path in (sys.executable, str(launch.__file__)):
         if _COMMENT.search(path):
             raise UsageError(
-                f"`{path}` has a blank before `#` or `;`, which supervisord takes for a comment",
+                f"`{path}` has a space before `#` or `;`, which supervisord reads as a comment",
                 "rename the folder, then: make setup",
             )
     blocks = [

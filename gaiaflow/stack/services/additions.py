@@ -64,8 +64,8 @@ def variables(project: Project, source: Path | None = None) -> dict[str, str]:
     given = listed | of_dotenv(project)
     for name in sorted(given.keys() & own.keys()):
         raise UsageError(
-            f"`{own[name]}` of Airflow's configuration is set by gaiaflow",
-            f"take it out of [tool.gaiaflow.airflow] config, or {name} out of .env",
+            f"`{own[name]}` of Airflow's configuration cannot be changed: gaiaflow sets it",
+            f"remove it from [tool.gaiaflow.airflow] config, or {name} from .env",
         )
     plugins = {variable("core.plugins_folder"): str((source or project.source) / PLUGINS)}
     return {**(plugins if has_plugins(project) else {}), **given}

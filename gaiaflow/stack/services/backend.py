@@ -165,7 +165,7 @@ def alone(project: Project) -> Iterator[None]:
             held.enter_context(privatefile.locked(privatefile.folder(project.home) / "lock", wait=False))
         except BlockingIOError:
             raise GaiaflowError(
-                "another `inv dev` works on this stack", "wait until it has ended, then repeat"
+                "another `inv dev` command is changing this stack", "wait until it has ended, then repeat"
             ) from None
         yield
 
@@ -194,7 +194,7 @@ def choose_ports(
     for name, port in fixed.items():
         if options.ports.get(name, port) != port:
             raise UsageError(
-                f"`{name}` runs already, on port {port}", f"inv dev.stop --service {service_of(name)}"
+                f"`{name}` is already running, on port {port}", f"inv dev.stop --service {service_of(name)}"
             )
     wanted = {**ports.wanted(project, {}), **(old if up else {}), **options.ports}
     free = {name: port for name, port in wanted.items() if name not in fixed}

@@ -75,6 +75,6 @@ def _read(file: Path) -> dict[str, str]:
     if not kept or not all(isinstance(value, str) and value for value in kept.values()):
         raise GaiaflowError(
             f"`{file}` cannot be read: it is truncated or was changed, and only its keys open the data",
-            "put it back from a copy, or give the data up: inv dev.cleanup",
+            "restore it from a backup, or delete the data: inv dev.cleanup",
         )
     return kept

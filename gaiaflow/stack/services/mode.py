@@ -51,7 +51,8 @@ def settle(project: Project, mode: str, airflow_runs: bool) -> str:
     running = kept(project)
     if mode and resolve_mode(mode).value != running:
         raise UsageError(
-            f"`airflow` runs already, in mode `{running}`", f"inv dev.restart --service airflow --mode {mode}"
+            f"`airflow` is already running, in mode `{running}`",
+            f"inv dev.restart --service airflow --mode {mode}",
         )
     return running
 

@@ -76,6 +76,7 @@ def _options(stack: Stack) -> dict[str, str | int]:
         "s3.port.lance": 0,
         "s3.localSocket": "s3.sock",
         "s3.autoCreateBucket": "false",
+        "s3.allowDeleteBucketNotEmpty": "false",
         "s3.allowedOrigins": "",
         "admin.port": stack.ports["s3-console"],
         "admin.port.grpc": stack.ports["s3-console"] + CONSOLE_GRPC,

@@ -43,7 +43,7 @@ def address(project: Project) -> str:
     if url := project.setting(envvar.S3_ENDPOINT, ""):
         return url
     raise UsageError(
-        "`GAIAFLOW_S3_PROVIDER` is `external`, but nothing says where it is",
+        "`GAIAFLOW_S3_PROVIDER` is `external`, but `GAIAFLOW_S3_ENDPOINT` is not set",
         "GAIAFLOW_S3_ENDPOINT=https://… in .env",
     )
 

@@ -144,7 +144,7 @@ CASES = [
         lambda p: child(p, "import time; time.sleep(60)"),
         1,
         "the DAGs of {root}/dags were not read within 1 s",
-        "look for what a DAG file does at import",
+        "check what the DAG files do at import",
     ),
     Case(
         lambda _: dagstate.find_run(API, "flwo", "latest"),
@@ -168,7 +168,7 @@ CASES = [
     Case(
         lambda _: dagreplay.find_instance(PARTS, "one", None),
         2,
-        "task `one` is mapped: there are 2 of it",
+        "task `one` is mapped and has 2 instances",
         "--map-index 0",
     ),
     Case(
@@ -180,7 +180,7 @@ CASES = [
     Case(
         without_environment,
         3,
-        "no Python at `{root}/python`: the project's environment is not made",
+        "no Python at `{root}/python`: the project's environment does not exist yet",
         "inv dev.start",
     ),
     Case(
@@ -223,7 +223,7 @@ CASES = [
     Case(
         lambda _: dagreplay.find_instance(instances(0, 1), "load", None),
         2,
-        "task `load` is mapped: there are 2 of it",
+        "task `load` is mapped and has 2 instances",
         "--map-index 0",
     ),
     Case(

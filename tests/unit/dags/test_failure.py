@@ -127,7 +127,7 @@ def test_the_last_attempt_says_so(project: Project, state: str, number: int, las
 
 
 def test_a_failure_that_is_no_exception_leads_to_its_page() -> None:
-    failure = Failure("total", 1, 1, "`shop.orders:total` was killed: it took more memory than its limit")
+    failure = Failure("total", 1, 1, "`shop.orders:total` was killed: it used more memory than its limit")
     assert list(failure.lines())[-1] == f"  see: {FAILURES}#out-of-memory"
 
 

@@ -102,7 +102,7 @@ def test_an_unknown_dag_is_refused_before_airflow_is_asked(dags: Project) -> Non
     reading.refuse_undeclared(dags, "flow")
     with pytest.raises(UsageError) as refused:
         reading.refuse_undeclared(dags, "flwo")
-    assert refused.value.message == f"no file in {dags.dags} makes a DAG `flwo` (did you mean `flow`?)"
+    assert refused.value.message == f"no file in {dags.dags} defines a DAG `flwo` (did you mean `flow`?)"
     assert refused.value.hint == "there is flow"
 
 

@@ -117,7 +117,7 @@ CASES = [
         lambda _: dagrecover.recovery(Airflow(), "flow", FAILED),
         2,
         "no task of run `manual__1` of DAG `flow` failed, so there is nothing to recover",
-        "inv dag.recover flow manual__1 --from TASK runs a task and what comes after it again",
+        "inv dag.recover flow manual__1 --from TASK runs a task and the tasks after it again",
     ),
 ]
 

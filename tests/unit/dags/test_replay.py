@@ -76,7 +76,7 @@ def test_a_failure_is_the_runners_last_line(inspector: Inspector, tmp_path: Path
 
 def test_a_missing_environment_is_named(inspector: Inspector, tmp_path: Path) -> None:
     lost = Recalled("flow", "one", "r", -1, {"function": "f:g"}, "success", 1, {}, tmp_path / "no", None)
-    with pytest.raises(MissingError, match="the project's environment is not made"):
+    with pytest.raises(MissingError, match="the project's environment does not exist yet"):
         dagreplay.replay(lost, inspector)
 
 
@@ -137,7 +137,7 @@ def test_one_of_the_instances_is_found() -> None:
     assert dagreplay.find_instance(every, "one", 1) is every[2]
     for task, index, text in (
         ("oen", None, "did you mean `one`?"),
-        ("one", None, "is mapped: there are 2 of it"),
+        ("one", None, "is mapped and has 2 instances"),
         ("one", 2, "has no map index 2\nhint: in this run it has 0 to 1"),
         ("tiles", 0, "has no map index 0\nhint: in this run it is not mapped"),
     ):

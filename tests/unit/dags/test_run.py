@@ -222,7 +222,7 @@ def test_a_second_run_of_a_date_is_refused_with_the_first(
     with pytest.raises(UsageError) as caught:
         api.trigger("flow", {}, DATED)
     assert str(caught.value) == (
-        "DAG `flow` has a run of 2024-05-01T00:00:00+00:00: `scheduled__1`\n"
+        "DAG `flow` already has a run for 2024-05-01T00:00:00+00:00: `scheduled__1`\n"
         "hint: another --date, or run that one again: inv dag.recover flow scheduled__1 --from TASK"
     )
 

@@ -89,7 +89,7 @@ def test_what_is_of_use_stays(place: Place, tmp_path: Path) -> None:
 
 def test_a_file_that_is_there_is_not_written_over(place: Place, tmp_path: Path) -> None:
     (tmp_path / "help.zip").write_text("mine")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         bundle.write(place, Report(()), tmp_path / "help.zip")
     assert (tmp_path / "help.zip").read_text() == "mine"
 

@@ -146,7 +146,7 @@ def test_a_context_that_looks_like_production_is_refused(place: Place, monkeypat
     assert told(context.chosen(context.read(place))) == (
         "failed",
         "the kube context `prod-eu` looks like production: its name contains `prod`",
-        'if it is meant, add to pyproject.toml: [tool.gaiaflow] allowed_contexts = ["prod-eu"]',
+        'to use it, add to pyproject.toml: [tool.gaiaflow] allowed_contexts = ["prod-eu"]',
     )
     with pytest.raises(GaiaflowError, match="looks like production"):
         cluster.read(place)

@@ -115,7 +115,7 @@ CASES = [
         "the project has no image to check from",
         "inv dev.dockerize",
     ),
-    Case(there, 2, "`{root}/doctor.zip` is there already", "give --bundle another name"),
+    Case(there, 2, "`{root}/doctor.zip` already exists", "choose another name for --bundle"),
     Case(
         words(waiting={"reason": "ErrImagePull"}),
         1,
@@ -135,8 +135,8 @@ CASES = [
         "inv prodlocal.dockerize",
     ),
     Case(without_access, 3, "Airflow has no access to the cluster yet: no kubeconfig", "inv prodlocal.start"),
-    Case(lambda p: asked(p, refused()), 1, "no container could ask: APIError", "docker info"),
-    Case(lambda p: asked(p, None), 1, "no container could ask: JSONDecodeError", "docker info"),
+    Case(lambda p: asked(p, refused()), 1, "no container could run the check: APIError", "docker info"),
+    Case(lambda p: asked(p, None), 1, "no container could run the check: JSONDecodeError", "docker info"),
 ]
 
 

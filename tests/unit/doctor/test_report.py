@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import gaiaflow
+from gaiaflow import explained
 from gaiaflow.doctor.check import Check, Fix, absent, failed, ok, unknown, warning
 from gaiaflow.doctor.examine import examine
 from gaiaflow.doctor.place import Place
@@ -219,7 +220,7 @@ def test_a_repair_is_asked_for_and_made(folder: Path) -> None:
     # The environments would be made for real: nothing but the question is wanted of them here.
     refused = inv(folder, "doctor", "--fix")
     assert refused.returncode == 2
-    assert "no terminal to ask on\nhint: give --yes" in refused.stderr
+    assert "no terminal to ask on\nhint: add --yes" in refused.stderr
     assert not (folder / ".env").exists()
 
 
@@ -227,7 +228,7 @@ def test_a_repair_is_asked_for_and_made(folder: Path) -> None:
     ("argv", "code", "words"),
     [
         (["--mode", "prodlocal"], 2, "error: unknown mode `prodlocal` (did you mean `prod_local`?)"),
-        (["--bundle", "tasks.py"], 2, "is there already\nhint: give --bundle another name"),
+        (["--bundle", "tasks.py"], 2, "already exists\nhint: choose another name for --bundle"),
         (["--bundle", "none/help.zip"], 2, "hint: mkdir -p "),
     ],
 )
@@ -244,4 +245,5 @@ def test_outside_a_project_it_is_one_error(folder: Path) -> None:
     assert done.stderr == (
         f"error: no project in `{folder}` or above it: no pyproject.toml with [tool.gaiaflow]\n"
         "hint: inv project.new my-project, or go to your project's folder\n"
+        f"see: {explained.ERRORS}#no-project\n"
     )

@@ -34,7 +34,7 @@ CASES = [
     Case(
         lambda _: replaying._index("first"),
         2,
-        "`--map-index` is `first`, not a number from 0 up",
+        "`--map-index` is `first`, not a whole number of 0 or more",
         "--map-index 0",
     ),
     Case(
@@ -92,10 +92,10 @@ TYPED = [
         "unknown option `--mode` of `dag.run`: the running Airflow decides the mode",
         "inv dev.restart --service airflow --mode MODE, or inv dag.test NAME --mode MODE",
     ),
-    ("dag.run co2", "no file in {root}/dags makes a DAG `co2`", "there is demo_flow"),
+    ("dag.run co2", "no file in {root}/dags defines a DAG `co2`", "there is demo_flow"),
     (
         "dag.run demo_flwo",
-        "no file in {root}/dags makes a DAG `demo_flwo` (did you mean `demo_flow`?)",
+        "no file in {root}/dags defines a DAG `demo_flwo` (did you mean `demo_flow`?)",
         "there is demo_flow",
     ),
     ("dev.open all", "`all` has no page to open", "one of s3, mlflow, airflow, jupyter"),
@@ -121,7 +121,7 @@ TYPED = [
     ),
     (
         "dag.replay flow load run --map-index x",
-        "`--map-index` is `x`, not a number from 0 up",
+        "`--map-index` is `x`, not a whole number of 0 or more",
         "--map-index 0",
     ),
     (
@@ -131,12 +131,12 @@ TYPED = [
     ),
     (
         "dev.stop --service s3 --delete-volume",
-        "`--delete-volume` takes the data of all services",
+        "`--delete-volume` removes the data of all services",
         "inv dev.stop --delete-volume",
     ),
     (
         "dev.restart --service s3 --mode dev",
-        "`--mode` is for the service `airflow` only",
+        "`--mode` works only with the service `airflow`",
         "inv dev.restart --service airflow --mode dev",
     ),
     (
@@ -154,12 +154,12 @@ TYPED = [
     ("dev.timings --last 0", "`--last` is 0: one or more", "inv dev.timings --last 5"),
     (
         "prodlocal.dockerize --existing --no-cache",
-        "`--existing` builds nothing, but a flag of the build is given",
+        "`--existing` builds nothing, so options of the build cannot be added",
         "inv prodlocal.dockerize",
     ),
     (
         "prodlocal.start --executor kubernetes --cluster-only",
-        "`--executor` changes the stack, which `--cluster-only` leaves alone",
+        "`--executor` changes the stack, so `--cluster-only` cannot be added",
         "inv prodlocal.start",
     ),
     (

@@ -140,7 +140,7 @@ def test_cleanup_names_what_goes_and_deletes_only_that(shell: Shell) -> None:
     failed(
         shell.inv("prodlocal.cleanup", "--profile", "mine", "--yes"),
         2,
-        "the minikube profile `mine` was not made by this project",
+        "the minikube profile `mine` was not created by this project",
     )
     assert shell.asked == []
     Target.choose(Project.find(shell.folder), "mine").keep(made=True)

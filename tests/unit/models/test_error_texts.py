@@ -130,7 +130,7 @@ CASES = [
     Case(
         lambda p: ModelRegistry(PLACE).download(Version("m", 1, "", "s3://bucket/m"), p.root),
         1,
-        "model `m/1` lies at `s3://bucket/m`, which MLflow does not serve",
+        "model `m/1` is stored at `s3://bucket/m`, which MLflow does not serve",
         "log and register it through the stack's MLflow: inv dev.export --format env",
     ),
     Case(
@@ -167,7 +167,7 @@ def test_a_port_that_goes_between_look_and_listen(tmp_path: Path, monkeypatch: p
         Case(
             lambda _: modelurl.open_port(target, "co2", 0),
             1,
-            "nothing can listen on 127.0.0.1:1000000: OverflowError: bind(): port must be 0-65535.",
+            "cannot listen on 127.0.0.1:1000000: OverflowError: bind(): port must be 0-65535.",
             "inv model.url MODEL --port N",
         ),
         target.project,

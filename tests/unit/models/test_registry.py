@@ -155,7 +155,7 @@ def test_a_file_that_ends_early_is_not_kept(
 
 
 def test_files_that_mlflow_does_not_hand_out_are_named(registry: ModelRegistry, tmp_path: Path) -> None:
-    with pytest.raises(GaiaflowError, match="`co2/2` lies at `s3://elsewhere/model`"):
+    with pytest.raises(GaiaflowError, match="`co2/2` is stored at `s3://elsewhere/model`"):
         registry.download(registry.find("co2/2"), tmp_path)
 
 
@@ -254,6 +254,6 @@ def test_a_record_of_another_version_serves_no_model(project: Project) -> None:
 def test_a_stranger_at_the_address_is_not_mlflow(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ModelRegistry, "_get", lambda *_: answer)
     with pytest.raises(
-        GaiaflowError, match="what answers at http://x is not MLflow: its answer is not a JSON object"
+        GaiaflowError, match="the service at http://x is not MLflow: its answer is not a JSON object"
     ):
         ModelRegistry("http://x").models()

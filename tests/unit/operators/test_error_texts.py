@@ -20,7 +20,10 @@ CASES = [
         QUANTITIES,
     ),
     Case(
-        lambda _: resources.parse({"gpu": 0.5}), 2, "`resources` wants 0.5 gpu, not a whole number", QUANTITIES
+        lambda _: resources.parse({"gpu": 0.5}),
+        2,
+        "`gpu` in `resources` is 0.5, not a whole number",
+        QUANTITIES,
     ),
     Case(
         lambda _: resources.parse({"limits": "1Gi"}),
@@ -49,7 +52,8 @@ CASES = [
     Case(
         lambda _: resources.parse({"requests": {"example.org/fpga": 1}}),
         2,
-        "`resources['requests']['example.org/fpga']` is 1, and its limit is not set: Kubernetes wants the same",
+        "`resources['requests']['example.org/fpga']` is 1, and its limit is not set: "
+        "Kubernetes requires both to be equal",
         DEVICES,
     ),
     Case(

@@ -76,7 +76,7 @@ def test_an_environment_that_is_out_of_date_is_not_compared(project: Project) ->
     python.touch()
     found = environment.check(project)
     assert (found.state, found.hint) == ("missing", "inv dev.update-deps")
-    assert found.why == "the project's environment is not made as its file asks for now"
+    assert found.why == "the project's environment does not exist yet as its file asks for now"
 
 
 def test_one_lock_of_conda_makes_both(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,8 +106,8 @@ def test_worker_pods_have_airflows_python(project: Project) -> None:
     with pytest.raises(UsageError) as caught:
         worker._check_python(project)
     assert caught.value.message == (
-        "worker pods run functions on Airflow's Python, and the project asks for `3.12`"
+        "worker pods run functions with Airflow's Python, but the project requires `3.12`"
     )
-    assert caught.value.hint == "take `--executor local`, or ask for that Python in environment.yml"
+    assert caught.value.hint == "use `--executor local`, or set that Python in environment.yml"
     (project.root / "environment.yml").write_text("dependencies: [numpy]\n")
     worker._check_python(project)

@@ -49,8 +49,8 @@ CASES = [
     Case(
         lambda p: GitDags.make(p, "https://me:key@example.org/dags.git", "", "main"),
         2,
-        "the address of the git repository holds a user name, a token or a password",
-        "name it without them, and let git keep them: git config credential.helper store",
+        "the address of the git repository contains a user name, a token or a password",
+        "remove them, and let git store them: git config credential.helper store",
     ),
     Case(
         lambda p: GitDags.make(p, "--upload-pack=evil", "", "main"),
@@ -70,7 +70,7 @@ CASES = [
         lambda p: linked(p).sync("DAGs"),
         1,
         "`demo/flow.py` of {root}/repository is a link",
-        "replace it by a file or a folder",
+        "replace it with a file or a folder",
     ),
     Case(
         lambda p: prodmanifests.manifests(p, account="worker"),
@@ -98,7 +98,9 @@ CASES = [
         "`ftp://x` is neither a bucket nor a git repository",
         "--dags s3://bucket/prefix",
     ),
-    Case(lambda p: s3dags.S3Dags.make(p, "s3://"), 2, "`s3://` names no bucket", "--dags s3://bucket/prefix"),
+    Case(
+        lambda p: s3dags.S3Dags.make(p, "s3://"), 2, "`s3://` has no bucket name", "--dags s3://bucket/prefix"
+    ),
     Case(
         lambda p: gitdags.GitDags.make(p, "git@host:a/b.git", "../x", "main"),
         2,
@@ -109,7 +111,7 @@ CASES = [
         lambda _: dagplan.from_record({"files": 1}, "s3://b/.gaiaflow-demo.json"),
         2,
         "`s3://b/.gaiaflow-demo.json` is not what `inv prod.sync` wrote",
-        "look at it, and remove it when it is of no use",
+        "check it, and remove it if you do not need it",
     ),
 ]
 

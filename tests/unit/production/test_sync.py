@@ -81,7 +81,7 @@ class TestFiles:
     def test_a_link_out_of_the_project_is_refused(self, project: Project, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text("x")
         (project.dags / "link.py").symlink_to(tmp_path / "secret")
-        with pytest.raises(UsageError, match="is a link to a place outside the project"):
+        with pytest.raises(UsageError, match="is a link that leads out of the project"):
             dagfile.dag_files(project)
 
 
@@ -124,10 +124,10 @@ class TestPlace:
         ("address", "path", "said"),
         [
             ("", "", "no destination for the DAGs is set"),
-            ("s3:///prefix", "", "names no bucket"),
+            ("s3:///prefix", "", "has no bucket name"),
             ("gs://bucket", "", "neither a bucket nor a git repository"),
             ("https://me:hunter2@example.org/dags.git", "", "or a password"),
-            ("https://hunter2@example.org/dags.git", "", "holds a user name, a token"),
+            ("https://hunter2@example.org/dags.git", "", "contains a user name, a token"),
             ("--upload-pack=evil", "", "is not a repository"),
             ("dags.git", "../elsewhere", "not a folder inside a repository"),
         ],

@@ -36,8 +36,8 @@ CASES = [
     Case(
         linked_dag_file,
         2,
-        "`{root}/dags/a.py` is a link to a place outside the project",
-        "put the file itself there",
+        "`{root}/dags/a.py` is a link that leads out of the project",
+        "put the file itself into the project",
     ),
     Case(
         lambda p: adoption.plan(p.root / "none"),
@@ -67,14 +67,14 @@ CASES = [
     Case(
         lambda _: scaffold._is_kept(templatestore.kept_at(), "v9.9.9"),
         3,
-        "this project was made from template version `v9.9.9`, which this machine does not have",
+        "this project was created from template version `v9.9.9`, which this machine does not have",
         "in .copier-answers.yml, put gaiaflow's repository into `_src_path`, its tag into `_commit`; commit, "
         "repeat",
     ),
     Case(
         lambda _: templatestore.shipped_template(),
         3,
-        "gaiaflow's project template is not there: the installation is incomplete",
+        "gaiaflow's project template is missing: the installation is incomplete",
         "pip install --force-reinstall gaiaflow",
     ),
     Case(
@@ -99,8 +99,8 @@ CASES = [
     Case(
         lambda p: scaffold.check_folder(p.root),
         2,
-        "`{root}` is not empty: it holds `pyproject.toml`",
-        "give a new folder, or for a project that exists: cd {root} && inv project.adopt",
+        "`{root}` is not empty: it contains `pyproject.toml`",
+        "choose a new folder, or for an existing project: cd {root} && inv project.adopt",
     ),
     Case(
         lambda p: scaffold.update(p.root),

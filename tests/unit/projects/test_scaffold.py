@@ -226,7 +226,7 @@ def test_a_bad_name_and_an_unknown_environment_are_refused() -> None:
 
 def test_a_folder_that_holds_something_is_refused_and_stays(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(UsageError, match=r"is not empty: it holds `mine\.txt`"):
+    with pytest.raises(UsageError, match=r"is not empty: it contains `mine\.txt`"):
         scaffold.create(tmp_path, {})
     assert [f.name for f in tmp_path.iterdir()] == ["mine.txt"]
 

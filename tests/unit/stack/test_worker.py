@@ -51,7 +51,7 @@ def test_a_link_out_of_the_project_is_refused_and_its_target_stays_private(
     private.write_text("{}")
     private.chmod(0o600)
     (project.dags / "x.json").symlink_to(private)
-    with pytest.raises(UsageError, match="is a link to a place outside the project"):
+    with pytest.raises(UsageError, match="is a link that leads out of the project"):
         worker.fill(project, folder)
     assert private.stat().st_mode & 0o777 == 0o600
 

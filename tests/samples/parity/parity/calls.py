@@ -55,7 +55,7 @@ FAILURES: dict[str, tuple[str, list[Any], str]] = {
         [],
         "parity.broken does not import: ModuleNotFoundError: No module named 'a_module_that_is_nowhere'",
     ),
-    "dies": ("parity.functions:dies", [], "`parity.functions:dies` left with exit code 9"),
+    "dies": ("parity.functions:dies", [], "`parity.functions:dies` exited with code 9"),
     "leaves_without_result": (
         "parity.functions:leaves_without_result",
         [],

@@ -166,7 +166,7 @@ CASES = [
         lambda _: kubeconfig.refuse_production("live-1", "https://127.0.0.1", ()),
         1,
         "the kube context `live-1` looks like production: its name contains `live`",
-        'if it is meant, add to pyproject.toml: [tool.gaiaflow] allowed_contexts = ["live-1"]',
+        'to use it, add to pyproject.toml: [tool.gaiaflow] allowed_contexts = ["live-1"]',
     ),
     Case(
         lambda _: kubeconfig.secret_token(cluster(), "ns", "gaiaflow", seconds=0),
@@ -185,7 +185,7 @@ CASES = [
             "keys", {"A": "1"}
         ),
         1,
-        "the secret `keys` in ns of gaiaflow-demo is not gaiaflow's: it was made by something else",
+        "the secret `keys` in ns of gaiaflow-demo was not created by gaiaflow",
         "choose another name",
     ),
     Case(
@@ -212,7 +212,7 @@ CASES = [
         "no image `demo:1` in `gaiaflow-demo`",
         "inv prodlocal.images",
     ),
-    Case(latin, 2, "`{root}/values` is not UTF-8 text", "KEY='value', one a line"),
+    Case(latin, 2, "`{root}/values` is not UTF-8 text", "write one KEY='value' per line"),
     Case(
         lambda _: nodeimage._load_by_tool("other", "demo:1"),
         2,
@@ -241,7 +241,7 @@ CASES = [
     Case(
         lambda _: Wanted.parse("", "little", "", ""),
         2,
-        "--memory `little`: a number followed by g or mb",
+        "--memory `little` is not a number followed by g or mb",
         "--memory 4g",
     ),
     Case(
@@ -290,7 +290,7 @@ CASES = [
         lambda _: secretstore.parse("A=1\n=2\n", "stdin"),
         2,
         "line 2 of stdin is not KEY=VALUE",
-        "KEY='value', one a line",
+        "write one KEY='value' per line",
     ),
     Case(
         lambda p: secretstore.FileStore(p).delete("keys"),
@@ -326,8 +326,8 @@ CASES = [
     Case(
         lambda p: Target(p, "", "mine", "ns").minikube,
         2,
-        "the cluster is the kube context `mine`, which is not gaiaflow's to start or stop",
-        "use the tool that made it, or give --profile",
+        "the cluster is the kube context `mine`, which gaiaflow does not start or stop",
+        "use the tool that created it, or add --profile",
     ),
 ]
 
@@ -370,7 +370,7 @@ def test_a_profile_that_another_made(project: Project) -> None:
     told = Case(
         lambda p: target(p).refuse_foreign_profile(),
         2,
-        "the minikube profile `gaiaflow-demo` was not made by this project",
+        "the minikube profile `gaiaflow-demo` was not created by this project",
         "delete it yourself: minikube delete --profile gaiaflow-demo",
     )
     hold(told, project)

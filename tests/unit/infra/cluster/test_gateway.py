@@ -180,7 +180,7 @@ def test_a_taken_port_is_an_error_with_its_reason(target: Target) -> None:
         with socket.socket() as bound:
             bound.bind((GATEWAY, port))
             with pytest.raises(
-                GaiaflowError, match=rf"nothing can listen on the gateway `{GATEWAY}` at {port}: .*in use"
+                GaiaflowError, match=rf"cannot listen on the gateway `{GATEWAY}` at {port}: .*in use"
             ):
                 gateway.open_ports(target.project, GATEWAY, [port])
     assert gateway.current(target.project) is None

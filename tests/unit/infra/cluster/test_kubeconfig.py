@@ -95,7 +95,7 @@ def test_no_kubeconfig_at_all(project: Project, tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_context_is_not_ours_to_stop(project: Project, user: Path) -> None:
-    with pytest.raises(GaiaflowError, match="is not gaiaflow's to start or stop"):
+    with pytest.raises(GaiaflowError, match="gaiaflow does not start or stop"):
         _ = Target.choose(project, context="kind-a").minikube
 
 

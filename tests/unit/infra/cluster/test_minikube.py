@@ -247,3 +247,10 @@ def test_delete_names_this_profile_and_no_other(fake: Fake, minikube: Minikube) 
         ["--profile", "gaiaflow-p", "stop"],
         ["--profile", "gaiaflow-p", "delete"],
     ]
+
+
+def test_a_command_that_takes_too_long_is_no_reason_to_install_minikube(fake: Fake, minikube: Minikube) -> None:
+    (fake.folder / "bin" / "minikube").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    with pytest.raises(GaiaflowError, match="did not end within 1 s") as caught:
+        minikube._call("delete", seconds=1)
+    assert caught.value.hint == "repeat the command; minikube -p gaiaflow-p logs --length 50"

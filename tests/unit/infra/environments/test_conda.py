@@ -73,7 +73,7 @@ def test_a_channel_of_this_machine_makes_no_image(
         f"`{place}/noarch/greet-1.0-0.conda` is in a channel of this machine, "
         "which images and containers do not have"
     )
-    assert caught.value.hint == "give the channel an address that they reach, as https://, s3:// or oci://"
+    assert caught.value.hint == "use a channel that they can reach, e.g. https://, s3:// or oci://"
 
 
 def test_a_machine_that_conda_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ def test_a_lock_of_pixi_is_not_ours_to_write(project: Project) -> None:
     (project.root / "pixi.lock").write_text("version: 7\n")
     with pytest.raises(GaiaflowError) as caught:
         locking.write_lock(project)
-    assert caught.value.message == "`pixi.lock` is pixi's own to write"
+    assert caught.value.message == "only pixi can write `pixi.lock`"
     assert caught.value.hint == "pixi lock"
 
 
@@ -103,7 +103,7 @@ def test_nothing_to_lock(project: Project) -> None:
     with pytest.raises(GaiaflowError) as caught:
         locking.write_lock(project)
     assert caught.value.message == (
-        "nothing to lock: no file asks for packages, of which `requirements.lock` could be the lock"
+        "nothing to lock: no file lists the packages that `requirements.lock` would pin"
     )
     assert caught.value.hint == (
         "add `dependencies` to [project] in pyproject.toml, then: inv dev.update-deps --lock"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import subprocess
 import sys
@@ -152,6 +153,26 @@ def test_uvs_full_disk_has_its_own_hint(
         uv.run(project, "venv")
     assert caught.value.message.endswith("ended with 2:\nerror: No space left on device (os error 28)")
     assert caught.value.hint == "free some space: df -h"
+
+
+@pytest.mark.parametrize(
+    ("flag", "told"), [("-B", "1"), ("", "")], ids=["no process writes it", "processes do"]
+)
+def test_uv_writes_the_bytecode_that_no_process_may_write(
+    project: Project, tmp_path: Path, flag: str, told: str
+) -> None:
+    fake = tmp_path / "uv"
+    fake.write_text('#!/bin/sh\nprintf %s "$UV_COMPILE_BYTECODE"\n')
+    fake.chmod(0o755)
+    code = (
+        "import sys, types; from pathlib import Path; from gaiaflow.project import Project; "
+        "from gaiaflow.infra.environments import uv; "
+        f"sys.modules['uv'] = types.SimpleNamespace(find_uv_bin=lambda: {str(fake)!r}); "
+        f"print(uv.run(Project.find(Path({str(project.root)!r})), 'venv'), end='')"
+    )
+    argv = [sys.executable, *filter(None, [flag]), "-c", code]
+    env = {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "UV_COMPILE_BYTECODE")}
+    assert subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout == told
 
 
 def test_a_changed_lock_makes_the_project_environment_again(project: Project, record: list[list[str]]) -> None:

@@ -85,7 +85,7 @@ def test_a_named_file_that_is_missing(tree: Path) -> None:
     with pytest.raises(UsageError) as caught:
         source(settings(tree, "environment = 'nosuch.yml'"))
     assert caught.value.message == (
-        f"`environment` in [tool.gaiaflow] names `nosuch.yml`: no such file in {tree}"
+        f"`environment` in [tool.gaiaflow] is `nosuch.yml`, but there is no such file in {tree}"
     )
     assert caught.value.hint == "name a file such as environment.yml, pixi.lock, uv.lock or requirements.lock"
 
@@ -254,7 +254,9 @@ def test_a_given_python_that_is_missing(tree: Path) -> None:
     assert caught.value.message == (
         f"no Python at `{tree}/own/bin/python`, which `python` in [tool.gaiaflow] or GAIAFLOW_PYTHON names"
     )
-    assert caught.value.hint == 'name the Python of an environment that exists, as python = ".venv/bin/python"'
+    assert (
+        caught.value.hint == 'set it to the Python of an existing environment, e.g. python = ".venv/bin/python"'
+    )
 
 
 def script(tree: Path, text: str) -> Project:
@@ -283,6 +285,6 @@ def test_containers_do_not_have_it(tree: Path) -> None:
     with pytest.raises(GaiaflowError) as caught:
         backends.choose(project, "docker")
     assert caught.value.message == (
-        f"`{tree}/own/bin/python` is a Python of this machine, which containers do not have"
+        f"`{tree}/own/bin/python` is a Python of this machine, which containers cannot use"
     )
     assert caught.value.hint == "inv dev.start --backend embedded"

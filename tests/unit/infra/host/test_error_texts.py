@@ -44,19 +44,19 @@ CASES = [
         lambda _: ports.settle({"s3-console": 65000}, auto=False, reach={"s3-console": 10000}),
         2,
         "port 65000 of `s3-console` is out of range",
-        "give one below 55536",
+        "choose a port below 55536",
     ),
     Case(
         lambda _: ports.settle({"s3": 21590, "mlflow": 21590}, auto=False),
         2,
-        "port 21590 of `mlflow` is given to another service, too",
+        "port 21590 of `mlflow` is also the port of another service",
         "inv dev.start --mlflow-port 21591",
     ),
     Case(
         lambda _: ports._next_free(65536, [], 0, ports.is_free),
         1,
         "no free port above 65536",
-        "free some, or give a lower one",
+        "stop programs that use ports, or choose a lower port",
     ),
     Case(lambda _: process.run(["no-such-tool"], hint="get it"), 3, "`no-such-tool` is not on PATH", "get it"),
     Case(
@@ -86,14 +86,14 @@ CASES = [
     Case(
         lambda _: shipped.shipped("nothing"),
         3,
-        "gaiaflow's own folder `nothing` is not there: the installation is incomplete",
+        "gaiaflow's own folder `nothing` is missing: the installation is incomplete",
         "pip install --force-reinstall gaiaflow",
     ),
     Case(
         crowded,
         1,
         f"no 3 free ports between {ports.INNER_FIRST} and {ports.INNER_LAST}",
-        "stop what uses them",
+        "stop the programs that use them",
     ),
     Case(
         taken_at_start,

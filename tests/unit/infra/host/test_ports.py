@@ -140,7 +140,7 @@ def test_auto_gives_no_port_twice(taken: int) -> None:
 
 
 def test_two_services_cannot_want_the_same_port() -> None:
-    with pytest.raises(UsageError, match="given to another service, too"):
+    with pytest.raises(UsageError, match="is also the port of another service"):
         ports.settle({"s3": 21001, "mlflow": 21001}, auto=False)
 
 

@@ -91,19 +91,19 @@ CASES = [
         lambda _: digest_at(CLOSED),
         3,
         "the registry `127.0.0.1:9` does not answer: [Errno 111] Connection refused",
-        "docker login 127.0.0.1:9, or look at its name",
+        "docker login 127.0.0.1:9, or check its name",
     ),
     Case(
         lambda _: upload({"error": "denied: no right"}),
         1,
         "cannot push `registry.example.org/team/app`: denied: no right",
-        "docker login registry.example.org, or ask for the right to push",
+        "docker login registry.example.org, or ask for permission to push",
     ),
     Case(
         lambda _: upload({"status": "Pushed", "id": "layer"}),
         1,
         "cannot push `registry.example.org/team/app`: the engine told no digest",
-        "docker login registry.example.org, or ask for the right to push",
+        "docker login registry.example.org, or ask for permission to push",
     ),
     Case(
         lambda p: image.remove_image(p, "demo:2"),
@@ -145,14 +145,14 @@ CASES = [
     Case(
         lambda _: push._content_tag(SimpleNamespace(labels={}), "demo:1"),
         1,
-        "`demo:1` does not say what went into it: it was not built by gaiaflow",
+        "`demo:1` has no record of its contents: gaiaflow did not build it",
         "inv dev.dockerize",
     ),
     Case(
         lambda p: image._own_dockerfile(p, "Dockerfile.x"),
         3,
         "no Dockerfile `{root}/Dockerfile.x`",
-        "inv dev.dockerize  # gaiaflow brings one of its own",
+        "inv dev.dockerize  # gaiaflow has its own",
     ),
 ]
 
@@ -173,7 +173,7 @@ def test_a_registry_that_asks_for_a_key_over_an_open_line(project: Project) -> N
         told = Case(
             lambda _: digest_at(f"127.0.0.1:{port}"),
             1,
-            f"the registry `127.0.0.1:{port}` asks for credentials where they do not go: "
+            f"the registry `127.0.0.1:{port}` asks for credentials by an unsupported method: "
             "Bearer http://example.org/token",
             f"docker login 127.0.0.1:{port}",
         )

@@ -140,7 +140,7 @@ def test_a_wrong_password_is_told_without_it(host: str) -> None:
 
 def test_no_key_goes_over_an_open_line(host: str) -> None:
     Handler.realm = "http://tokens.example.org/token"
-    with pytest.raises(GaiaflowError, match="asks for credentials where they do not go"):
+    with pytest.raises(GaiaflowError, match="asks for credentials by an unsupported method"):
         Registry(host, ME).digest(Reference.parse(f"{host}/team/app:1"))
     assert [given for *_, given in Handler.seen] == [""]
 
@@ -189,7 +189,5 @@ def test_a_page_in_place_of_the_registry_is_told(body: bytes, monkeypatch: pytes
     reference = Reference("registry.example.org", "team/app", "1", "")
     with pytest.raises(GaiaflowError) as caught:
         Registry("registry.example.org").identities(reference)
-    assert caught.value.message == (
-        "what answers as the registry `registry.example.org` is not one: its answer is not a JSON object"
-    )
+    assert caught.value.message == ("`registry.example.org` is not a registry: its answer is not a JSON object")
     assert caught.value.hint == "curl -v https://registry.example.org/v2/"

@@ -149,7 +149,7 @@ CASES = [
         lambda _: backfilling._behaviour(True, False, True),
         2,
         "use only one of `--missing`, `--failed` and `--all`",
-        "`--all` has most runs",
+        "`--all` includes the others",
     ),
     Case(
         lambda _: backfilling._stop(True, True), 2, "use either `--pause` or `--cancel`, not both", "--cancel"
@@ -163,7 +163,7 @@ CASES = [
     Case(
         lambda _: backfilling._check("tides", "2024-05-01", "2024-05-02", -1, ""),
         2,
-        "`--max-active` is -1, not a number from 1 up",
+        "`--max-active` is -1, not a whole number of 1 or more",
         "--max-active 4",
     ),
     Case(

@@ -25,7 +25,7 @@ def test_an_invoke_without_a_part_is_refused(owner: object, name: str, monkeypat
         supported.check()
     part = "ParseMachine._class_states" if owner is parser else f"Program.{name}"
     assert caught.value.message == (
-        f"error: this Invoke has no `{part}`, which the commands are built on\n"
+        f"error: the installed Invoke has no `{part}`, which gaiaflow needs\n"
         "hint: pip install 'invoke>=3.0.3,<3.1'"
     )
     assert caught.value.code == 3

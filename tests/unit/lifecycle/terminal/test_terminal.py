@@ -183,7 +183,7 @@ def test_quiet_leaves_the_error(
 def test_a_question_shows_what_quiet_held_back(capsys: pytest.CaptureFixture[str]) -> None:
     asked = inv(capsys, "remove", "--quiet")
     assert asked == Done(
-        2, "", "  volume data (5 MB)\nerror: remove these? no terminal to ask on\nhint: give --yes\n"
+        2, "", "  volume data (5 MB)\nerror: remove these? there is no terminal to ask on\nhint: add --yes\n"
     )
     assert inv(capsys, "remove", "--quiet", "--yes") == Done(0, "", "")
 
@@ -240,7 +240,7 @@ def test_a_command_that_calls_a_command_fails_once(capsys: pytest.CaptureFixture
         (["make"], "`make` needs NAME", "inv make NAME"),
         (["make", "a", "--cuont", "1"], "unknown option `--cuont` of `make` (did you mean `--count`?)",
          "inv --help make"),
-        (["make", "a", "--count", "x"], "`--count` wants a number, not `x`", "inv --help make"),
+        (["make", "a", "--count", "x"], "`--count` needs a number, not `x`", "inv --help make"),
         (["make", "a", "--count"], "`--count` lacks its value", "inv --help make"),
         (["make", "a", "b"], "unknown command `b`", "inv --help make"),
         (["--help", "mkae"], "unknown command `mkae` (did you mean `make`?)", "inv --list"),

@@ -52,7 +52,7 @@ def test_the_two_backends_of_a_project_have_one_lock(project: Project) -> None:
     options, phase = StartOptions([], {}), lambda _: nullcontext(silent)
     with alone(project):
         for work in (lambda: Compose(project).stop(["s3"]), lambda: Compose(project).start(options, phase)):
-            with pytest.raises(GaiaflowError, match="another `inv dev` works on this stack"):
+            with pytest.raises(GaiaflowError, match="another `inv dev` command is changing this stack"):
                 work()
 
 
@@ -183,7 +183,7 @@ def test_external_store_needs_an_address(project: Project, monkeypatch: pytest.M
     monkeypatch.setenv("GAIAFLOW_S3_PROVIDER", "external")
     made = Composition(project, PORTS)
     assert [file.name for file in made.files] == ["compose.yml"]
-    with pytest.raises(UsageError, match="nothing says where"):
+    with pytest.raises(UsageError, match="`GAIAFLOW_S3_ENDPOINT` is not set"):
         made.task_environment()
     monkeypatch.setenv("GAIAFLOW_S3_ENDPOINT", "https://s3.example")
     assert made.task_environment()["AWS_ENDPOINT_URL_S3"] == "https://s3.example"
@@ -234,7 +234,7 @@ def test_folder_closed_to_the_containers_user_is_refused(
 ) -> None:
     project.root.chmod(0o700)
     monkeypatch.setattr(composition, "is_other", lambda: True)
-    with pytest.raises(UsageError, match="is closed to others"):
+    with pytest.raises(UsageError, match="is not readable for other users"):
         Composition(project, PORTS)._check_readable()
 
 

@@ -56,9 +56,9 @@ CASES = [
     Case(
         lambda p: fail_with(Compose(p)._explained(GaiaflowError("no"), ["databases"])),
         1,
-        "the database's volume is of an earlier clone at this place: it has another password; "
+        "the database's volume is from an earlier clone in this folder and has another password; "
         "what this command started is stopped",
-        "put that clone's .gaiaflow/keys.json back, or remove its data: inv dev.cleanup",
+        "restore that clone's .gaiaflow/keys.json, or remove its data: inv dev.cleanup",
     ),
     Case(
         lambda p: Compose(p)._extras(StartOptions([], extras=("dev-docker",)), False),
@@ -90,7 +90,10 @@ def test_a_project_that_containers_cannot_read(project: Project, monkeypatch: py
     with pytest.raises(GaiaflowError) as caught:
         Composition(project, {})._check_readable()
     folder = str(caught.value.message).split("`")[1]
-    assert caught.value.message == f"`{folder}` is closed to others, and the containers do not run as root"
+    assert (
+        caught.value.message
+        == f"`{folder}` is not readable for other users, and the containers do not run as root"
+    )
     assert caught.value.hint == f"chmod o+rx {folder}, or start as a user who is not root"
 
 

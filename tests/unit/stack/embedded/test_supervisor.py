@@ -165,6 +165,6 @@ def test_a_path_that_supervisord_takes_for_a_comment_is_refused(
     with pytest.raises(UsageError) as caught:
         supervisor.configuration(Path("/tmp/x"), NAMES)
     assert caught.value.message == (
-        f"`{python}` has a blank before `#` or `;`, which supervisord takes for a comment"
+        f"`{python}` has a space before `#` or `;`, which supervisord reads as a comment"
     )
     assert caught.value.hint == "rename the folder, then: make setup"

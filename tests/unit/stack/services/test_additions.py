@@ -67,9 +67,11 @@ def test_what_gaiaflow_sets_itself_is_refused(project: Project, place: str) -> N
         (project.root / ".env").write_text("AIRFLOW__CORE__EXECUTOR=X\n")
     with pytest.raises(UsageError) as caught:
         additions.variables(Project.find(project.root))
-    assert caught.value.message == "`core.executor` of Airflow's configuration is set by gaiaflow"
+    assert (
+        caught.value.message == "`core.executor` of Airflow's configuration cannot be changed: gaiaflow sets it"
+    )
     assert caught.value.hint == (
-        "take it out of [tool.gaiaflow.airflow] config, or AIRFLOW__CORE__EXECUTOR out of .env"
+        "remove it from [tool.gaiaflow.airflow] config, or AIRFLOW__CORE__EXECUTOR from .env"
     )
 
 

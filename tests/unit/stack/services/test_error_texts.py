@@ -55,11 +55,16 @@ def cut_keys(project: Project) -> Project:
 
 
 CASES = [
-    Case(stop_twice, 1, "another `inv dev` works on this stack", "wait until it has ended, then repeat"),
+    Case(
+        stop_twice,
+        1,
+        "another `inv dev` command is changing this stack",
+        "wait until it has ended, then repeat",
+    ),
     Case(
         lambda p: Composition(setting(p, "GAIAFLOW_S3_PROVIDER=external"), {}).endpoints,
         2,
-        "`GAIAFLOW_S3_PROVIDER` is `external`, but nothing says where it is",
+        "`GAIAFLOW_S3_PROVIDER` is `external`, but `GAIAFLOW_S3_ENDPOINT` is not set",
         "GAIAFLOW_S3_ENDPOINT=https://… in .env",
     ),
     Case(model.files, 3, "no model is served", "inv model.serve MODEL, one of inv model.list"),
@@ -73,13 +78,13 @@ CASES = [
     Case(
         lambda p: Embedded(began(p, "embedded"))._ports(moved(), {"mlflow"}, ports.Claims()),
         2,
-        "`mlflow` runs already, on port 5000",
+        "`mlflow` is already running, on port 5000",
         "inv dev.stop --service mlflow",
     ),
     Case(
         lambda p: Compose(began(p, "docker"))._settle(moved(), ports.Claims()),
         2,
-        "`mlflow` runs already, on port 5000",
+        "`mlflow` is already running, on port 5000",
         "inv dev.stop --service mlflow",
     ),
     Case(
@@ -91,7 +96,7 @@ CASES = [
     Case(
         lambda p: stackmode.settle(p, "prod_local", airflow_runs=True),
         2,
-        "`airflow` runs already, in mode `dev`",
+        "`airflow` is already running, in mode `dev`",
         "inv dev.restart --service airflow --mode prod_local",
     ),
     Case(
@@ -99,7 +104,7 @@ CASES = [
         1,
         "`{root}/.gaiaflow/keys.json` cannot be read: it is truncated or was changed, and only its keys "
         "open the data",
-        "put it back from a copy, or give the data up: inv dev.cleanup",
+        "restore it from a backup, or delete the data: inv dev.cleanup",
     ),
     Case(
         lambda p: Embedded(p).remove([Holding("folder", "/etc", None)]),

@@ -51,7 +51,7 @@ def test_a_running_airflow_keeps_its_mode(project: Project) -> None:
     (project.root / ".env").write_text("GAIAFLOW_MODE=dev_docker\n")
     assert stackmode.settle(project, "", True) == "prod_local"
     assert stackmode.settle(project, "prod_local", True) == "prod_local"
-    with pytest.raises(UsageError, match="runs already, in mode `prod_local`") as refused:
+    with pytest.raises(UsageError, match="is already running, in mode `prod_local`") as refused:
         stackmode.settle(project, "dev", True)
     assert refused.value.hint == "inv dev.restart --service airflow --mode dev"
 
