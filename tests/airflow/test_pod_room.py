@@ -336,7 +336,7 @@ def test_an_out_of_memory_kill_is_tried_with_more_where_that_is_asked_for(run: C
 
 def test_an_out_of_memory_kill_is_a_failure_otherwise(run: Callable[..., Any]) -> None:
     starts, error, said = run(killed(), resources={"limits": {"memory": "1Gi"}})
-    assert error.message == "`pk.f:f` was killed: it took more memory than its limit"
+    assert error.message == "`pk.f:f` was killed: it used more memory than its limit"
     assert (starts.limits, said) == (["1Gi"], [])
     starts, error, _ = run(*[killed()] * 4, resources={"limits": {"memory": "1Gi"}, "memory_on_oom": "2x"})
     assert starts.limits == ["1Gi", "2048Mi", "4096Mi", "8192Mi"]

@@ -176,5 +176,5 @@ def test_a_pod_that_ran_out_of_memory_gets_more(
     )
     assert (outcomes["grows"].value, outcomes["grows"].tries) == (96, 1)
     assert "out of memory, now with 192Mi (1 of at most 3 times)" in outcomes.log
-    assert "it took more memory than its limit" in (outcomes["does_not"].error or "")
+    assert "it used more memory than its limit" in (outcomes["does_not"].error or "")
     assert cluster.await_no_pods() == []
