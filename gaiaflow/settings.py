@@ -120,6 +120,22 @@ class Cluster(BaseModel):
     limits: Limits = Limits()
 
 
+class Data(BaseModel):
+    """One entry of the table ``[tool.gaiaflow.data]``: a folder that tasks name in ``data``.
+
+    Attributes:
+        path: the folder, inside the project, relative to pyproject.toml.
+        claim: the persistent volume claim with the same files, for prod_local and prod.
+        writable: whether containers and pods may write to it; in dev the function has your rights.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: _Line
+    claim: _Line | None = None
+    writable: bool = False
+
+
 class Settings(BaseModel):
     """The table ``[tool.gaiaflow]``; every key has a default.
 
@@ -136,6 +152,7 @@ class Settings(BaseModel):
         allowed_contexts: kube contexts that prodlocal may use although they look like production.
         airflow: what the project adds to its Airflow.
         cluster: the namespace of the pods.
+        data: folders of data by name.
         prod: where production is.
     """
 
@@ -152,6 +169,7 @@ class Settings(BaseModel):
     allowed_contexts: list[_Line] = []
     airflow: Airflow = Airflow()
     cluster: Cluster = Cluster()
+    data: dict[_Line, Data] = {}
     prod: Prod = Prod()
 
 
@@ -159,6 +177,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "airflow": Airflow,
     "cluster": Cluster,
     "cluster.limits": Limits,
+    "data": Data,
     "prod": Prod,
 }
 

@@ -52,6 +52,7 @@ def create_task(
     *,
     map_over: Mapping[str, Any] | None = None,
     resources: Mapping[str, Any] | None = None,
+    data: Sequence[str] | None = None,
     docker: Mapping[str, Any] | None = None,
     kubernetes: Mapping[str, Any] | None = None,
     **operator_kwargs: Any,
@@ -76,6 +77,8 @@ def create_task(
             be in the lists.
         resources: ``{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {...}, "gpu": 1}``;
             of a pod also ``ephemeral-storage`` and extended resources. Not used in dev.
+        data: names of folders in ``[tool.gaiaflow.data]``. The function finds the folder ``tiles`` in the
+            variable ``GAIAFLOW_DATA_TILES``, in every mode.
         docker: arguments that only the operator of dev_docker has.
         kubernetes: arguments that only the operator of prod_local and prod has; volumes, mounts,
             tolerations, affinity, init containers and env_from as plain dicts, too.
@@ -107,6 +110,7 @@ def create_task(
             env_vars=check.variables(env_vars),
             resources=copy.deepcopy(dict(resources or {})),
             map_over=check.mapped(map_over, func_kwargs),
+            data=check.data(data, current),
             docker=dict(docker or {}),
             kubernetes=dict(kubernetes or {}),
             dag=dag,

@@ -14,7 +14,7 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import EMPTY_XCOM_RESUL
 from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
 from kubernetes.client.exceptions import ApiException
 
-from gaiaflow import envvar, podfield, runner
+from gaiaflow import datafolder, envvar, podfield, runner
 from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level
@@ -84,6 +84,7 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
         secret_names: secrets of the namespace; their keys come into the environment, over everything else.
         task_resources: cpu, memory and gpu.
         room_seconds: how long the pod waits for room in the cluster.
+        data: names of folders that are mounted, and that the function finds in its environment.
         axes: the keyword arguments that the axes of a mapped task fill, in order.
     """
 
@@ -102,6 +103,7 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
         secret_names: Sequence[str] = (),
         task_resources: Mapping[str, Any] | None = None,
         room_seconds: int = 0,
+        data: Sequence[str] = (),
         do_xcom_push: bool = True,
         axes: Sequence[str] = (),
         axis_0: Any = None,
@@ -122,6 +124,7 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
         self.variables = dict(variables or {})
         self.secret_names = list(secret_names)
         self.task_resources = dict(task_resources or {})
+        self.data = list(data)
         self._empty_handed = False
         self.set_call(func_path, func_args, func_kwargs, axes, (axis_0, axis_1, axis_2, axis_3))
 
@@ -181,6 +184,7 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
         resources = chosen(self.task_resources, context.get("params") or {}).grown(self.grown)
         self.container_resources = pod_spec.requirements(resources)
         pod = super().build_pod_request_obj(context, **options)
+        pod_spec.mount(pod, self.base_container_name, datafolder.chosen(self.data, Mode(self.mode)))
         pod_spec.restrict(pod)
         if self.large_call:
             call_secret.mount(pod, self.base_container_name)
@@ -195,7 +199,8 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
             call = {runner.CALL_FILE: call_secret.PATH} if self.large_call else {runner.CALL: text}
             call |= tag_variable(context, self.mode, self.image)
         result = {runner.RESULT_FILE: pod_spec.RESULT_FILE} if self.do_xcom_push else {}
-        return run_variables() | self._stack() | self.variables | level.ASKED | result | call
+        data = datafolder.of_task(self.data, Mode(self.mode))
+        return run_variables() | self._stack() | self.variables | data | level.ASKED | result | call
 
     def _stack(self) -> dict[str, str]:
         return stack_variables(self.mode) if self.mode == Mode.PROD_LOCAL.value else {}
@@ -293,6 +298,7 @@ def build(spec: TaskSpec) -> Any:
         "secret_names": spec.secrets,
         "task_resources": spec.resources,
         "room_seconds": room_seconds,
+        "data": spec.data,
         **overrides,
     }
     return make(PodOperator, spec, own)

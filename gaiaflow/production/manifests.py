@@ -9,7 +9,7 @@ from typing import Any
 from gaiaflow.errors import UsageError
 from gaiaflow.infra.cluster import room
 from gaiaflow.infra.cluster.api import shared_labels
-from gaiaflow.infra.cluster.manifests import manifests as objects
+from gaiaflow.infra.cluster.manifests import claims_of, manifests as objects
 from gaiaflow.project import Project
 
 
@@ -25,7 +25,8 @@ def manifests(project: Project, namespace: str = "", account: str = "") -> list[
     """
     known = project.settings.prod
     place = namespace or known.namespace or f"gaiaflow-{project.name}"
-    things = room.fitted(objects(shared_labels(project), place), project.settings.cluster)
+    things = objects(shared_labels(project), place, claims=claims_of(project))
+    things = room.fitted(things, project.settings.cluster)
     if named := account or known.account:
         home, slash, name = named.partition("/")
         if not (home and slash and name):

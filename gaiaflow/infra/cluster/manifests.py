@@ -26,12 +26,27 @@ ORDER = (
 EXECUTOR = ("executor-role", "executor-role-binding")
 
 
-def manifests(marks: Mapping[str, str], namespace: str, names: tuple[str, ...] = ORDER) -> list[dict[str, Any]]:
-    """The objects in the order of their creation, with the project's namespace and labels."""
+def manifests(
+    marks: Mapping[str, str], namespace: str, names: tuple[str, ...] = ORDER, claims: int = 0
+) -> list[dict[str, Any]]:
+    """The objects in the order of their creation, with the project's namespace and labels.
+
+    Args:
+        claims: how many persistent volume claims the namespace may have.
+    """
     import yaml  # late: `inv --list` has no use for it
 
     folder = shipped("minikube")
-    return [_fit(yaml.safe_load((folder / f"{name}.yaml").read_text()), marks, namespace) for name in names]
+    things = [yaml.safe_load((folder / f"{name}.yaml").read_text()) for name in names]
+    for thing in things:
+        if thing["kind"] == "ResourceQuota":
+            thing["spec"]["hard"]["persistentvolumeclaims"] = str(claims)
+    return [_fit(thing, marks, namespace) for thing in things]
+
+
+def claims_of(project: Project) -> int:
+    """How many claims the folders of data of a project need."""
+    return len({folder.claim for folder in project.data.values() if folder.claim})
 
 
 def apply(cluster: Cluster, project: Project, namespace: str, executor: bool = False) -> dict[str, str]:
@@ -45,7 +60,8 @@ def apply(cluster: Cluster, project: Project, namespace: str, executor: bool = F
     """
     refuse_foreign(cluster, project, namespace)
     names = (*ORDER, *EXECUTOR) if executor else ORDER
-    things = room.fitted(manifests(labels(project), namespace, names), project.settings.cluster)
+    things = manifests(labels(project), namespace, names, claims_of(project))
+    things = room.fitted(things, project.settings.cluster)
     made = {_label(thing): cluster.apply(thing) for thing in things}
     if not any(thing["kind"] == room.LIMITS for thing in things):
         cluster.delete(room.LIMITS, namespace, ACCOUNT)

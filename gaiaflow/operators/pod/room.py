@@ -29,12 +29,13 @@ def allowed(given: Mapping[str, Any]) -> int:
     Raises:
         UsageError: that is no length of time.
     """
-    text = given.get(OPTION, os.environ.get(envvar.WAIT_FOR_ROOM) or DEFAULT)
+    duration = given.get(OPTION, os.environ.get(envvar.WAIT_FOR_ROOM) or DEFAULT)
     try:
-        return seconds(text)
+        return seconds(duration)
     except ValueError:
         raise UsageError(
-            f"`{OPTION}` is {text!r}, not a length of time", 'kubernetes={"wait_for_room": "30m"}, or "0"'
+            f"`wait_for_room` is {duration!r}, not a length of time",
+            'kubernetes={"wait_for_room": "30m"}, or "0"',
         ) from None
 
 
