@@ -96,6 +96,9 @@ _setting("GAIAFLOW_MODEL_MEMORY", "limit of the served model's container")
 PROFILE = _setting("GAIAFLOW_PROFILE", "the minikube profile; by default `gaiaflow-<project>`")
 CONTEXT = _setting("GAIAFLOW_CONTEXT", "a kube context to use instead of a profile")
 NAMESPACE = _setting("GAIAFLOW_NAMESPACE", "the namespace of the pods; by default `gaiaflow-<project>`")
+WAIT_FOR_ROOM = _setting(
+    "GAIAFLOW_WAIT_FOR_ROOM", "how long a pod waits for a quota or a node with room, `1h`; `0` is not at all"
+)
 GATEWAY = _setting("GAIAFLOW_GATEWAY", "what pods of the local cluster call this machine")
 PYTHON = _setting(
     "GAIAFLOW_PYTHON",
