@@ -27,6 +27,7 @@ PREPARE = (
     ("tests/dags", "dev.dockerize"),
     ("tests/dags", "prodlocal.start", "--cluster-only"),
     ("tests/dags", "prodlocal.dockerize"),
+    ("tests/dags", "prodlocal.push-data"),
 )
 PUT_AWAY = ((".", "prodlocal.stop"), (".", "dev.stop"))
 

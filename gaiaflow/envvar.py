@@ -13,6 +13,8 @@ from gaiaflow import runner
 PREFIX = "GAIAFLOW_"
 # What the names of the files with addresses and keys begin with; see `task_environment`.
 TASK_ENVIRONMENT = f"{PREFIX}TASK_ENV_"
+# What the names of the variables with the folders of a task begin with; see `datafolder`.
+DATA_FOLDER = f"{PREFIX}DATA_"
 
 
 class Setting(NamedTuple):
@@ -123,7 +125,7 @@ _testing(
 )
 _testing("GAIAFLOW_TEST_PROFILE", "a minikube profile that runs, for the integration tests")
 _testing("GAIAFLOW_FULL_FAULTS", "the fault tests that take minutes")
-_testing("GAIAFLOW_TEST_PODS", "how many mapped pods the integration tests start, 30")
+_testing("GAIAFLOW_TEST_PODS", "how many mapped pods the integration tests start: 16, and 30 in a full run")
 _testing("GAIAFLOW_LOAD_TASKS", "how many mapped tasks the fault tests start, 10; with all faults 1000")
 _testing("GAIAFLOW_EXAMPLES", "how many examples each property of the security tests gets, 150")
 _testing("GAIAFLOW_FUZZ_RUNS", "how many inputs each fuzzer tries, 3000")
@@ -171,6 +173,18 @@ SUPERVISOR = _internal("GAIAFLOW_SUPERVISOR", "stack", "stack", "marks the super
 WORKER = _internal("GAIAFLOW_WORKER", "stack", "operators", "marks the processes of Airflow that run tasks")
 COMMAND = _internal(
     "GAIAFLOW_COMMAND", "infra", "infra", "marks what a command started, so that a killed one leaves nothing"
+)
+DATA = _internal(
+    "GAIAFLOW_DATA",
+    "datafolder stack",
+    "datafolder compose",
+    "the folders of `[tool.gaiaflow.data]` as JSON; on production's Airflow its admin sets it",
+)
+_internal(
+    f"{DATA_FOLDER}NAME",
+    "datafolder",
+    "datafolder",
+    "where a function finds the folder `name` of its task's `data`",
 )
 AIRFLOW_IMAGE = _internal(stack_image("airflow"), "stack", "compose", "image of Airflow, made by gaiaflow")
 _internal(

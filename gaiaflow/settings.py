@@ -68,6 +68,22 @@ class Airflow(BaseModel):
     pools: dict[_Line, int] = {}
 
 
+class Data(BaseModel):
+    """One entry of the table ``[tool.gaiaflow.data]``: a folder that tasks name in ``data``.
+
+    Attributes:
+        path: the folder, inside the project, relative to pyproject.toml.
+        claim: the persistent volume claim with the same files, for prod_local and prod.
+        writable: whether containers and pods may write to it; in dev the function has your rights.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: _Line
+    claim: _Line | None = None
+    writable: bool = False
+
+
 class Settings(BaseModel):
     """The table ``[tool.gaiaflow]``; every key has a default.
 
@@ -83,6 +99,7 @@ class Settings(BaseModel):
         backend: the backend of the first start: embedded or docker.
         allowed_contexts: kube contexts that prodlocal may use even if they look like production.
         airflow: what the project adds to its Airflow.
+        data: folders of data by name.
         prod: where production is.
     """
 
@@ -98,10 +115,11 @@ class Settings(BaseModel):
     backend: Literal["embedded", "docker"] | None = None
     allowed_contexts: list[_Line] = []
     airflow: Airflow = Airflow()
+    data: dict[_Line, Data] = {}
     prod: Prod = Prod()
 
 
-_TABLES: dict[str, type[BaseModel]] = {"airflow": Airflow, "prod": Prod}
+_TABLES: dict[str, type[BaseModel]] = {"airflow": Airflow, "data": Data, "prod": Prod}
 
 
 def check_settings(file: Path, table: dict[str, Any]) -> Settings:

@@ -55,6 +55,7 @@ def create_task(
     *,
     map_over: Mapping[str, Any] | None = None,
     resources: Mapping[str, Any] | None = None,
+    data: Sequence[str] | None = None,
     docker: Mapping[str, Any] | None = None,
     kubernetes: Mapping[str, Any] | None = None,
     **operator_kwargs: Any,
@@ -79,6 +80,8 @@ def create_task(
             may contain FromRun.
         resources: ``{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {...}, "gpu": 1}``;
             for a pod also ``ephemeral-storage`` and extended resources. Ignored in dev.
+        data: names of folders in ``[tool.gaiaflow.data]``. The function gets the path of the folder ``tiles`` in
+            the variable ``GAIAFLOW_DATA_TILES``, in every mode.
         docker: arguments for the operator of dev_docker.
         kubernetes: arguments for the operator of prod_local and prod. Volumes, mounts, tolerations, affinity,
             init containers and env_from may be plain dicts.
@@ -110,6 +113,7 @@ def create_task(
             env_vars=check.variables(env_vars),
             resources=copy.deepcopy(dict(resources or {})),
             map_over=check.mapped(map_over, func_kwargs),
+            data=check.data(data, current),
             docker=dict(docker or {}),
             kubernetes=dict(kubernetes or {}),
             dag=dag,

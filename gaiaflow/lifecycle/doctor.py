@@ -21,13 +21,13 @@ BUNDLE = "gaiaflow-doctor.zip"
 @lifecycle_task(
     optional=["bundle"],
     help={
-        "mode": "check only what this mode needs: dev, dev_docker, prod_local or prod. The exit code refers to it, "
-        "by default to dev: 0 ready, 3 something is missing, 1 something is wrong",
+        "mode": "check only what this mode needs: dev, dev_docker, prod_local or prod. The exit code refers to "
+        "it, by default to dev: 0 ready, 3 something is missing, 1 something is wrong",
         "json": "print JSON",
         "fix": "make the repairs that stay inside the project, ask before each, then check again",
         "yes": "with --fix: do not ask",
-        "bundle": "write a zip for a bug report: versions, findings, the Compose file, the last lines of the logs, "
-        f"no secrets; by default {BUNDLE}",
+        "bundle": "write a zip for a bug report: versions, findings, the Compose file, the last lines of the "
+        f"logs, no secrets; by default {BUNDLE}",
     },
 )
 def doctor(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
+from gaiaflow import datafolder
 from gaiaflow.errors import UsageError
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.lifecycle.dev.timing import timed
@@ -206,6 +207,44 @@ def dockerize(
         emit_json({"image": there.name, "id": there.id, "size": there.size, "way": way})
     else:
         emit_table(["image", "size", "way"], [[there.name, f"{there.size / 1e6:.0f} MB", way]])
+
+
+@lifecycle_task(
+    name="push-data",
+    bare="name",
+    help={
+        **WHICH,
+        "name": "a folder of [tool.gaiaflow.data]; by default each that names a claim",
+        "json": "print JSON",
+    },
+)
+def push_data(
+    c: Context, name: str | None = None, profile: str = "", context: str = "", json: bool = False
+) -> None:
+    """Copy folders of data into their claims in the cluster, for pods; what is there is replaced."""
+    from gaiaflow.infra.cluster import claim
+    from gaiaflow.infra.images import image as build
+
+    target = Target.choose(Project.find(), profile, context)
+    folders = datafolder.with_claims(target.project.data, name or "")
+    if c.config.run.dry:
+        for folder in folders:
+            say(f"would copy `{folder.path}` into the claim `{folder.claim}` of `{target.name}`")
+        return
+    cluster, image, phases, pushed = (
+        target.connect(),
+        build.image_name(target.project),
+        Phases(len(folders)),
+        [],
+    )
+    for folder in folders:
+        with phases.phase(f"copy {folder.name} into the claim {folder.claim}") as tell:
+            pushed.append(claim.push(target, cluster, folder, image, tell))
+    if json:
+        emit_json({"data": [row._asdict() for row in pushed]})
+    else:
+        rows = [[row.name, row.claim, str(row.files), f"{row.size / 1e6:.1f} MB"] for row in pushed]
+        emit_table(["data", "claim", "files", "size"], rows)
 
 
 @lifecycle_task(name="images", reads=True, help={**WHICH, "json": "print JSON"})

@@ -14,7 +14,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import DeviceRequest, Mount
 from requests.exceptions import RequestException
 
-from gaiaflow import envvar, runner
+from gaiaflow import datafolder, envvar, runner
 from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level
@@ -74,6 +74,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         variables: the environment that the task asks for; as it is, not a template.
         secret_names: local secrets; their keys come into the environment, over everything else.
         task_resources: cpu, memory and gpu.
+        data: names of folders that are mounted, and that the function finds in its environment.
         axes: the keyword arguments that the axes of a mapped task fill, in order.
     """
 
@@ -90,6 +91,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         variables: Mapping[str, str] | None = None,
         secret_names: Sequence[str] = (),
         task_resources: Mapping[str, Any] | None = None,
+        data: Sequence[str] = (),
         axes: Sequence[str] = (),
         axis_0: Any = None,
         axis_1: Any = None,
@@ -101,6 +103,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         self.variables = dict(variables or {})
         self.secret_names = list(secret_names)
         self.task_resources = dict(task_resources or {})
+        self.data = list(data)
         self.set_call(func_path, func_args, func_kwargs, axes, (axis_0, axis_1, axis_2, axis_3))
 
     def execute(self, context: Mapping[str, Any]) -> Any:
@@ -142,7 +145,8 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
 
     def _variables(self, handed: Mapping[str, str]) -> dict[str, str]:
         result = {runner.RESULT_FILE: RESULT_FILE} if self.do_xcom_push else {}
-        return run_variables() | self._asked() | level.ASKED | result | dict(handed)
+        data = datafolder.of_task(self.data, Mode.DEV_DOCKER)
+        return run_variables() | self._asked() | data | level.ASKED | result | dict(handed)
 
     def _asked(self) -> dict[str, str]:
         """The stack's addresses, what the task asks for over them, its secrets over both."""
@@ -187,7 +191,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
             mem_limit=int(memory) if memory else None,
             device_requests=[*(self.device_requests or []), *gpus],
             log_config={"config": {k: v for k, v in logs.items() if v is not None}},
-            mounts=mounts,
+            mounts=[*mounts, *self._folders()],
             shm_size=self.shm_size,
             dns=self.dns,
             dns_search=self.dns_search,
@@ -198,6 +202,13 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
             ipc_mode=self.ipc_mode,
             ulimits=self.ulimits,
         )
+
+    def _folders(self) -> list[Mount]:
+        """The folders of data, as the Docker socket proxy lets them through: nothing else in a mount."""
+        return [
+            Mount(folder.target, folder.path, type="bind", read_only=not folder.writable)
+            for folder in datafolder.chosen(self.data, Mode.DEV_DOCKER)
+        ]
 
     def _remove_leftover(self, name: str) -> None:
         found = self.cli.inspect_container(name)
@@ -271,6 +282,7 @@ def build(spec: TaskSpec) -> Any:
         "variables": spec.env_vars,
         "secret_names": spec.secrets,
         "task_resources": spec.resources,
+        "data": spec.data,
         **checked_overrides("docker", spec.docker, DockerOperator, RESERVED),
     }
     return make(DevDockerOperator, spec, own)

@@ -14,7 +14,7 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import EMPTY_XCOM_RESUL
 from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
 from kubernetes.client.exceptions import ApiException
 
-from gaiaflow import envvar, podfield, runner
+from gaiaflow import datafolder, envvar, podfield, runner
 from gaiaflow.errors import MissingError, TaskFailedError
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level
@@ -80,6 +80,7 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
         variables: the environment that the task asks for; as it is, not a template.
         secret_names: secrets of the namespace; their keys come into the environment, over everything else.
         task_resources: cpu, memory and gpu.
+        data: names of folders that are mounted, and that the function finds in its environment.
         axes: the keyword arguments that the axes of a mapped task fill, in order.
     """
 
@@ -97,6 +98,7 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
         variables: Mapping[str, str] | None = None,
         secret_names: Sequence[str] = (),
         task_resources: Mapping[str, Any] | None = None,
+        data: Sequence[str] = (),
         do_xcom_push: bool = True,
         axes: Sequence[str] = (),
         axis_0: Any = None,
@@ -114,6 +116,7 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
         self.variables = dict(variables or {})
         self.secret_names = list(secret_names)
         self.task_resources = dict(task_resources or {})
+        self.data = list(data)
         self._empty_handed = False
         self.set_call(func_path, func_args, func_kwargs, axes, (axis_0, axis_1, axis_2, axis_3))
 
@@ -162,6 +165,7 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
         resources = chosen(self.task_resources, context.get("params") or {})
         self.container_resources = pod_spec.requirements(resources)
         pod = super().build_pod_request_obj(context, **options)
+        pod_spec.mount(pod, self.base_container_name, datafolder.chosen(self.data, Mode(self.mode)))
         pod_spec.restrict(pod)
         if self.large_call:
             call_secret.mount(pod, self.base_container_name)
@@ -176,7 +180,8 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
             call = {runner.CALL_FILE: call_secret.PATH} if self.large_call else {runner.CALL: text}
             call |= tag_variable(context, self.mode, self.image)
         result = {runner.RESULT_FILE: pod_spec.RESULT_FILE} if self.do_xcom_push else {}
-        return run_variables() | self._stack() | self.variables | level.ASKED | result | call
+        data = datafolder.of_task(self.data, Mode(self.mode))
+        return run_variables() | self._stack() | self.variables | data | level.ASKED | result | call
 
     def _stack(self) -> dict[str, str]:
         return stack_variables(self.mode) if self.mode == Mode.PROD_LOCAL.value else {}
@@ -262,6 +267,7 @@ def build(spec: TaskSpec) -> Any:
         "variables": spec.env_vars,
         "secret_names": spec.secrets,
         "task_resources": spec.resources,
+        "data": spec.data,
         **overrides,
     }
     return make(PodOperator, spec, own)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gaiaflow.errors import UsageError
 from gaiaflow.infra.cluster.api import shared_labels
-from gaiaflow.infra.cluster.manifests import ORDER, manifests as objects
+from gaiaflow.infra.cluster.manifests import ORDER, claims_of, manifests as objects
 from gaiaflow.project import Project
 
 
@@ -22,7 +22,8 @@ def manifests(project: Project, namespace: str = "", account: str = "") -> list[
         UsageError: the account is not named with its namespace.
     """
     known = project.settings.prod
-    things = objects(shared_labels(project), namespace or known.namespace or f"gaiaflow-{project.name}")
+    place = namespace or known.namespace or f"gaiaflow-{project.name}"
+    things = objects(shared_labels(project), place, claims=claims_of(project))
     if named := account or known.account:
         place, slash, name = named.partition("/")
         if not (place and slash and name):

@@ -215,7 +215,9 @@ def test_neither_time_nor_environment_is_in_the_serialised_dag() -> None:
 
 def waiting(reason: str, message: str) -> Any:
     state = SimpleNamespace(waiting=SimpleNamespace(reason=reason, message=message))
-    return SimpleNamespace(status=SimpleNamespace(container_statuses=[SimpleNamespace(state=state)]))
+    return SimpleNamespace(
+        status=SimpleNamespace(container_statuses=[SimpleNamespace(state=state)], conditions=None)
+    )
 
 
 def test_what_can_never_start_is_given_up_by_name() -> None:

@@ -23,6 +23,7 @@ import pytest
 from example_model import NAME, assert_plausible, predict
 from example_results import SCORES, assert_all_there, assert_tagged, mlflow, value
 from example_stack import SERVICES, Running, copy_example
+from full_runs import FULL
 
 from gaiaflow.dags import run as dagrun
 from gaiaflow.infra.cluster.target import Target
@@ -32,7 +33,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.cluster]
 SHARED = os.environ.get("GAIAFLOW_TEST_PROFILE", "")
 PROFILE = SHARED or "gaiaflow-test"
 RUNNER = "/opt/gaiaflow/runner.py"
-PODS = int(os.environ.get("GAIAFLOW_TEST_PODS", "30"))
+PODS = int(os.environ.get("GAIAFLOW_TEST_PODS", "30" if FULL else "16"))
 PATIENCE = 120
 TOKEN = "from-outside-§$'\"\\"
 

@@ -17,12 +17,27 @@ ORDER = ("namespace", "service-account", "role", "role-binding", "network-policy
 EXECUTOR = ("executor-role", "executor-role-binding")
 
 
-def manifests(marks: Mapping[str, str], namespace: str, names: tuple[str, ...] = ORDER) -> list[dict[str, Any]]:
-    """The objects in the order of their creation, with the project's namespace and labels."""
+def manifests(
+    marks: Mapping[str, str], namespace: str, names: tuple[str, ...] = ORDER, claims: int = 0
+) -> list[dict[str, Any]]:
+    """The objects in the order of their creation, with the project's namespace and labels.
+
+    Args:
+        claims: how many persistent volume claims the namespace may have.
+    """
     import yaml  # late: `inv --list` has no use for it
 
     folder = shipped("minikube")
-    return [_fit(yaml.safe_load((folder / f"{name}.yaml").read_text()), marks, namespace) for name in names]
+    things = [yaml.safe_load((folder / f"{name}.yaml").read_text()) for name in names]
+    for thing in things:
+        if thing["kind"] == "ResourceQuota":
+            thing["spec"]["hard"]["persistentvolumeclaims"] = str(claims)
+    return [_fit(thing, marks, namespace) for thing in things]
+
+
+def claims_of(project: Project) -> int:
+    """How many claims the folders of data of a project need."""
+    return len({folder.claim for folder in project.data.values() if folder.claim})
 
 
 def apply(cluster: Cluster, project: Project, namespace: str, executor: bool = False) -> dict[str, str]:
@@ -36,7 +51,8 @@ def apply(cluster: Cluster, project: Project, namespace: str, executor: bool = F
     """
     refuse_foreign(cluster, project, namespace)
     names = (*ORDER, *EXECUTOR) if executor else ORDER
-    made = {_label(thing): cluster.apply(thing) for thing in manifests(labels(project), namespace, names)}
+    things = manifests(labels(project), namespace, names, claims_of(project))
+    made = {_label(thing): cluster.apply(thing) for thing in things}
     if not executor:
         for thing in reversed(manifests(labels(project), namespace, EXECUTOR)):
             cluster.delete(thing["kind"], namespace, thing["metadata"]["name"])

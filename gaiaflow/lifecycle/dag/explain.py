@@ -14,7 +14,18 @@ from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
 
 # What a person compares; `spec`, the whole container or pod, has another form in each mode.
-COMPARED = ("operator", "image", "command", "environment", "resources", "secrets", "retries", "ignored", "note")
+COMPARED = (
+    "operator",
+    "image",
+    "command",
+    "environment",
+    "resources",
+    "secrets",
+    "data",
+    "retries",
+    "ignored",
+    "note",
+)
 LONGEST = 100
 
 
@@ -63,7 +74,9 @@ def explain(
     elif full:
         sys.stdout.write(as_yaml(found[0]))
     else:
-        emit_table(["task", "operator", "image", "resources", "secrets", "ignored"], summary(found[0]["tasks"]))
+        emit_table(
+            ["task", "operator", "image", "resources", "secrets", "data", "ignored"], summary(found[0]["tasks"])
+        )
         say(f"in mode {found[0]['mode']}; all of it: inv dag.explain {name} --mode {found[0]['mode']} --full")
 
 
@@ -86,6 +99,7 @@ def summary(tasks: dict[str, dict[str, Any]]) -> list[list[str]]:
             task.get("image") or "-",
             ", ".join(f"{path} {value}" for path, value in _flat(task.get("resources") or {}).items()) or "-",
             ", ".join(task.get("secrets") or ()) or "-",
+            ", ".join(f"{name}: {place}" for name, place in (task.get("data") or {}).items()) or "-",
             "; ".join(f"{each['argument']}: {each['why']}" for each in task.get("ignored") or ()) or "-",
         ]
         for name, task in tasks.items()

@@ -42,6 +42,7 @@ EXAMPLES = {
     "prodlocal.config": "--context my-cluster",
     "prodlocal.dockerize": "--existing",
     "prodlocal.images": "",
+    "prodlocal.push-data": "tiles",
     "prodlocal.remove-image": "--image demo/demo:0.1.0",
     "prodlocal.restart": "",
     "prodlocal.start": "--cpus 4 --memory 8g",

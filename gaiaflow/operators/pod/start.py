@@ -22,6 +22,9 @@ _NO_SUCH_IMAGE = re.compile(
 # A wrong key, a right that is missing, a pod that is malformed or against the namespace's policy.
 _FINAL_STATUS = (400, 401, 403, 413, 422)
 _CANNOT_PULL = "Image cannot be pulled"
+# What the scheduler says of a pod whose claim nobody made.
+_NO_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
+_PUSH_DATA = "inv prodlocal.push-data NAME; in production: kubectl get pvc"
 _CREATE_SECRET = "inv secret.create"  # noqa: S105 - a command
 
 
@@ -50,6 +53,9 @@ def hopeless(pod: Any) -> GaiaflowError | None:
     for reason, message in _waiting(pod):
         if reason == NO_CONFIG:
             return final(_config_error(message))
+    for condition in pod.status.conditions or []:
+        if found := _NO_CLAIM.search(condition.message or ""):
+            return final(MissingError(f"claim `{found[1]}` is not in the cluster", _PUSH_DATA))
     return None
 
 

@@ -48,6 +48,7 @@ IN_AIRFLOW = (
     "fromtask.py",
     "modes.py",
     "operators",
+    "datafolder.py",
     "podfield.py",
     "podrule.py",
     "returns.py",

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from gaiaflow import envvar
+from gaiaflow import datafolder, envvar
 from gaiaflow.endpoints import Endpoints, Vantage
 from gaiaflow.infra.cluster import target
 from gaiaflow.infra.environments.environment import python_of
@@ -63,6 +63,7 @@ def project_variables(project: Project, root: Path, code: Iterable[Path], python
         envvar.PROJECT_ID: project.id,
         envvar.CODE: os.pathsep.join(map(str, code)),
         envvar.PYTHON: str(python),
+        **datafolder.variables(project.data, with_paths=root == project.root),
     }
 
 

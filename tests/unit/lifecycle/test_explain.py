@@ -56,11 +56,11 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_a_row_for_each_task(answers: None, capsys: pytest.CaptureFixture[str]) -> None:
     explaining.explain(Context(), "flow", mode="dev")
     assert told(capsys) == [
-        "task operator image resources secrets ignored",
-        "train ExternalPythonOperator - - archive resources: dev sets no limits",
+        "task operator image resources secrets data ignored",
+        "train ExternalPythonOperator - - archive - resources: dev sets no limits",
     ]
     explaining.explain(Context(), "flow", mode="prod")
-    assert told(capsys)[1] == "train KubernetesPodOperator a:1 limits.cpu 2, limits.memory 8Gi archive -"
+    assert told(capsys)[1] == "train KubernetesPodOperator a:1 limits.cpu 2, limits.memory 8Gi archive - -"
 
 
 def test_full_has_the_whole_pod(answers: None, capsys: pytest.CaptureFixture[str]) -> None:
