@@ -98,6 +98,10 @@ _setting("GAIAFLOW_MODEL_MEMORY", "memory limit of the served model's container"
 PROFILE = _setting("GAIAFLOW_PROFILE", "the minikube profile; by default `gaiaflow-<project>`")
 CONTEXT = _setting("GAIAFLOW_CONTEXT", "a kube context to use instead of a profile")
 NAMESPACE = _setting("GAIAFLOW_NAMESPACE", "the namespace of the pods; by default `gaiaflow-<project>`")
+WAIT_FOR_ROOM = _setting(
+    "GAIAFLOW_WAIT_FOR_ROOM",
+    "how long a pod waits for quota or for a node with room, `1h`; `0`: it does not wait",
+)
 GATEWAY = _setting("GAIAFLOW_GATEWAY", "host name of this machine for pods of the local cluster")
 PYTHON = _setting(
     "GAIAFLOW_PYTHON",

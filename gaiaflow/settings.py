@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 
+from gaiaflow.duration import seconds
 from gaiaflow.errors import UsageError, near_miss
 
 
@@ -17,7 +19,23 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _amount(value: object) -> str:
+    """A quantity of Kubernetes as text."""
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"\d+(\.\d+)?([a-zA-Z]{1,2})?", text):
+        raise ValueError("it is not a quantity as 500m, 2, 512Mi or 1Gi")
+    return text
+
+
+def _time(value: object) -> str:
+    """A length of time, checked."""
+    seconds(value)
+    return str(value)
+
+
 _LONGEST = 1000
+_Amount = Annotated[str, BeforeValidator(_amount)]
+_Time = Annotated[str, BeforeValidator(_time)]
 _Line = Annotated[str, AfterValidator(_one_line)]
 _Option = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]+\.[a-z0-9_]+$")]
 
@@ -68,6 +86,40 @@ class Airflow(BaseModel):
     pools: dict[_Line, int] = {}
 
 
+class Limits(BaseModel):
+    """The table ``[tool.gaiaflow.cluster.limits]``: what each container of the namespace may ask for.
+
+    Attributes:
+        default: the limits of a container that names none, as ``{cpu = "1", memory = "2Gi"}``.
+        default_request: the requests of a container that names none.
+        max: the highest limits.
+        min: the lowest requests.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    default: dict[_Line, _Amount] = {}
+    default_request: dict[_Line, _Amount] = {}
+    max: dict[_Line, _Amount] = {}
+    min: dict[_Line, _Amount] = {}
+
+
+class Cluster(BaseModel):
+    """The table ``[tool.gaiaflow.cluster]``: the namespace of the pods.
+
+    Attributes:
+        wait_for_room: how long a pod waits for a quota or a node with room, as ``30m``; ``0`` is not at all.
+        quota: of the namespace, as ``{pods = 50, "requests.memory" = "64Gi"}``, over the defaults.
+        limits: of each container, as ``{default = {memory = "2Gi"}, max = {memory = "16Gi"}}``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    wait_for_room: _Time | None = None
+    quota: dict[_Line, _Amount] = {}
+    limits: Limits = Limits()
+
+
 class Data(BaseModel):
     """One entry of the table ``[tool.gaiaflow.data]``: a folder that tasks name in ``data``.
 
@@ -99,6 +151,7 @@ class Settings(BaseModel):
         backend: the backend of the first start: embedded or docker.
         allowed_contexts: kube contexts that prodlocal may use even if they look like production.
         airflow: what the project adds to its Airflow.
+        cluster: the namespace of the pods.
         data: folders of data by name.
         prod: where production is.
     """
@@ -115,11 +168,18 @@ class Settings(BaseModel):
     backend: Literal["embedded", "docker"] | None = None
     allowed_contexts: list[_Line] = []
     airflow: Airflow = Airflow()
+    cluster: Cluster = Cluster()
     data: dict[_Line, Data] = {}
     prod: Prod = Prod()
 
 
-_TABLES: dict[str, type[BaseModel]] = {"airflow": Airflow, "data": Data, "prod": Prod}
+_TABLES: dict[str, type[BaseModel]] = {
+    "airflow": Airflow,
+    "cluster": Cluster,
+    "cluster.limits": Limits,
+    "data": Data,
+    "prod": Prod,
+}
 
 
 def check_settings(file: Path, table: dict[str, Any]) -> Settings:
@@ -133,7 +193,8 @@ def check_settings(file: Path, table: dict[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         *tables, key = map(str, first["loc"])
-        known = list(_TABLES.get("".join(tables[:1]), Settings).model_fields)
+        table_of = _TABLES.get(".".join(tables)) or _TABLES.get("".join(tables[:1]), Settings)
+        known = list(table_of.model_fields)
         guess = near_miss(key, known) if first["type"] == "extra_forbidden" else ""
         raise UsageError(
             f"`{key}` in [{'.'.join(['tool.gaiaflow', *tables])}] of {file}: {first['msg'].lower()}{guess}",
