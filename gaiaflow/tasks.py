@@ -80,8 +80,8 @@ def create_task(
             may contain FromRun.
         resources: ``{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {...}, "gpu": 1}``;
             for a pod also ``ephemeral-storage`` and extended resources. Ignored in dev.
-        data: names of folders in ``[tool.gaiaflow.data]``. The function gets the path of the folder ``tiles`` in
-            the variable ``GAIAFLOW_DATA_TILES``, in every mode.
+        data: names of folders in ``[tool.gaiaflow.data]``. The function gets the path of the folder ``tiles``
+            in the variable ``GAIAFLOW_DATA_TILES``, in every mode.
         docker: arguments for the operator of dev_docker.
         kubernetes: arguments for the operator of prod_local and prod. Volumes, mounts, tolerations, affinity,
             init containers and env_from may be plain dicts.
