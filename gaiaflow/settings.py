@@ -44,16 +44,16 @@ class Prod(BaseModel):
     """The table ``[tool.gaiaflow.prod]``: where production is; each key is also an option of `inv prod.*`.
 
     Attributes:
-        registry: where images go, as ``registry.example.org/team``.
-        namespace: where the pods run; by default ``gaiaflow-<project>``.
-        context: the kube context in which the named secrets are looked up.
+        registry: the registry for images, e.g. ``registry.example.org/team``.
+        namespace: the namespace of the pods; by default ``gaiaflow-<project>``.
+        context: the kube context of production, to check that secrets exist there.
         account: ``namespace/name`` of the service account that production's Airflow runs its tasks as.
-        airflow_version: of the Airflow there.
-        providers: what is installed beside it, as ``{cncf-kubernetes = "10.8.0"}``.
-        dags: ``s3://bucket/prefix``, or the address of a git repository of DAGs.
+        airflow_version: the version of production's Airflow.
+        providers: the providers installed there, e.g. ``{cncf-kubernetes = "10.12.0"}``.
+        dags: the destination of the DAG files: ``s3://bucket/prefix``, or the address of a git repository.
         dags_path: the project's folder in that repository; by default its name.
         dags_branch: the branch of that repository.
-        allowed_addresses: hosts that are in production what they are called here, as ``mlflow``.
+        allowed_addresses: local host names that also exist in production, e.g. ``mlflow``.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -74,9 +74,9 @@ class Airflow(BaseModel):
     """The table ``[tool.gaiaflow.airflow]``: what the project adds to its Airflow.
 
     Attributes:
-        requirements: packages beside Airflow, as ``["apache-airflow-providers-amazon"]``.
-        config: options of Airflow's configuration, as ``{"core.parallelism" = "32"}``.
-        pools: pools of Airflow with their slots, as ``{downloads = 2}``.
+        requirements: packages to add to Airflow's environment, e.g. ``["apache-airflow-providers-amazon"]``.
+        config: options of Airflow's configuration, e.g. ``{"core.parallelism" = "32"}``.
+        pools: Airflow's pools with their numbers of slots, e.g. ``{downloads = 2}``.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -140,16 +140,16 @@ class Settings(BaseModel):
     """The table ``[tool.gaiaflow]``; every key has a default.
 
     Attributes:
-        name: the project's name; by default ``[project] name``, else the folder's.
-        source: the folder with dags/ and the package, relative to pyproject.toml.
+        name: the project's name; by default ``[project] name``, or else the folder's name.
+        source: the folder that contains dags/ and the package, relative to pyproject.toml.
         dags: the folder of DAG files, relative to source.
-        environment: the file that says what the project's environment is made of, relative to source.
-        lock: a requirements file with pins for the project's environment, relative to source.
-        python: the interpreter of an environment that exists, relative to pyproject.toml; nothing is installed
+        environment: the file from which gaiaflow makes the project's environment, relative to source.
+        lock: a requirements file with pinned versions for the project's environment, relative to source.
+        python: the Python of an existing environment, relative to pyproject.toml; gaiaflow installs nothing
             into it.
         image: the image for dev_docker, prod_local and prod.
-        backend: what the stack runs on before it has run: embedded or docker.
-        allowed_contexts: kube contexts that prodlocal may use although they look like production.
+        backend: the backend of the first start: embedded or docker.
+        allowed_contexts: kube contexts that prodlocal may use even if they look like production.
         airflow: what the project adds to its Airflow.
         cluster: the namespace of the pods.
         data: folders of data by name.
