@@ -68,6 +68,18 @@ class Airflow(BaseModel):
     pools: dict[_Line, int] = {}
 
 
+class Cluster(BaseModel):
+    """The table ``[tool.gaiaflow.cluster]``: what the local cluster of prod_local is.
+
+    Attributes:
+        kubernetes: the version of a new node, as ``1.34``: production's; by default minikube's choice.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kubernetes: _Line | None = None
+
+
 class Data(BaseModel):
     """One entry of the table ``[tool.gaiaflow.data]``: a folder that tasks name in ``data``.
 
@@ -99,6 +111,7 @@ class Settings(BaseModel):
         backend: what the stack runs on before it has run: embedded or docker.
         allowed_contexts: kube contexts that prodlocal may use although they look like production.
         airflow: what the project adds to its Airflow.
+        cluster: what the local cluster is.
         data: folders of data by name.
         prod: where production is.
     """
@@ -115,11 +128,12 @@ class Settings(BaseModel):
     backend: Literal["embedded", "docker"] | None = None
     allowed_contexts: list[_Line] = []
     airflow: Airflow = Airflow()
+    cluster: Cluster = Cluster()
     data: dict[_Line, Data] = {}
     prod: Prod = Prod()
 
 
-_TABLES: dict[str, type[BaseModel]] = {"airflow": Airflow, "data": Data, "prod": Prod}
+_TABLES: dict[str, type[BaseModel]] = {"airflow": Airflow, "cluster": Cluster, "data": Data, "prod": Prod}
 
 
 def check_settings(file: Path, table: dict[str, Any]) -> Settings:
