@@ -73,7 +73,7 @@ def start(
     phases = Phases(bringup.phases)
     with timed(target.project, "prodlocal.start", target.name, bringup.is_cold, [phases]):
         cluster = bringup.run(phases.phase)
-    for note in version.notes(version.read(cluster), wanted.kubernetes_version):
+    for note in version.notes(version.read(cluster), wanted.kubernetes_version, bool(target.profile)):
         say(note)
     say(f"the cluster `{cluster.name}` is ready; next: inv prodlocal.dockerize")
     if not cluster_only and (mode := stackmode.kept(target.project)) != Mode.PROD_LOCAL.value:

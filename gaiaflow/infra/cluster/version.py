@@ -11,18 +11,17 @@ def read(cluster: Cluster) -> str:
     return str(cluster.request("GET", "/version")[1].get("gitVersion", ""))
 
 
-def notes(version: str, wanted: str) -> list[str]:
+def notes(version: str, wanted: str, is_ours: bool) -> list[str]:
     """What a person should know of a cluster that runs.
 
     Args:
         wanted: the version that was asked for; empty, ``stable`` and ``latest`` ask for none.
+        is_ours: whether gaiaflow makes the node; else the cluster is a context of the user's.
     """
     found = [text for text in [tested.outside(tested.KUBERNETES, version)] if text]
     asked, there = tested.minor(wanted), tested.minor(version)
     if asked and there and asked != there:
-        there_is, not_it = tested.dotted(there), tested.dotted(asked)
-        found.append(
-            f"the cluster is Kubernetes {there_is}, not {not_it}: a node keeps its version; "
-            "inv prodlocal.cleanup, then inv prodlocal.start"
-        )
+        differs = f"the cluster is Kubernetes {tested.dotted(there)}, not {tested.dotted(asked)}"
+        remedy = "a node keeps its version: inv prodlocal.cleanup, then inv prodlocal.start"
+        found.append(f"{differs}; {remedy if is_ours else 'choose another context'}")
     return found
