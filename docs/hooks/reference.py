@@ -18,7 +18,7 @@ from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.lifecycle.terminal.example import EXAMPLES
 from gaiaflow.lifecycle.terminal.help import shown
 from gaiaflow.modes import Mode
-from gaiaflow.settings import Airflow, Cluster, Data, Prod, Settings
+from gaiaflow.settings import Airflow, Cluster, Data, Limits, Prod, Settings
 from gaiaflow.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -202,7 +202,12 @@ def airflow_settings() -> str:
 
 def cluster_settings() -> str:
     """The keys of ``[tool.gaiaflow.cluster]``."""
-    return _keys(Cluster)
+    return _keys(Cluster, skip=("limits",))
+
+
+def limit_settings() -> str:
+    """The keys of ``[tool.gaiaflow.cluster.limits]``."""
+    return _keys(Limits)
 
 
 def data_settings() -> str:

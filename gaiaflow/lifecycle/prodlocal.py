@@ -30,11 +30,11 @@ _START_HELP = {
     "memory": "memory of a new node, e.g. 4g or 4096mb",
     "driver": "minikube's driver for a new node, e.g. docker or kvm2",
     "kubernetes-version": "version of a new node, e.g. 1.34; by default as [tool.gaiaflow.cluster] says",
-    "cluster-only": "leave the stack of services as it is",
-    "executor": "kubernetes: each task of Airflow in a worker pod; local (the default): beside the scheduler",
-    "backend": "when the stack is down: its backend, embedded or docker; by default the project's",
-    "auto-ports": "when the stack is down: take the next free port if one is taken",
-    "wait": "when the stack is down: seconds to wait for a service",
+    "cluster-only": "do not start or change the stack of services",
+    "executor": "kubernetes: each task of Airflow runs in a worker pod; local (the default): on this machine",
+    "backend": "if the stack is not running: its backend, embedded or docker; by default the project's",
+    "auto-ports": "if the stack is not running: take the next free port if one is taken",
+    "wait": "if the stack is not running: seconds to wait for a service",
 }
 
 
@@ -53,7 +53,7 @@ def start(
     auto_ports: bool = False,
     wait: int = 180,
 ) -> None:
-    """Start the cluster and set it up for the project; start the stack in mode prod_local if it is down."""
+    """Start the cluster and set it up for the project; if the stack is not running, start it in prod_local."""
     from gaiaflow.infra.cluster import version
     from gaiaflow.infra.cluster.preflight import Wanted, kubernetes_version as chosen_version
     from gaiaflow.stack.bringup import Bringup
@@ -149,7 +149,7 @@ def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False)
 
 @lifecycle_task(help={**WHICH, "json": "print JSON"})
 def config(c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
-    """Write the kubeconfig that Airflow uses: of the project's service account, for this namespace only."""
+    """Write Airflow's kubeconfig, for the project's service account in this namespace only."""
     from gaiaflow.infra.cluster import account
 
     target = Target.choose(Project.find(), profile, context)
@@ -167,7 +167,7 @@ def config(c: Context, profile: str = "", context: str = "", json: bool = False)
     help={
         **WHICH,
         "image": "name of the image; by default <project>/<package>:<version>",
-        "dockerfile": "your own Dockerfile, built with the project's tree as its context",
+        "dockerfile": "your own Dockerfile, built with the project's folder as its context",
         "no-cache": "rebuild every layer",
         "existing": "build nothing: load the image that this machine has",
         "json": "print JSON",
@@ -270,7 +270,7 @@ def list_images(_c: Context, profile: str = "", context: str = "", json: bool = 
     name="remove-image", help={**WHICH, "image": "the image, as prodlocal.images lists it", "yes": "do not ask"}
 )
 def remove_image(c: Context, image: str = "", profile: str = "", context: str = "", yes: bool = False) -> None:
-    """Remove an image from the cluster; by default the one that prodlocal.dockerize makes."""
+    """Remove an image from the cluster; by default the one that prodlocal.dockerize builds."""
     from gaiaflow.infra.cluster import image as nodeimage
     from gaiaflow.infra.images import image as build
 

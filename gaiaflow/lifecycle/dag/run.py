@@ -82,7 +82,7 @@ def test(
         "conf": _CONF,
         **WHEN,
         "wait": "follow the run for at most this many seconds; 0 only triggers it",
-        "no-follow": "only trigger the run",
+        "no-follow": "only start the run",
         "json": _JSON,
     },
 )

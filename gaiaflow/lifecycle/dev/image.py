@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @lifecycle_task(
     help={
         "image": "name of the image; by default <project>/<package>:<version>",
-        "dockerfile": "your own Dockerfile, built with the project's tree as its context",
+        "dockerfile": "your own Dockerfile, built with the project's folder as its context",
         "no-cache": "rebuild every layer",
         "json": "print the image as JSON",
     }
@@ -56,7 +56,7 @@ def list_images(_c: Context, json: bool = False) -> None:
 
 @lifecycle_task(name="remove-image", help={"image": "the image, as dev.images lists it", "yes": "do not ask"})
 def remove_image(c: Context, image: str = "", yes: bool = False) -> None:
-    """Remove an image of this project; by default the one that dev.dockerize makes."""
+    """Remove an image of this project; by default the one that dev.dockerize builds."""
     from gaiaflow.infra.images import image as images
 
     project = Project.find()
