@@ -18,7 +18,7 @@ from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.lifecycle.terminal.example import EXAMPLES
 from gaiaflow.lifecycle.terminal.help import shown
 from gaiaflow.modes import Mode
-from gaiaflow.settings import Airflow, Data, Prod, Settings
+from gaiaflow.settings import Airflow, Cluster, Data, Limits, Prod, Settings
 from gaiaflow.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -192,12 +192,22 @@ def ports() -> str:
 
 def settings() -> str:
     """The keys of ``[tool.gaiaflow]``."""
-    return _keys(Settings, skip=("airflow", "data", "prod"))
+    return _keys(Settings, skip=("airflow", "cluster", "data", "prod"))
 
 
 def airflow_settings() -> str:
     """The keys of ``[tool.gaiaflow.airflow]``."""
     return _keys(Airflow)
+
+
+def cluster_settings() -> str:
+    """The keys of ``[tool.gaiaflow.cluster]``."""
+    return _keys(Cluster, skip=("limits",))
+
+
+def limit_settings() -> str:
+    """The keys of ``[tool.gaiaflow.cluster.limits]``."""
+    return _keys(Limits)
 
 
 def data_settings() -> str:

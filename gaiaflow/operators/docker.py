@@ -38,7 +38,7 @@ from gaiaflow.operators.final import task_errors
 from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
-from gaiaflow.operators.resources import chosen, parse
+from gaiaflow.operators.resources import AGAIN, MOST_GROWN, chosen, parse, told
 from gaiaflow.spec import TaskSpec
 
 CALL_FILE = "call.json"
@@ -79,6 +79,8 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
     """
 
     container: Any
+    _grown = 0
+    _out_of_memory = False
     template_fields: Sequence[str] = (*CallMixin.call_fields, *DockerOperator.template_fields)
     template_ext: Sequence[str] = ()
 
@@ -118,15 +120,34 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         large = is_large(call)
         handed = {runner.CALL_FILE: f"/{FOLDER}/{CALL_FILE}"} if large else {runner.CALL: call}
         handed |= tag_variable(context, Mode.DEV_DOCKER.value, self.image, image_digest=digest)
+        text = self._until_done(context, handed, {CALL_FILE: call} if large else {})
+        return self.hand_over(context, self.decode_result(text)) if self.do_xcom_push else None
+
+    def _until_done(
+        self, context: Mapping[str, Any], handed: Mapping[str, str], files: Mapping[str, str]
+    ) -> str | None:
+        """The result of the first container that did not run out of memory, where the task asks for more."""
         try:
             self.container = self.create_container(context, handed)
-            self._put({CALL_FILE: call} if large else {})
+            self._put(files)
             self._run()
-            if not self.do_xcom_push:
-                return None
-            return self.hand_over(context, self.decode_result(self._result()))
+            return self._result() if self.do_xcom_push else None
+        except TaskFailedError:
+            if not (self._out_of_memory and self._grow()):
+                raise
         finally:
             self.on_kill()
+        return self._until_done(context, handed, files)
+
+    def _grow(self) -> bool:
+        """Give the next container more memory; False where the task does not ask for it, or had enough."""
+        resources = parse(self.task_resources)
+        if not resources.memory_on_oom or self._grown >= MOST_GROWN:
+            return False
+        self._grown += 1
+        more = resources.grown(self._grown).limits["memory"]
+        self.log.warning(AGAIN, self.task_id, told(more, self._grown))
+        return True
 
     def mlflow(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """The variables in which the function finds its MLflow, and those with the stack's."""
@@ -180,7 +201,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
             return dict(self.cli.create_container(**options))
 
     def _host_config(self, params: Mapping[str, Any]) -> Any:
-        resources = chosen(self.task_resources, params)
+        resources = chosen(self.task_resources, params).grown(self._grown)
         cores, memory = resources.amount("cpu"), resources.amount("memory")
         gpus = [DeviceRequest(count=resources.gpu, capabilities=[["gpu"]])] if resources.gpu else []
         logs = {"max-size": self.log_opts_max_size, "max-file": self.log_opts_max_file}
@@ -237,8 +258,9 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
             state = self.cli.inspect_container(container)["State"]
         except APIError as error:
             raise self._refused(error) from None
+        self._out_of_memory = bool(state.get("OOMKilled"))
         if code:
-            raise failure(self, last, code, self.image, bool(state.get("OOMKilled")))
+            raise failure(self, last, code, self.image, self._out_of_memory)
 
     def _result(self) -> str | None:
         try:

@@ -225,7 +225,9 @@ def test_what_can_never_start_is_given_up_by_name() -> None:
     assert isinstance(error, MissingError)
     assert error.message == "secret `nowhere` is not in the cluster"
     root = "container has runAsNonRoot and image will run as root"
-    assert "no container to run as root" in str(hopeless(waiting("CreateContainerConfigError", root)))
+    assert "does not allow containers to run as root" in str(
+        hopeless(waiting("CreateContainerConfigError", root))
+    )
     assert hopeless(waiting("ContainerCreating", "")) is None
     assert isinstance(waiting_error(waiting("ErrImageNeverPull", "none"), "i:1", "prod_local"), MissingError)
 

@@ -14,7 +14,7 @@ from gaiaflow import envvar, tasks
 from gaiaflow.endpoints import PORTS, Vantage
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.modes import Mode
-from gaiaflow.settings import Airflow, Data, Prod, Settings
+from gaiaflow.settings import Airflow, Cluster, Data, Limits, Prod, Settings
 from tests import pages
 
 ROOT = Path(__file__).parents[2]
@@ -213,11 +213,13 @@ def test_every_variable_of_a_page_exists(page: str) -> None:
 def test_every_mode_and_setting_is_named() -> None:
     assert not [m for m in Mode if f"`{m}`" not in README]
     page = PAGES["docs/reference/settings.md"]
-    parts = re.split(r"^## \[tool\.gaiaflow\.\w+\]$", page, flags=re.MULTILINE)
+    parts = re.split(r"^## \[tool\.gaiaflow\.[\w.]+\]$", page, flags=re.MULTILINE)
     named = [set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) for part in parts]
     assert named == [
-        set(Settings.model_fields) - {"airflow", "data", "prod"},
+        set(Settings.model_fields) - {"airflow", "cluster", "data", "prod"},
         set(Airflow.model_fields),
+        set(Cluster.model_fields) - {"limits"},
+        set(Limits.model_fields),
         set(Data.model_fields),
         set(Prod.model_fields),
     ]

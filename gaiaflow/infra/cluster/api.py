@@ -36,6 +36,7 @@ PATHS: dict[str, str] = {
     "PersistentVolumeClaim": "/api/v1/namespaces/{namespace}/persistentvolumeclaims",
     "Service": "/api/v1/namespaces/{namespace}/services",
     "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
+    "LimitRange": "/api/v1/namespaces/{namespace}/limitranges",
     "ResourceQuota": "/api/v1/namespaces/{namespace}/resourcequotas",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings",

@@ -6,13 +6,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra.cluster import room
 from gaiaflow.infra.cluster.api import MANAGED_BY, PROJECT, PROJECT_ID, Cluster, labels
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.project import Project
 
 ACCOUNT = "gaiaflow"
 # What comes first must be there for the next; removal goes from the end.
-ORDER = ("namespace", "service-account", "role", "role-binding", "network-policy", "resource-quota")
+ORDER = (
+    "namespace",
+    "service-account",
+    "role",
+    "role-binding",
+    "network-policy",
+    "resource-quota",
+    "limit-range",
+)
 # Only while Airflow runs on the KubernetesExecutor.
 EXECUTOR = ("executor-role", "executor-role-binding")
 
@@ -52,7 +61,10 @@ def apply(cluster: Cluster, project: Project, namespace: str, executor: bool = F
     refuse_foreign(cluster, project, namespace)
     names = (*ORDER, *EXECUTOR) if executor else ORDER
     things = manifests(labels(project), namespace, names, claims_of(project))
+    things = room.fitted(things, project.settings.cluster)
     made = {_label(thing): cluster.apply(thing) for thing in things}
+    if not any(thing["kind"] == room.LIMITS for thing in things):
+        cluster.delete(room.LIMITS, namespace, ACCOUNT)
     if not executor:
         for thing in reversed(manifests(labels(project), namespace, EXECUTOR)):
             cluster.delete(thing["kind"], namespace, thing["metadata"]["name"])

@@ -54,7 +54,7 @@ def explain(
     partition: str = "",
     json: bool = False,
 ) -> None:
-    """Show what each task would be: operator, image, resources, secrets, what is ignored and why."""
+    """Show how each task would run: operator, image, resources, secrets, ignored arguments and why."""
     from gaiaflow.dags import name as dagid
     from gaiaflow.dags.when import read_when
     from gaiaflow.lifecycle.dag.inspector import inspector

@@ -8,7 +8,7 @@ EXAMPLES = {
     "dag.list": "--mode prod",
     "dag.logs": "co2_forecast modelling.train --attempt 1",
     "dag.recover": "co2_forecast latest",
-    "dag.replay": "co2_forecast modelling.train latest --pdb",
+    "dag.replay": "co2_forecast modelling.train latest --stack --pdb",
     "dag.run": "co2_forecast --conf '{\"horizon_months\": 12}'",
     "dag.test": "co2_forecast --mode dev_docker",
     "dag.watch": "co2_forecast",

@@ -41,6 +41,7 @@ IN_AIRFLOW = (
     "commit.py",
     "core",
     "dagfactory.py",
+    "duration.py",
     "envvar.py",
     "errors.py",
     "explained.py",

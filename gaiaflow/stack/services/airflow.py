@@ -42,6 +42,9 @@ def operator_variables(project: Project, mode: str = "") -> dict[str, str]:
         mode: the default mode of tasks; by default what the variable says, if anything.
     """
     passed = {name: project.setting(name, "") for name in _PASSED_ON}
+    passed[envvar.WAIT_FOR_ROOM] = project.setting(
+        envvar.WAIT_FOR_ROOM, project.settings.cluster.wait_for_room or ""
+    )
     return {
         **target.operator_variables(project),
         **{name: value for name, value in passed.items() if value},
