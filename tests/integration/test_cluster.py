@@ -465,7 +465,7 @@ def test_a_secret_of_somebody_else_stays_as_it_is(bed: Bed) -> None:
     admin.apply(foreign)
     done = bed.inv("secret.create", "foreign", text="A=1\n")
     assert done.returncode == 1
-    assert "is not gaiaflow's" in done.stderr
+    assert "was not created by gaiaflow" in done.stderr
     assert json.loads(bed.inv("secret.list", "--json").stdout)["secrets"] == []
     admin.delete("Secret", here, "foreign")
 
