@@ -103,9 +103,10 @@ def started(stack: Running, programs: Path) -> Iterator[Shell]:
 @pytest.mark.parametrize("line", LINES["stack"])
 def test_it_runs_beside_the_stack(stack: Running, started: Shell, line: str) -> None:
     if RUN_ID.search(line):
-        ran = json.loads(started.run("gaiaflow dag.graph co2_forecast --json 2>/dev/null"))["run"]
-        line = RUN_ID.sub(str(ran["run_id"]), line)
-    assert "Traceback" not in run(started, line.replace(" TASK ", " modelling.train "))
+        drawn = json.loads(started.run("gaiaflow dag.graph co2_forecast --json 2>/dev/null"))
+        line = RUN_ID.sub(str(drawn["run"]), line)
+    told = run(started, line.replace(" TASK ", " modelling.train "))
+    assert "Traceback" not in told or "logs" in line  # a service may have logged one
 
 
 @pytest.fixture
