@@ -97,6 +97,9 @@ _setting("GAIAFLOW_JUPYTER_MEMORY", "memory limit of JupyterLab's container")
 _setting("GAIAFLOW_MODEL_MEMORY", "memory limit of the served model's container")
 PROFILE = _setting("GAIAFLOW_PROFILE", "the minikube profile; by default `gaiaflow-<project>`")
 CONTEXT = _setting("GAIAFLOW_CONTEXT", "a kube context to use instead of a profile")
+KUBERNETES = _setting(
+    "GAIAFLOW_KUBERNETES", "the Kubernetes version of a new node of the local cluster, as `1.34`"
+)
 NAMESPACE = _setting("GAIAFLOW_NAMESPACE", "the namespace of the pods; by default `gaiaflow-<project>`")
 WAIT_FOR_ROOM = _setting(
     "GAIAFLOW_WAIT_FOR_ROOM",

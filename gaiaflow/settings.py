@@ -105,9 +105,10 @@ class Limits(BaseModel):
 
 
 class Cluster(BaseModel):
-    """The table ``[tool.gaiaflow.cluster]``: the namespace of the pods.
+    """The table ``[tool.gaiaflow.cluster]``: the local cluster, and the namespace of the pods.
 
     Attributes:
+        kubernetes: the version of a new node, as ``1.34``: production's; by default minikube's choice.
         wait_for_room: how long a pod waits for a quota or a node with room, as ``30m``; ``0`` is not at all.
         quota: of the namespace, as ``{pods = 50, "requests.memory" = "64Gi"}``, over the defaults.
         limits: of each container, as ``{default = {memory = "2Gi"}, max = {memory = "16Gi"}}``.
@@ -115,6 +116,7 @@ class Cluster(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    kubernetes: _Line | None = None
     wait_for_room: _Time | None = None
     quota: dict[_Line, _Amount] = {}
     limits: Limits = Limits()
@@ -151,7 +153,7 @@ class Settings(BaseModel):
         backend: the backend of the first start: embedded or docker.
         allowed_contexts: kube contexts that prodlocal may use even if they look like production.
         airflow: what the project adds to its Airflow.
-        cluster: the namespace of the pods.
+        cluster: the local cluster, and the namespace of the pods.
         data: folders of data by name.
         prod: where production is.
     """

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figure_table, machines
+from compatibility import ranges, rows
 from explanations import explained
 from kit import fixtures, functions, options, results
 from messages import catalogue
@@ -41,6 +42,8 @@ from tests.failures.ways import table as table_of_failures
 
 PARTS = {
     "addresses": addresses,
+    "compatibility": rows,
+    "tested versions": ranges,
     "create_task": arguments,
     "common errors": explained,
     "errors": catalogue,

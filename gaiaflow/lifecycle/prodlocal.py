@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from gaiaflow import datafolder
+from gaiaflow import datafolder, envvar
 from gaiaflow.errors import UsageError
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.lifecycle.dev.timing import timed
@@ -29,7 +29,7 @@ _START_HELP = {
     "cpus": "number of CPUs of a new node",
     "memory": "memory of a new node, e.g. 4g or 4096mb",
     "driver": "minikube's driver for a new node, e.g. docker or kvm2",
-    "kubernetes-version": "Kubernetes version of a new node, e.g. v1.33.1",
+    "kubernetes-version": "version of a new node, e.g. 1.34; by default as [tool.gaiaflow.cluster] says",
     "cluster-only": "do not start or change the stack of services",
     "executor": "kubernetes: each task of Airflow runs in a worker pod; local (the default): on this machine",
     "backend": "if the stack is not running: its backend, embedded or docker; by default the project's",
@@ -54,11 +54,14 @@ def start(
     wait: int = 180,
 ) -> None:
     """Start the cluster and set it up for the project; if the stack is not running, start it in prod_local."""
-    from gaiaflow.infra.cluster.preflight import Wanted
+    from gaiaflow.infra.cluster import version
+    from gaiaflow.infra.cluster.preflight import Wanted, kubernetes_version as chosen_version
     from gaiaflow.stack.bringup import Bringup
 
     target = Target.choose(Project.find(), profile, context)
-    wanted = Wanted.parse(cpus, memory, driver, kubernetes_version)
+    project = target.project
+    known = project.setting(envvar.KUBERNETES, project.settings.cluster.kubernetes or "")
+    wanted = Wanted.parse(cpus, memory, driver, chosen_version(kubernetes_version, known))
     if executors.checked(executor) and cluster_only:
         raise UsageError(
             "`--executor` changes the stack, so `--cluster-only` cannot be added", "inv prodlocal.start"
@@ -70,6 +73,8 @@ def start(
     phases = Phases(bringup.phases)
     with timed(target.project, "prodlocal.start", target.name, bringup.is_cold, [phases]):
         cluster = bringup.run(phases.phase)
+    for note in version.notes(version.read(cluster), wanted.kubernetes_version, bool(target.profile)):
+        say(note)
     say(f"the cluster `{cluster.name}` is ready; next: inv prodlocal.dockerize")
     if not cluster_only and (mode := stackmode.kept(target.project)) != Mode.PROD_LOCAL.value:
         say(f"Airflow runs in mode {mode}: inv dev.restart --service airflow --mode {Mode.PROD_LOCAL}")
@@ -179,9 +184,7 @@ def dockerize(
     json: bool = False,
 ) -> None:
     """Build the project's image and load it into the cluster."""
-    from gaiaflow.infra.cluster import image as nodeimage
     from gaiaflow.infra.images import image as build
-    from gaiaflow.stack import bringup
 
     target = Target.choose(Project.find(), profile, context)
     name = image or build.image_name(target.project)
@@ -192,17 +195,7 @@ def dockerize(
     if c.config.run.dry:
         say(f"would {'bring' if existing else 'build'} `{name}` into `{target.name}`")
         return
-    cluster = target.connect()
-    phases, cold = Phases(1), no_cache or nodeimage.find(target, name) is None
-    with (
-        timed(target.project, "prodlocal.dockerize", target.name, cold, [phases]),
-        phases.phase(f"{'bring' if existing else 'build'} {name}") as tell,
-    ):
-        if existing:
-            there, way = nodeimage.load(target, name)
-        else:
-            there, way = _build(target, name, dockerfile, no_cache, tell)
-    bringup.refresh_worker(target, cluster, phases.phase)
+    there, way = bring_image(target, image, dockerfile, no_cache, existing)
     if json:
         emit_json({"image": there.name, "id": there.id, "size": there.size, "way": way})
     else:
@@ -277,6 +270,26 @@ def remove_image(c: Context, image: str = "", profile: str = "", context: str = 
         target.connect()
         nodeimage.remove(target, name)
         say(f"removed {name}")
+
+
+def bring_image(
+    target: Target, image: str = "", dockerfile: str = "", no_cache: bool = False, existing: bool = False
+) -> tuple[NodeImage, str]:
+    """Build the project's image and bring it into the cluster, shown as a phase; how that was done."""
+    from gaiaflow.infra.cluster import image as nodeimage
+    from gaiaflow.infra.images import image as build
+    from gaiaflow.stack import bringup
+
+    name = image or build.image_name(target.project)
+    cluster = target.connect()
+    phases, cold = Phases(1), no_cache or nodeimage.find(target, name) is None
+    with (
+        timed(target.project, "prodlocal.dockerize", target.name, cold, [phases]),
+        phases.phase(f"{'bring' if existing else 'build'} {name}") as tell,
+    ):
+        done = nodeimage.load(target, name) if existing else _build(target, name, dockerfile, no_cache, tell)
+    bringup.refresh_worker(target, cluster, phases.phase)
+    return done
 
 
 def _build(target: Target, name: str, dockerfile: str, no_cache: bool, tell: Tell) -> tuple[NodeImage, str]:

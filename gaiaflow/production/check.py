@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gaiaflow import tested
 from gaiaflow.dags.brokenfile import error_of
 from gaiaflow.dags.inspector import Inspector
 from gaiaflow.errors import GaiaflowError, MissingError
@@ -20,8 +21,7 @@ from gaiaflow.project import Project
 
 # Stands for the image where none was pushed, so that DAG files can be read all the same.
 NOT_PUSHED = "image.invalid/not-pushed"
-# The minors of Airflow that the matrix runs on, and from where on the provider has what our operator calls.
-OLDEST, NEWEST = (3, 1), (3, 3)
+# From where on the provider has what our operator calls.
 OLDEST_PROVIDERS = {"cncf-kubernetes": (10, 11)}
 # The image that is pushed, not one rebuilt in the cluster.
 _MATRIX = "inv prodlocal.dockerize --existing && python -m gaiaflow.testing.matrix --modes dev,prod_local"
@@ -231,10 +231,8 @@ def check_versions(facts: Facts, aim: Aim) -> Check:
 
 
 def _airflow_fits(version: str) -> Iterator[str]:
-    found = _numbers(version)[:2]
-    if not OLDEST <= found <= NEWEST:
-        span = " to ".join(".".join(map(str, minor)) for minor in (OLDEST, NEWEST))
-        yield f"Airflow {version} is none of {span}, which the DAGs are tested on"
+    if not tested.AIRFLOW.oldest <= _numbers(version)[:2] <= tested.AIRFLOW.newest:
+        yield f"Airflow {version} is none of {tested.AIRFLOW.span}, which the DAGs are tested on"
 
 
 def _providers_fit(used: Iterable[str], there: Mapping[str, str]) -> Iterator[str]:
