@@ -27,6 +27,7 @@ PREPARE = (
     ("tests/dags", "dev.dockerize"),
     ("tests/dags", "prodlocal.start", "--cluster-only"),
     ("tests/dags", "prodlocal.dockerize"),
+    ("tests/dags", "prodlocal.push-data"),
 )
 PUT_AWAY = ((".", "prodlocal.stop"), (".", "dev.stop"))
 
@@ -110,6 +111,36 @@ def integration(session: nox.Session) -> None:
     install(session, "tools")
     session.env["GAIAFLOW_AIRFLOW_PYTHON"] = airflow_python(session)
     pytest(session, "tests/integration", workers=GROUPS)
+
+
+# What a row of docs/reference/compatibility.md counts, by folder; the matrix of the modes is counted by cells.
+COMPATIBILITY = ("tests/integration", "tests/faults")
+KUBERNETES = ("1.37", "1.34")
+
+
+@nox.session
+def compatibility(session: nox.Session) -> None:
+    """By hand, and each night: integration, matrix and faults on this engine with each Kubernetes, a row each.
+
+    `nox -s compatibility -- 1.34` takes one Kubernetes; `-- 1.34 tests/integration/test_cluster.py` a part of
+    the tests, which the row says. For another engine, run it again there.
+    """
+    install(session, "tools")
+    session.env["GAIAFLOW_AIRFLOW_PYTHON"] = airflow_python(session)
+    wanted = [word for word in session.posargs if word[0].isdigit()] or KUBERNETES
+    parts = [word for word in session.posargs if not word[0].isdigit()]
+    for version in wanted:
+        reports = ROOT / "artefacts" / "compatibility" / version
+        shutil.rmtree(reports, ignore_errors=True)
+        session.env["GAIAFLOW_KUBERNETES"] = version
+        for number, folder in enumerate(parts or COMPATIBILITY):
+            report = f"--junitxml={reports / f'{number}.xml'}"
+            # A test that fails is counted; the row says so.
+            session.run("python", "-m", "pytest", folder, report, *GROUPS, success_codes=[0, 1])
+        if not parts:
+            matrix = ("--artefacts", str(reports))
+            session.run("python", "-m", "gaiaflow.testing.matrix", *matrix, success_codes=[0, 1])
+        session.run("python", str(ROOT / "tests" / "compatibility.py"), version, str(reports), *parts)
 
 
 @nox.session

@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow import datafolder
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.fromrun import FromRun
 from gaiaflow.fromtask import FromTask
+from gaiaflow.modes import Mode
 
 if TYPE_CHECKING:
     from gaiaflow.spec import TaskSpec
@@ -51,6 +53,15 @@ def names(name: str, value: Sequence[str] | None) -> list[str]:
     if isinstance(value, str) or not all(isinstance(item, str) and item for item in value or ()):
         raise UsageError(f"`{name}` is {value!r}, not a list of names", f'{name}=["my-secret"]')
     return list(value or ())
+
+
+def data(value: Sequence[str] | None, mode: Mode) -> list[str]:
+    """The names of folders, each once, that are declared and that the mode has."""
+    if isinstance(value, str) or not all(isinstance(item, str) for item in value or ()):
+        raise UsageError(f"`data` is {value!r}, not a list of names", 'data=["tiles"]')
+    found = list(dict.fromkeys(value or ()))
+    datafolder.chosen(found, mode, parsing=True)
+    return found
 
 
 def variables(value: Mapping[str, Any] | None) -> dict[str, str]:

@@ -1,12 +1,12 @@
 """DAGs from YAML files, with the dag-factory package: ``operator: gaiaflow.dagfactory.Task``.
 
-A file in dags/ that says "airflow", as every DAG file has to, makes the DAGs of the YAML files beside it:
+A Python file in dags/ loads the YAML files there. It must contain the word "airflow", like every DAG file:
 
     from gaiaflow.dagfactory import load_yaml_dags  # for Airflow
 
     load_yaml_dags(globals())
 
-A task takes create_task's arguments; FromTask and FromRun are mappings:
+A task has the arguments of create_task. FromTask and FromRun are mappings:
 
     forecast:
       schedule: null

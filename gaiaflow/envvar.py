@@ -13,6 +13,8 @@ from gaiaflow import runner
 PREFIX = "GAIAFLOW_"
 # What the names of the files with addresses and keys begin with; see `task_environment`.
 TASK_ENVIRONMENT = f"{PREFIX}TASK_ENV_"
+# What the names of the variables with the folders of a task begin with; see `datafolder`.
+DATA_FOLDER = f"{PREFIX}DATA_"
 
 
 class Setting(NamedTuple):
@@ -69,42 +71,51 @@ def _internal(name: str, writers: str, readers: str, text: str) -> str:
     return name
 
 
-BACKEND = _setting("GAIAFLOW_BACKEND", "what the stack runs on before it has run: `embedded` or `docker`")
-MODE = _setting("GAIAFLOW_MODE", "the mode of tasks that name none: `dev`, `dev_docker`, `prod_local`, `prod`")
-IMAGE = _setting("GAIAFLOW_IMAGE", "the image of tasks that name none")
+BACKEND = _setting("GAIAFLOW_BACKEND", "backend of the first start: `embedded` or `docker`")
+MODE = _setting("GAIAFLOW_MODE", "default mode of tasks: `dev`, `dev_docker`, `prod_local` or `prod`")
+IMAGE = _setting("GAIAFLOW_IMAGE", "default image of tasks")
 _setting(port("airflow"), "port of Airflow, 8080")
 _setting(port("mlflow"), "port of MLflow, 5000")
 _setting(port("s3"), "port of the S3 store, 9000")
 _setting(port("s3-console"), "port of its console, 9001")
 _setting(port("jupyter"), "port of JupyterLab, 8895")
 _setting(port("model"), "port of a served model, 5001")
-S3_PROVIDER = _setting("GAIAFLOW_S3_PROVIDER", "on the docker backend: `seaweedfs`, `minio` or `external`")
+S3_PROVIDER = _setting(
+    "GAIAFLOW_S3_PROVIDER", "store of the docker backend: `seaweedfs`, `minio` or `external`"
+)
 S3_ENDPOINT = _setting("GAIAFLOW_S3_ENDPOINT", "address of the external store, on the docker backend")
 S3_BUCKET = _setting("GAIAFLOW_S3_BUCKET", "bucket of MLflow's artifacts on the docker backend, `mlflow`")
-PYTHON_IMAGE = _setting("GAIAFLOW_PYTHON_IMAGE", "image that the stack's and the project's images are built on")
+PYTHON_IMAGE = _setting("GAIAFLOW_PYTHON_IMAGE", "base image of the stack's and the project's images")
 POSTGRES_IMAGE = _setting("GAIAFLOW_POSTGRES_IMAGE", "image of Airflow's database on the docker backend")
 S3_IMAGE = _setting("GAIAFLOW_S3_IMAGE", "image of the S3 store on the docker backend")
-_setting("GAIAFLOW_AIRFLOW_MEMORY", "limit of Airflow's containers")
-_setting("GAIAFLOW_TASKS_MEMORY", "limit of the scheduler's container, where tasks of mode `dev` run")
-_setting("GAIAFLOW_MLFLOW_MEMORY", "limit of MLflow's container")
-_setting("GAIAFLOW_POSTGRES_MEMORY", "limit of Postgres' container")
-_setting("GAIAFLOW_S3_MEMORY", "limit of the S3 store's container")
-_setting("GAIAFLOW_JUPYTER_MEMORY", "limit of JupyterLab's container")
-_setting("GAIAFLOW_MODEL_MEMORY", "limit of the served model's container")
+_setting("GAIAFLOW_AIRFLOW_MEMORY", "memory limit of Airflow's containers")
+_setting("GAIAFLOW_TASKS_MEMORY", "memory limit of the scheduler's container, which runs tasks of mode `dev`")
+_setting("GAIAFLOW_MLFLOW_MEMORY", "memory limit of MLflow's container")
+_setting("GAIAFLOW_POSTGRES_MEMORY", "memory limit of Postgres' container")
+_setting("GAIAFLOW_S3_MEMORY", "memory limit of the S3 store's container")
+_setting("GAIAFLOW_JUPYTER_MEMORY", "memory limit of JupyterLab's container")
+_setting("GAIAFLOW_MODEL_MEMORY", "memory limit of the served model's container")
 PROFILE = _setting("GAIAFLOW_PROFILE", "the minikube profile; by default `gaiaflow-<project>`")
 CONTEXT = _setting("GAIAFLOW_CONTEXT", "a kube context to use instead of a profile")
+KUBERNETES = _setting(
+    "GAIAFLOW_KUBERNETES", "the Kubernetes version of a new node of the local cluster, as `1.34`"
+)
 NAMESPACE = _setting("GAIAFLOW_NAMESPACE", "the namespace of the pods; by default `gaiaflow-<project>`")
-GATEWAY = _setting("GAIAFLOW_GATEWAY", "what pods of the local cluster call this machine")
+WAIT_FOR_ROOM = _setting(
+    "GAIAFLOW_WAIT_FOR_ROOM",
+    "how long a pod waits for quota or for a node with room, `1h`; `0`: it does not wait",
+)
+GATEWAY = _setting("GAIAFLOW_GATEWAY", "host name of this machine for pods of the local cluster")
 PYTHON = _setting(
     "GAIAFLOW_PYTHON",
-    "Python of an environment that exists, for your functions: nothing is installed into it",
+    "Python of an existing environment, for your functions; gaiaflow installs nothing into it",
 )
-CHANNEL_SECONDS = _setting("GAIAFLOW_CHANNEL_SECONDS", "how long conda's channels have to answer, 300")
-QUIET = _setting("GAIAFLOW_QUIET", "no progress, as `--quiet`", dotenv=False)
-DEBUG = _setting("GAIAFLOW_DEBUG", "tracebacks, as `--debug`", dotenv=False)
+CHANNEL_SECONDS = _setting("GAIAFLOW_CHANNEL_SECONDS", "seconds to wait for conda's channels, 300")
+QUIET = _setting("GAIAFLOW_QUIET", "no progress, like `--quiet`", dotenv=False)
+DEBUG = _setting("GAIAFLOW_DEBUG", "tracebacks, like `--debug`", dotenv=False)
 
 REQUIRE_MODES = _testing(
-    "GAIAFLOW_REQUIRE_MODES", "modes that `nox -s dag_tests` must not skip, as `dev,prod_local`"
+    "GAIAFLOW_REQUIRE_MODES", "modes that `nox -s dag_tests` must not skip, e.g. `dev,prod_local`"
 )
 _testing(
     "GAIAFLOW_PREPARE_MODES", "`nox -s dag_tests` first starts the stack and the cluster and builds images"
@@ -112,7 +123,7 @@ _testing(
 _testing("GAIAFLOW_AIRFLOW_PYTHON", "Python of an environment with Airflow, for the integration tests")
 _testing(
     "GAIAFLOW_TEST_MINIO_IMAGE",
-    "an image of MinIO, for the integration tests; else one that speaks as it does",
+    "an image of MinIO for the integration tests; without it they use a fake one",
 )
 _testing(
     "GAIAFLOW_TEST_REBOOT",
@@ -121,21 +132,21 @@ _testing(
 )
 _testing("GAIAFLOW_TEST_PROFILE", "a minikube profile that runs, for the integration tests")
 _testing("GAIAFLOW_FULL_FAULTS", "the fault tests that take minutes")
-_testing("GAIAFLOW_TEST_PODS", "how many mapped pods the integration tests start, 30")
+_testing("GAIAFLOW_TEST_PODS", "how many mapped pods the integration tests start: 16, and 30 in a full run")
 _testing("GAIAFLOW_LOAD_TASKS", "how many mapped tasks the fault tests start, 10; with all faults 1000")
 _testing("GAIAFLOW_EXAMPLES", "how many examples each property of the security tests gets, 150")
 _testing("GAIAFLOW_FUZZ_RUNS", "how many inputs each fuzzer tries, 3000")
 
 _internal(runner.CALL, "operators", "runner", "the call as JSON")
-_internal(runner.CALL_FILE, "operators", "runner", "a file with the call, when it is long")
+_internal(runner.CALL_FILE, "operators", "runner", "a file with the call, if the call is long")
 _internal(runner.RESULT_FILE, "operators", "runner", "where the result goes")
-_internal(runner.LOG_LEVELS, "operators", "runner", "asks for the level before each line of stderr")
+_internal(runner.LOG_LEVELS, "operators", "runner", "the runner writes the level before each line of stderr")
 _internal(runner.TAGS, "operators", "runner", "tags for the MLflow runs of this task")
 _internal(
     f"{runner.SECRET}NAME",
     "operators",
     "runner",
-    "a key `NAME` of a secret, on its way to the function, which finds it as `NAME`",
+    "the key `NAME` of a secret; the function gets it as `NAME`",
 )
 COMMIT = _internal(runner.COMMIT, "infra", "runner operators", "the git commit that went into the image")
 CONTENT = _internal(runner.CONTENT, "infra", "runner", "the hash of what went into the image")
@@ -169,6 +180,18 @@ SUPERVISOR = _internal("GAIAFLOW_SUPERVISOR", "stack", "stack", "marks the super
 WORKER = _internal("GAIAFLOW_WORKER", "stack", "operators", "marks the processes of Airflow that run tasks")
 COMMAND = _internal(
     "GAIAFLOW_COMMAND", "infra", "infra", "marks what a command started, so that a killed one leaves nothing"
+)
+DATA = _internal(
+    "GAIAFLOW_DATA",
+    "datafolder stack",
+    "datafolder compose",
+    "the folders of `[tool.gaiaflow.data]` as JSON; on production's Airflow its admin sets it",
+)
+_internal(
+    f"{DATA_FOLDER}NAME",
+    "datafolder",
+    "datafolder",
+    "where a function finds the folder `name` of its task's `data`",
 )
 AIRFLOW_IMAGE = _internal(stack_image("airflow"), "stack", "compose", "image of Airflow, made by gaiaflow")
 _internal(

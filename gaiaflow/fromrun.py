@@ -1,4 +1,7 @@
-"""What a run knows of itself as an argument: its dates, its ids, its params. Stdlib only at import."""
+"""The dates, the ids and the params of a run as arguments.
+
+Importing this module imports only the standard library.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _ASSET = re.compile(r"""asset\((?P<quote>["'])(?P<name>.+)(?P=quote)\)""", re.DO
 
 @dataclass(frozen=True)
 class FromRun:
-    """What the run knows of itself, as an argument: anywhere in func_args, func_kwargs and in map_over's lists.
+    """A date, an id or a param of the run, as an argument; anywhere in func_args, func_kwargs and map_over.
 
     Args:
         name: ``logical_date``, ``data_interval_start``, ``data_interval_end``: ISO 8601 text in UTC;
@@ -27,10 +30,10 @@ class FromRun:
             ``try_number``, from 1; ``map_index``, -1 in a task that is not mapped; ``params.NAME``: one of
             the DAG's params; ``asset("NAME")``: the extra of the last event of that asset among those that
             started the run.
-        key: picks from a param or an extra that is a dict.
+        key: picks one value of a param or an extra that is a dict.
 
-    An argument of its own, whose parameter is annotated with ``datetime.date`` or ``datetime.datetime``,
-    arrives as such. What the run does not have is None.
+    If the parameter has the annotation ``datetime.date`` or ``datetime.datetime``, the function gets such an
+    object. If the run does not have the value, the function gets None.
 
     Raises:
         UsageError: no run has such a name.

@@ -1,4 +1,4 @@
-"""The value of another task as an argument. Stdlib only at import."""
+"""The value of another task as an argument. Importing this module imports only the standard library."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gaiaflow.errors import GaiaflowError, UsageError, final, near_miss
 
 @dataclass(frozen=True)
 class FromTask:
-    """The value that another task returned, as an argument: anywhere in func_args and func_kwargs, nested too.
+    """The value that another task returned, as an argument; anywhere in func_args and func_kwargs, even nested.
 
     Args:
         task: the id of the task; in a TaskGroup ``group.task``.
-        key: picks from the dict that the task returned; without it the whole value comes.
-            Of a mapped task it picks from each of its results.
+        key: picks one value of the dict that the task returned; without it, the function gets the whole value.
+            From a mapped task it picks one value of each result.
 
-    The task that uses it runs after the task that it names; no ``>>`` is needed.
+    It also creates the dependency; you do not need ``>>``.
     """
 
     task: str

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow import datafolder
 from gaiaflow.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Project:
                 "set it to the folder that contains dags/, relative to pyproject.toml",
             )
         _refuse_place(root, source)
+        datafolder.folders(root, settings.data)
         inner = data if source == root else _read_toml(source / "pyproject.toml")
         name = settings.name or inner.get("project", {}).get("name") or source.name
         return cls(root, source, slug(name), settings, inner)
@@ -83,6 +85,11 @@ class Project:
     def home(self) -> Path:
         """Where state, environments, logs and data of the embedded stack lie (0700)."""
         return self.root / HOME
+
+    @property
+    def data(self) -> dict[str, datafolder.Folder]:
+        """The folders of data by name."""
+        return datafolder.folders(self.root, self.settings.data)
 
     @property
     def dags(self) -> Path:

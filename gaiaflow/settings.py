@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 
+from gaiaflow.duration import seconds
 from gaiaflow.errors import UsageError, near_miss
 
 
@@ -17,7 +19,23 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _amount(value: object) -> str:
+    """A quantity of Kubernetes as text."""
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"\d+(\.\d+)?([a-zA-Z]{1,2})?", text):
+        raise ValueError("it is not a quantity as 500m, 2, 512Mi or 1Gi")
+    return text
+
+
+def _time(value: object) -> str:
+    """A length of time, checked."""
+    seconds(value)
+    return str(value)
+
+
 _LONGEST = 1000
+_Amount = Annotated[str, BeforeValidator(_amount)]
+_Time = Annotated[str, BeforeValidator(_time)]
 _Line = Annotated[str, AfterValidator(_one_line)]
 _Option = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]+\.[a-z0-9_]+$")]
 
@@ -26,16 +44,16 @@ class Prod(BaseModel):
     """The table ``[tool.gaiaflow.prod]``: where production is; each key is also an option of `inv prod.*`.
 
     Attributes:
-        registry: where images go, as ``registry.example.org/team``.
-        namespace: where the pods run; by default ``gaiaflow-<project>``.
-        context: the kube context in which the named secrets are looked up.
+        registry: the registry for images, e.g. ``registry.example.org/team``.
+        namespace: the namespace of the pods; by default ``gaiaflow-<project>``.
+        context: the kube context of production, to check that secrets exist there.
         account: ``namespace/name`` of the service account that production's Airflow runs its tasks as.
-        airflow_version: of the Airflow there.
-        providers: what is installed beside it, as ``{cncf-kubernetes = "10.8.0"}``.
-        dags: ``s3://bucket/prefix``, or the address of a git repository of DAGs.
+        airflow_version: the version of production's Airflow.
+        providers: the providers installed there, e.g. ``{cncf-kubernetes = "10.12.0"}``.
+        dags: the destination of the DAG files: ``s3://bucket/prefix``, or the address of a git repository.
         dags_path: the project's folder in that repository; by default its name.
         dags_branch: the branch of that repository.
-        allowed_addresses: hosts that are in production what they are called here, as ``mlflow``.
+        allowed_addresses: local host names that also exist in production, e.g. ``mlflow``.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -56,9 +74,9 @@ class Airflow(BaseModel):
     """The table ``[tool.gaiaflow.airflow]``: what the project adds to its Airflow.
 
     Attributes:
-        requirements: packages beside Airflow, as ``["apache-airflow-providers-amazon"]``.
-        config: options of Airflow's configuration, as ``{"core.parallelism" = "32"}``.
-        pools: pools of Airflow with their slots, as ``{downloads = 2}``.
+        requirements: packages to add to Airflow's environment, e.g. ``["apache-airflow-providers-amazon"]``.
+        config: options of Airflow's configuration, e.g. ``{"core.parallelism" = "32"}``.
+        pools: Airflow's pools with their numbers of slots, e.g. ``{downloads = 2}``.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -68,21 +86,75 @@ class Airflow(BaseModel):
     pools: dict[_Line, int] = {}
 
 
+class Limits(BaseModel):
+    """The table ``[tool.gaiaflow.cluster.limits]``: what each container of the namespace may ask for.
+
+    Attributes:
+        default: the limits of a container that names none, as ``{cpu = "1", memory = "2Gi"}``.
+        default_request: the requests of a container that names none.
+        max: the highest limits.
+        min: the lowest requests.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    default: dict[_Line, _Amount] = {}
+    default_request: dict[_Line, _Amount] = {}
+    max: dict[_Line, _Amount] = {}
+    min: dict[_Line, _Amount] = {}
+
+
+class Cluster(BaseModel):
+    """The table ``[tool.gaiaflow.cluster]``: the local cluster, and the namespace of the pods.
+
+    Attributes:
+        kubernetes: the version of a new node, as ``1.34``: production's; by default minikube's choice.
+        wait_for_room: how long a pod waits for a quota or a node with room, as ``30m``; ``0`` is not at all.
+        quota: of the namespace, as ``{pods = 50, "requests.memory" = "64Gi"}``, over the defaults.
+        limits: of each container, as ``{default = {memory = "2Gi"}, max = {memory = "16Gi"}}``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kubernetes: _Line | None = None
+    wait_for_room: _Time | None = None
+    quota: dict[_Line, _Amount] = {}
+    limits: Limits = Limits()
+
+
+class Data(BaseModel):
+    """One entry of the table ``[tool.gaiaflow.data]``: a folder that tasks name in ``data``.
+
+    Attributes:
+        path: the folder, inside the project, relative to pyproject.toml.
+        claim: the persistent volume claim with the same files, for prod_local and prod.
+        writable: whether containers and pods may write to it; in dev the function has your rights.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: _Line
+    claim: _Line | None = None
+    writable: bool = False
+
+
 class Settings(BaseModel):
     """The table ``[tool.gaiaflow]``; every key has a default.
 
     Attributes:
-        name: the project's name; by default ``[project] name``, else the folder's.
-        source: the folder with dags/ and the package, relative to pyproject.toml.
+        name: the project's name; by default ``[project] name``, or else the folder's name.
+        source: the folder that contains dags/ and the package, relative to pyproject.toml.
         dags: the folder of DAG files, relative to source.
-        environment: the file that says what the project's environment is made of, relative to source.
-        lock: a requirements file with pins for the project's environment, relative to source.
-        python: the interpreter of an environment that exists, relative to pyproject.toml; nothing is installed
+        environment: the file from which gaiaflow makes the project's environment, relative to source.
+        lock: a requirements file with pinned versions for the project's environment, relative to source.
+        python: the Python of an existing environment, relative to pyproject.toml; gaiaflow installs nothing
             into it.
         image: the image for dev_docker, prod_local and prod.
-        backend: what the stack runs on before it has run: embedded or docker.
-        allowed_contexts: kube contexts that prodlocal may use although they look like production.
+        backend: the backend of the first start: embedded or docker.
+        allowed_contexts: kube contexts that prodlocal may use even if they look like production.
         airflow: what the project adds to its Airflow.
+        cluster: the local cluster, and the namespace of the pods.
+        data: folders of data by name.
         prod: where production is.
     """
 
@@ -98,10 +170,18 @@ class Settings(BaseModel):
     backend: Literal["embedded", "docker"] | None = None
     allowed_contexts: list[_Line] = []
     airflow: Airflow = Airflow()
+    cluster: Cluster = Cluster()
+    data: dict[_Line, Data] = {}
     prod: Prod = Prod()
 
 
-_TABLES: dict[str, type[BaseModel]] = {"airflow": Airflow, "prod": Prod}
+_TABLES: dict[str, type[BaseModel]] = {
+    "airflow": Airflow,
+    "cluster": Cluster,
+    "cluster.limits": Limits,
+    "data": Data,
+    "prod": Prod,
+}
 
 
 def check_settings(file: Path, table: dict[str, Any]) -> Settings:
@@ -115,7 +195,8 @@ def check_settings(file: Path, table: dict[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         *tables, key = map(str, first["loc"])
-        known = list(_TABLES.get("".join(tables[:1]), Settings).model_fields)
+        table_of = _TABLES.get(".".join(tables)) or _TABLES.get("".join(tables[:1]), Settings)
+        known = list(table_of.model_fields)
         guess = near_miss(key, known) if first["type"] == "extra_forbidden" else ""
         raise UsageError(
             f"`{key}` in [{'.'.join(['tool.gaiaflow', *tables])}] of {file}: {first['msg'].lower()}{guess}",

@@ -23,6 +23,7 @@ class TaskSpec(NamedTuple):
     env_vars: dict[str, str]
     resources: dict[str, Any]
     map_over: dict[str, Any]
+    data: list[str]
     docker: dict[str, Any]
     kubernetes: dict[str, Any]
     dag: Any

@@ -1,4 +1,7 @@
-"""What a DAG author imports: create_task, task_factory, FromTask and FromRun. Stdlib only at import."""
+"""What a DAG file imports: create_task, task_factory, FromTask and FromRun.
+
+Importing this module imports only the standard library.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ OPERATORS = {
 }
 
 
-# Between two attempts, where neither the author nor default_args says: somebody waits at a terminal.
+# The delay between two attempts if neither the task nor default_args sets one; short, because a person waits.
 RETRY_DELAYS = {
     Mode.DEV: timedelta(seconds=2),
     Mode.DEV_DOCKER: timedelta(seconds=2),
@@ -35,7 +38,7 @@ RETRY_DELAYS = {
 
 
 class _Default(int):
-    """A default that can be told from the same number given by the caller."""
+    """A default that differs from the same number passed by the caller."""
 
 
 def create_task(
@@ -52,43 +55,46 @@ def create_task(
     *,
     map_over: Mapping[str, Any] | None = None,
     resources: Mapping[str, Any] | None = None,
+    data: Sequence[str] | None = None,
     docker: Mapping[str, Any] | None = None,
     kubernetes: Mapping[str, Any] | None = None,
     **operator_kwargs: Any,
 ) -> Any:
-    """Make an Airflow task that runs one Python function, in the current mode.
+    """Create an Airflow task that runs one Python function in the current mode.
 
     Args:
         task_id: unique in the DAG (in its TaskGroup).
         func_path: ``package.module:function``.
-        func_args: positional arguments: JSON values, FromTask and FromRun anywhere in them.
-        func_kwargs: keyword arguments, likewise.
-        image: the image for dev_docker, prod_local and prod; else ``GAIAFLOW_IMAGE``. Not used in dev.
-        mode: dev, dev_docker, prod_local or prod; else ``GAIAFLOW_MODE``, else dev.
-        secrets: names of secrets whose keys the function finds in its environment.
-        env_vars: variables for the function. Not used in dev, where ``.env`` counts.
-        retries: how often a failed task is tried again, unless no attempt can succeed; ``default_args`` of
-            the DAG come before the default. ``retry_delay`` is 2 seconds in dev and dev_docker, 10 in
-            prod_local and Airflow's own setting in prod, unless you or ``default_args`` say otherwise.
-        dag: the DAG; inside ``with DAG(...)`` it is known.
+        func_args: positional arguments: JSON values, with FromTask and FromRun anywhere in them.
+        func_kwargs: keyword arguments, in the same way.
+        image: the image for dev_docker, prod_local and prod; by default ``GAIAFLOW_IMAGE``. Ignored in dev.
+        mode: dev, dev_docker, prod_local or prod; by default ``GAIAFLOW_MODE``, or else dev.
+        secrets: names of secrets; the function gets their keys as environment variables.
+        env_vars: environment variables for the function. Ignored in dev; use ``.env`` there.
+        retries: how often Airflow retries a failed task, unless no attempt can succeed; ``default_args`` of the
+            DAG can set another default. By default ``retry_delay`` is 2 seconds in dev and dev_docker, 10 in
+            prod_local, and Airflow's own setting in prod.
+        dag: the DAG; not needed inside ``with DAG(...)``.
         map_over: one mapped task for each value: ``{"tile": [...]}`` or ``{"tile": FromTask("tiles")}``;
-            several keys make every combination, the last one varying fastest. At most four. FromRun may
-            be in the lists.
+            with several keys, at most four, one for every combination; the last key varies fastest. The lists
+            may contain FromRun.
         resources: ``{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {...}, "gpu": 1}``;
-            of a pod also ``ephemeral-storage`` and extended resources. Not used in dev.
-        docker: arguments that only the operator of dev_docker has.
-        kubernetes: arguments that only the operator of prod_local and prod has; volumes, mounts,
-            tolerations, affinity, init containers and env_from as plain dicts, too.
-        operator_kwargs: every argument of Airflow's BaseOperator: pool, retry_delay, trigger_rule, …
-            ``outlets=[Asset("scenes")]`` lists the assets that the task updates: the dict that the function
-            returns becomes the extra of their events. ``inlets`` lists those that it uses.
+            for a pod also ``ephemeral-storage`` and extended resources. Ignored in dev.
+        data: names of folders in ``[tool.gaiaflow.data]``. The function gets the path of the folder ``tiles``
+            in the variable ``GAIAFLOW_DATA_TILES``, in every mode.
+        docker: arguments for the operator of dev_docker.
+        kubernetes: arguments for the operator of prod_local and prod. Volumes, mounts, tolerations, affinity,
+            init containers and env_from may be plain dicts.
+        operator_kwargs: all arguments of Airflow's BaseOperator, such as pool, retry_delay and trigger_rule.
+            ``outlets=[Asset("scenes")]`` lists the assets that the task updates: if the function returns a
+            dict, it becomes the extra of their events. ``inlets`` lists the assets that the task uses.
 
     Returns:
         The operator, a subclass of ExternalPythonOperator, DockerOperator or KubernetesPodOperator;
-        with ``map_over`` Airflow's MappedOperator of it.
+        with ``map_over``, Airflow's MappedOperator.
 
     Raises:
-        UsageError: an argument is wrong; the message names the DAG, the task and the near miss.
+        UsageError: an argument is wrong; the message names the DAG and the task and suggests a similar name.
     """
     from gaiaflow.operators.internals import current_dag, default_arguments
 
@@ -108,6 +114,7 @@ def create_task(
             env_vars=check.variables(env_vars),
             resources=copy.deepcopy(dict(resources)) if resources else {},
             map_over=check.mapped(map_over, func_kwargs),
+            data=check.data(data, current),
             docker=dict(docker or {}),
             kubernetes=dict(kubernetes or {}),
             dag=dag,
@@ -137,15 +144,15 @@ def task_factory(
     retries: int = 2,
     **operator_kwargs: Any,
 ) -> Any:
-    """The older factory over the same operators.
+    """Create a task with the arguments of the earlier gaiaflow; new code uses create_task.
 
     Args:
         env: the mode.
-        xcom_push: False drops the returned value.
+        xcom_push: False does not store the result.
         xcom_pull_tasks: ``{"argument": {"task": "group.task", "key": "return_value"}}``; the default key
-            gives the whole value, another key picks from the returned dict.
+            passes the whole value, another key picks one value of the returned dict.
 
-    The other arguments are those of create_task.
+    For the other arguments see create_task.
     """
     pulled = {name: _pulled(name, source) for name, source in (xcom_pull_tasks or {}).items()}
     return create_task(

@@ -14,7 +14,7 @@ from gaiaflow.infra.host.shipped import shipped
 
 sys.path.insert(0, str(shipped("compose") / "scripts"))
 
-from docker_proxy import container, engine, refusal, relay, routes, server  # type: ignore[import-not-found]
+from docker_proxy import container, engine, mount, refusal, relay, routes, server  # type: ignore[import-not-found]
 
 __all__ = [
     "ask",
@@ -22,6 +22,7 @@ __all__ = [
     "create",
     "description",
     "engine",
+    "mount",
     "refusal",
     "relay",
     "routes",
@@ -33,9 +34,14 @@ NAME = "flow-task-0123456789ab"
 
 
 @contextmanager
-def running(path: str, project: str, network: str) -> Iterator[int]:
-    """The port of a proxy."""
-    proxy = server.Proxy(("127.0.0.1", 0), engine.Engine(path), project, network)
+def running(path: str, project: str, network: str, folders: str = "") -> Iterator[int]:
+    """The port of a proxy.
+
+    Args:
+        folders: what ``GAIAFLOW_DATA`` says.
+    """
+    declared = mount.declared(folders)
+    proxy = server.Proxy(("127.0.0.1", 0), engine.Engine(path), project, network, declared)
     threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield proxy.server_address[1]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figure_table, machines
+from compatibility import ranges, rows
 from conformance import conformance
 from explanations import explained
 from kit import fixtures, functions, options, results
@@ -19,12 +20,15 @@ from reference import (
     addresses,
     airflow_settings,
     arguments,
+    cluster_settings,
     command_list,
     command_table,
+    data_settings,
     exit_codes,
     factory_arguments,
     ignored_table,
     internal_variables,
+    limit_settings,
     mode_table,
     ports,
     prod_settings,
@@ -39,6 +43,8 @@ from tests.failures.ways import table as table_of_failures
 
 PARTS = {
     "addresses": addresses,
+    "compatibility": rows,
+    "tested versions": ranges,
     "create_task": arguments,
     "common errors": explained,
     "conformance": conformance,
@@ -52,6 +58,9 @@ PARTS = {
     "ports": ports,
     "store behaviours": behaviours,
     "settings of airflow": airflow_settings,
+    "settings of cluster": cluster_settings,
+    "settings of limits": limit_settings,
+    "settings of data": data_settings,
     "settings of prod": prod_settings,
     "settings": settings,
     "task_factory": factory_arguments,

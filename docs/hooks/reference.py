@@ -18,7 +18,7 @@ from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.lifecycle.terminal.example import EXAMPLES
 from gaiaflow.lifecycle.terminal.help import shown
 from gaiaflow.modes import Mode
-from gaiaflow.settings import Airflow, Prod, Settings
+from gaiaflow.settings import Airflow, Cluster, Data, Limits, Prod, Settings
 from gaiaflow.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 
 # Every command has them; the page says so once.
 COMMON = {"--quiet", "--debug"}
-GIVEN = ("image", "env_vars", "secrets", "resources.limits", "resources.requests", "docker", "kubernetes")
+GIVEN = (
+    "image",
+    "env_vars",
+    "secrets",
+    "resources.limits",
+    "resources.requests",
+    "data",
+    "docker",
+    "kubernetes",
+)
 OPERATORS = {
     Mode.DEV: ("the project's own environment", "ExternalPythonOperator", "nothing"),
     Mode.DEV_DOCKER: ("the project's image, on the stack's network", "DockerOperator", "a Docker engine"),
@@ -183,12 +192,27 @@ def ports() -> str:
 
 def settings() -> str:
     """The keys of ``[tool.gaiaflow]``."""
-    return _keys(Settings, skip=("airflow", "prod"))
+    return _keys(Settings, skip=("airflow", "cluster", "data", "prod"))
 
 
 def airflow_settings() -> str:
     """The keys of ``[tool.gaiaflow.airflow]``."""
     return _keys(Airflow)
+
+
+def cluster_settings() -> str:
+    """The keys of ``[tool.gaiaflow.cluster]``."""
+    return _keys(Cluster, skip=("limits",))
+
+
+def limit_settings() -> str:
+    """The keys of ``[tool.gaiaflow.cluster.limits]``."""
+    return _keys(Limits)
+
+
+def data_settings() -> str:
+    """The keys of an entry of ``[tool.gaiaflow.data]``."""
+    return _keys(Data)
 
 
 def prod_settings() -> str:
@@ -232,6 +256,7 @@ def ignored_table() -> str:
 def _ignored(mode: Mode) -> set[str]:
     resources = {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}
     given: dict[str, Any] = {"image": "a", "secrets": ["a"], "env_vars": {"A": "a"}, "resources": resources}
+    given["data"] = ["a"]
     rest: dict[str, Any] = {"func_args": [], "func_kwargs": {}, "map_over": {}, "dag": None}
     spec = TaskSpec(
         "a", "a:a", mode=mode, docker={"a": 1}, kubernetes={"a": 1}, operator_kwargs={}, **given, **rest

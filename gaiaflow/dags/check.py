@@ -1,4 +1,4 @@
-"""Checks the DAGs of a project: imports, integrity, functions, what a file costs to read, the DAG version."""
+"""Checks the DAGs of a project: imports, integrity, functions, reading time, DAG version."""
 
 from __future__ import annotations
 

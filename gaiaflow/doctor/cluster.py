@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gaiaflow import tested
 from gaiaflow.doctor.check import Check, Fix, absent, failed, of_error, ok, unknown, warning
 from gaiaflow.doctor.place import Place
 from gaiaflow.errors import GaiaflowError, MissingError
-from gaiaflow.infra.cluster import account, gateway, image as nodeimage, network as clusternetwork, target
+from gaiaflow.infra.cluster import (
+    account,
+    gateway,
+    image as nodeimage,
+    network as clusternetwork,
+    target,
+    version as clusterversion,
+)
 from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.cluster.minikube import Minikube
 from gaiaflow.infra.cluster.target import Target
@@ -24,6 +32,7 @@ class Facts:
     Attributes:
         minikube: its version; empty where a context of the user's is used.
         trouble: what each question ended in that could not be answered, by question.
+        version: of Kubernetes; empty where the cluster does not run or does not say.
         state: one word: ``running``, ``stopped``, ``absent``.
         image: the project's image.
         carried: whether the cluster has it.
@@ -42,6 +51,7 @@ class Facts:
     outside: tuple[str, ...] = ()
     trouble: dict[str, GaiaflowError] = field(default_factory=dict)
     join: Fix | None = None
+    version: str = ""
 
     @property
     def running(self) -> bool:
@@ -68,6 +78,7 @@ def read(place: Place) -> Facts:
         _with_access(chosen, trouble),
         Fix("connect Airflow's containers to the cluster's network",
             lambda: clusternetwork.join(place.project, chosen.profile)),
+        _version(chosen),
     )  # fmt: skip
 
 
@@ -84,6 +95,14 @@ def _minikube(chosen: Target, trouble: dict[str, GaiaflowError]) -> tuple[str, s
     except GaiaflowError as error:
         trouble["cluster"] = error
         return version, "unknown"
+
+
+def _version(chosen: Target) -> str:
+    """Which Kubernetes it is; what cannot be asked is another check's finding."""
+    try:
+        return clusterversion.read(chosen.connect())
+    except GaiaflowError:
+        return ""
 
 
 def _context_state(chosen: Target, trouble: dict[str, GaiaflowError]) -> str:
@@ -151,7 +170,10 @@ def cluster(facts: Facts) -> Check:
         return of_error(error)
     if not facts.running:
         return absent(f"the cluster `{facts.name}` is {facts.state}", "inv prodlocal.start")
-    return ok(f"the cluster `{facts.name}` runs")
+    if told := tested.outside(tested.KUBERNETES, facts.version):
+        newest = tested.dotted(tested.KUBERNETES.newest)
+        return warning(told, f'kubernetes = "{newest}" in [tool.gaiaflow.cluster]')
+    return ok(f"the cluster `{facts.name}` runs" + (f", Kubernetes {facts.version}" if facts.version else ""))
 
 
 def access(facts: Facts) -> Check:

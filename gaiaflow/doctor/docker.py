@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from gaiaflow import tested
 from gaiaflow.doctor import clock
 from gaiaflow.doctor.check import Check, absent, failed, ok, unknown, warning
 from gaiaflow.doctor.machine import architecture
@@ -168,6 +169,8 @@ def _answering(facts: Facts) -> Check:
     if facts.kind.no_stack:
         return warning(f"the stack cannot run in containers of {facts.kind.name}: {facts.kind.no_stack}",
                        "inv dev.start --backend embedded")  # fmt: skip
+    if told := tested.outside(tested.ENGINE, facts.engine):
+        return warning(told, f"a tested one: {INSTALL}")
     return ok(f"the Docker engine {facts.engine} answers")
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from dataclasses import dataclass
 
+from gaiaflow import tested
 from gaiaflow.doctor.check import Check, Fix, absent, failed, ok, warning
 from gaiaflow.doctor.place import Place
 from gaiaflow.infra.environments import environment, interpreter as pythons
@@ -71,6 +72,8 @@ def interpreter(facts: Facts) -> Check:
     found = ".".join(map(str, facts.version))
     if facts.version[:2] < OLDEST:
         return failed(f"this is Python {found}: gaiaflow needs 3.10", "make setup PYTHON=python3.12")
+    if told := tested.outside(tested.PYTHON, found):
+        return warning(told, f"make setup PYTHON=python{tested.dotted(tested.PYTHON.newest)}")
     if not facts.fits:
         return ok(f"Python {found}; the project's functions run on another one, `{facts.wanted}`")
     return ok(f"Python {found}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from gaiaflow import datafolder
 from gaiaflow.dags.when import When, read_when
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.inspection import concrete, structure
@@ -91,6 +92,7 @@ def explain(dag: DAG, task: Any, made: Made, when: When) -> dict[str, Any]:
         "function": spec.func_path,
         "mapped_over": {key: _mapped(values) for key, values in spec.map_over.items()},
         "secrets": spec.secrets,
+        "data": datafolder.told(spec.data, spec.mode),
         "retries": spec.operator_kwargs.get("retries"),
         **render(operator, context),
         "ignored": ignored(spec),

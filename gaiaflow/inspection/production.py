@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from gaiaflow import envvar
+from gaiaflow import datafolder, envvar
 from gaiaflow.inspection import concrete, structure
 from gaiaflow.inspection.local_address import local_values
 from gaiaflow.inspection.rendered import render
@@ -42,6 +42,7 @@ def become_production(project: Project, image: str, namespace: str) -> None:
         del os.environ[name]
     os.environ[envvar.MODE] = Mode.PROD.value
     os.environ.update({envvar.IMAGE: image, envvar.NAMESPACE: namespace, envvar.PROJECT_NAME: project.name})
+    os.environ.update(datafolder.variables(project.data, with_paths=False))
     hidden = {Path.cwd(), *project.code_paths}
     sys.path[:] = [path for path in sys.path if path and Path(path).resolve() not in hidden]
 
@@ -72,6 +73,7 @@ def _task(dag: Any, task: Any, allowed: Collection[str]) -> dict[str, Any]:
         "provider": provider_of(task),
         "images": _images(task, pod),
         "secrets": sorted({*(structure.argument(task, "secret_names") or ()), *_mounted(pod)}),
+        "claims": sorted(_claims(pod)),
         "local": sorted({*local_values(pod, allowed), *local_values(_mapped(task), allowed, "map_over")}),
     }
 
@@ -108,6 +110,12 @@ def _mounted(pod: Mapping[str, Any]) -> set[str]:
         sources += [entry.get("secretRef", {}) for entry in container.get("envFrom", ())]
         names += [source.get("name") for source in sources if not source.get("optional")]
     return {str(name) for name in names if name}
+
+
+def _claims(pod: Mapping[str, Any]) -> set[str]:
+    """The persistent volume claims that the pod mounts."""
+    volumes = pod.get("spec", {}).get("volumes", ())
+    return {str(v["persistentVolumeClaim"]["claimName"]) for v in volumes if "persistentVolumeClaim" in v}
 
 
 def provider_of(task: Any) -> str | None:

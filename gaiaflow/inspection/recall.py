@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from gaiaflow import envvar
+from gaiaflow import datafolder, envvar
 from gaiaflow.dags.when import of_run
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.inspection import concrete, structure
@@ -41,11 +41,12 @@ def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
         task = find_task(dag, request["task"])
         call, changed = _call(dag, task, request)
     secrets = structure.argument(task, "secrets") or structure.argument(task, "secret_names") or []
+    data = structure.argument(task, "data") or []
     return {
         "call": call,
         "changed": changed,
         "python": os.environ[envvar.PYTHON],
-        "environment": local_environment(list(secrets)),
+        "environment": local_environment(list(secrets)) | datafolder.of_task(data, Mode.DEV),
         "folder": working_folder(),
     }
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
-from gaiaflow import runner
+from gaiaflow import datafolder, runner
 from gaiaflow.inspection.environment import local_variables
 from gaiaflow.modes import Mode
 from gaiaflow.testing.render import NAMESPACE
@@ -30,7 +30,8 @@ def _process(operator: Any, context: Mapping[str, Any]) -> dict[str, Any]:
     from gaiaflow.operators.lineage import tag_variable
 
     result = {runner.RESULT_FILE: "a file of this run"} if operator.do_xcom_push else {}
-    variables = local_variables(operator.secrets) | tag_variable(context, Mode.DEV.value)
+    data = datafolder.of_task(operator.data, Mode.DEV)
+    variables = local_variables(operator.secrets) | data | tag_variable(context, Mode.DEV.value)
     return {
         "image": None,
         "command": operator.command_line(),

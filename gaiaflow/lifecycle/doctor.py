@@ -21,13 +21,13 @@ BUNDLE = "gaiaflow-doctor.zip"
 @lifecycle_task(
     optional=["bundle"],
     help={
-        "mode": "look at what this mode needs: dev, dev_docker, prod_local or prod; else at everything. The "
-        "exit code is that mode's, dev's without one: 0 ready, 3 it lacks something, 1 something is wrong",
+        "mode": "check only what this mode needs: dev, dev_docker, prod_local or prod. The exit code refers to "
+        "it, by default to dev: 0 ready, 3 something is missing, 1 something is wrong",
         "json": "print JSON",
-        "fix": "make the repairs that touch nothing outside the project, ask before each, then check again",
+        "fix": "make the repairs that stay inside the project, ask before each, then check again",
         "yes": "with --fix: do not ask",
-        "bundle": "write a zip of versions, findings, composition and the ends of the logs, without secrets; "
-        f"{BUNDLE} unless named",
+        "bundle": "write a zip for a bug report: versions, findings, the Compose file, the last lines of the "
+        f"logs, no secrets; by default {BUNDLE}",
     },
 )
 def doctor(
@@ -113,7 +113,8 @@ def _show(report: Report, json: bool) -> None:
 
 
 def _verdict(report: Report, mode: Mode) -> list[str]:
-    bad = report.standing_in_the_way(mode)
-    ready = "yes" if not bad else "not set up" if mode in report.not_set_up else "no"
+    idle = mode in report.not_set_up
+    bad = report.beside_dev(mode) if idle else report.standing_in_the_way(mode)
+    ready = "not set up" if idle else "no" if bad else "yes"
     hint = next((check.hint for check in bad if check.hint), "")
     return [mode.value, ready, ", ".join(check.name for check in bad), hint]

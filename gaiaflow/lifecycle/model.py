@@ -178,7 +178,7 @@ def deploy(
     context: str = "",
     json: bool = False,
 ) -> None:
-    """Serve a registered model in the local cluster: image, Deployment, Service; waits until it is ready."""
+    """Serve a registered model in the local cluster: image, Deployment, Service; wait until it is ready."""
     from gaiaflow.models import deployment, registry as modelregistry
 
     modelregistry.split(model)

@@ -16,14 +16,14 @@ from gaiaflow.project import Project
 if TYPE_CHECKING:
     from gaiaflow.production.plan import Plan
 
-_IMAGE = "the image's name on this machine; by default the one that dev.dockerize makes"
+_IMAGE = "the image's name on this machine; by default the one that dev.dockerize builds"
 _NAMESPACE = "where the pods of production run; by default gaiaflow-<project>"
 
 
 @lifecycle_task(
     help={
         "image": _IMAGE,
-        "registry": "the registry, e.g. registry.example.org/team; the credentials are Docker's own",
+        "registry": "the registry, e.g. registry.example.org/team; with Docker's credentials",
         "json": "print the image as JSON",
     }
 )

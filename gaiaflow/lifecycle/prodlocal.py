@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
+from gaiaflow import datafolder, envvar
 from gaiaflow.errors import UsageError
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.lifecycle.dev.timing import timed
@@ -28,12 +29,12 @@ _START_HELP = {
     "cpus": "number of CPUs of a new node",
     "memory": "memory of a new node, e.g. 4g or 4096mb",
     "driver": "minikube's driver for a new node, e.g. docker or kvm2",
-    "kubernetes-version": "Kubernetes version of a new node, e.g. v1.33.1",
-    "cluster-only": "leave the stack of services as it is",
-    "executor": "kubernetes: each task of Airflow in a worker pod; local (the default): beside the scheduler",
-    "backend": "when the stack is down: its backend, embedded or docker; by default the project's",
-    "auto-ports": "when the stack is down: take the next free port if one is taken",
-    "wait": "when the stack is down: seconds to wait for a service",
+    "kubernetes-version": "version of a new node, e.g. 1.34; by default as [tool.gaiaflow.cluster] says",
+    "cluster-only": "do not start or change the stack of services",
+    "executor": "kubernetes: each task of Airflow runs in a worker pod; local (the default): on this machine",
+    "backend": "if the stack is not running: its backend, embedded or docker; by default the project's",
+    "auto-ports": "if the stack is not running: take the next free port if one is taken",
+    "wait": "if the stack is not running: seconds to wait for a service",
 }
 
 
@@ -52,12 +53,15 @@ def start(
     auto_ports: bool = False,
     wait: int = 180,
 ) -> None:
-    """Start the cluster and set it up for the project; start the stack in mode prod_local if it is down."""
-    from gaiaflow.infra.cluster.preflight import Wanted
+    """Start the cluster and set it up for the project; if the stack is not running, start it in prod_local."""
+    from gaiaflow.infra.cluster import version
+    from gaiaflow.infra.cluster.preflight import Wanted, kubernetes_version as chosen_version
     from gaiaflow.stack.bringup import Bringup
 
     target = Target.choose(Project.find(), profile, context)
-    wanted = Wanted.parse(cpus, memory, driver, kubernetes_version)
+    project = target.project
+    known = project.setting(envvar.KUBERNETES, project.settings.cluster.kubernetes or "")
+    wanted = Wanted.parse(cpus, memory, driver, chosen_version(kubernetes_version, known))
     if executors.checked(executor) and cluster_only:
         raise UsageError(
             "`--executor` changes the stack, so `--cluster-only` cannot be added", "inv prodlocal.start"
@@ -69,6 +73,8 @@ def start(
     phases = Phases(bringup.phases)
     with timed(target.project, "prodlocal.start", target.name, bringup.is_cold, [phases]):
         cluster = bringup.run(phases.phase)
+    for note in version.notes(version.read(cluster), wanted.kubernetes_version, bool(target.profile)):
+        say(note)
     say(f"the cluster `{cluster.name}` is ready; next: inv prodlocal.dockerize")
     if not cluster_only and (mode := stackmode.kept(target.project)) != Mode.PROD_LOCAL.value:
         say(f"Airflow runs in mode {mode}: inv dev.restart --service airflow --mode {Mode.PROD_LOCAL}")
@@ -143,7 +149,7 @@ def cleanup(c: Context, profile: str = "", context: str = "", yes: bool = False)
 
 @lifecycle_task(help={**WHICH, "json": "print JSON"})
 def config(c: Context, profile: str = "", context: str = "", json: bool = False) -> None:
-    """Write the kubeconfig that Airflow uses: of the project's service account, for this namespace only."""
+    """Write Airflow's kubeconfig, for the project's service account in this namespace only."""
     from gaiaflow.infra.cluster import account
 
     target = Target.choose(Project.find(), profile, context)
@@ -161,7 +167,7 @@ def config(c: Context, profile: str = "", context: str = "", json: bool = False)
     help={
         **WHICH,
         "image": "name of the image; by default <project>/<package>:<version>",
-        "dockerfile": "your own Dockerfile, built with the project's tree as its context",
+        "dockerfile": "your own Dockerfile, built with the project's folder as its context",
         "no-cache": "rebuild every layer",
         "existing": "build nothing: load the image that this machine has",
         "json": "print JSON",
@@ -178,9 +184,7 @@ def dockerize(
     json: bool = False,
 ) -> None:
     """Build the project's image and load it into the cluster."""
-    from gaiaflow.infra.cluster import image as nodeimage
     from gaiaflow.infra.images import image as build
-    from gaiaflow.stack import bringup
 
     target = Target.choose(Project.find(), profile, context)
     name = image or build.image_name(target.project)
@@ -191,21 +195,49 @@ def dockerize(
     if c.config.run.dry:
         say(f"would {'bring' if existing else 'build'} `{name}` into `{target.name}`")
         return
-    cluster = target.connect()
-    phases, cold = Phases(1), no_cache or nodeimage.find(target, name) is None
-    with (
-        timed(target.project, "prodlocal.dockerize", target.name, cold, [phases]),
-        phases.phase(f"{'bring' if existing else 'build'} {name}") as tell,
-    ):
-        if existing:
-            there, way = nodeimage.load(target, name)
-        else:
-            there, way = _build(target, name, dockerfile, no_cache, tell)
-    bringup.refresh_worker(target, cluster, phases.phase)
+    there, way = bring_image(target, image, dockerfile, no_cache, existing)
     if json:
         emit_json({"image": there.name, "id": there.id, "size": there.size, "way": way})
     else:
         emit_table(["image", "size", "way"], [[there.name, f"{there.size / 1e6:.0f} MB", way]])
+
+
+@lifecycle_task(
+    name="push-data",
+    bare="name",
+    help={
+        **WHICH,
+        "name": "a folder of [tool.gaiaflow.data]; by default each that names a claim",
+        "json": "print JSON",
+    },
+)
+def push_data(
+    c: Context, name: str | None = None, profile: str = "", context: str = "", json: bool = False
+) -> None:
+    """Copy folders of data into their claims in the cluster, for pods; what is there is replaced."""
+    from gaiaflow.infra.cluster import claim
+    from gaiaflow.infra.images import image as build
+
+    target = Target.choose(Project.find(), profile, context)
+    folders = datafolder.with_claims(target.project.data, name or "")
+    if c.config.run.dry:
+        for folder in folders:
+            say(f"would copy `{folder.path}` into the claim `{folder.claim}` of `{target.name}`")
+        return
+    cluster, image, phases, pushed = (
+        target.connect(),
+        build.image_name(target.project),
+        Phases(len(folders)),
+        [],
+    )
+    for folder in folders:
+        with phases.phase(f"copy {folder.name} into the claim {folder.claim}") as tell:
+            pushed.append(claim.push(target, cluster, folder, image, tell))
+    if json:
+        emit_json({"data": [row._asdict() for row in pushed]})
+    else:
+        rows = [[row.name, row.claim, str(row.files), f"{row.size / 1e6:.1f} MB"] for row in pushed]
+        emit_table(["data", "claim", "files", "size"], rows)
 
 
 @lifecycle_task(name="images", reads=True, help={**WHICH, "json": "print JSON"})
@@ -226,7 +258,7 @@ def list_images(_c: Context, profile: str = "", context: str = "", json: bool = 
     name="remove-image", help={**WHICH, "image": "the image, as prodlocal.images lists it", "yes": "do not ask"}
 )
 def remove_image(c: Context, image: str = "", profile: str = "", context: str = "", yes: bool = False) -> None:
-    """Remove an image from the cluster; by default the one that prodlocal.dockerize makes."""
+    """Remove an image from the cluster; by default the one that prodlocal.dockerize builds."""
     from gaiaflow.infra.cluster import image as nodeimage
     from gaiaflow.infra.images import image as build
 
@@ -238,6 +270,26 @@ def remove_image(c: Context, image: str = "", profile: str = "", context: str = 
         target.connect()
         nodeimage.remove(target, name)
         say(f"removed {name}")
+
+
+def bring_image(
+    target: Target, image: str = "", dockerfile: str = "", no_cache: bool = False, existing: bool = False
+) -> tuple[NodeImage, str]:
+    """Build the project's image and bring it into the cluster, shown as a phase; how that was done."""
+    from gaiaflow.infra.cluster import image as nodeimage
+    from gaiaflow.infra.images import image as build
+    from gaiaflow.stack import bringup
+
+    name = image or build.image_name(target.project)
+    cluster = target.connect()
+    phases, cold = Phases(1), no_cache or nodeimage.find(target, name) is None
+    with (
+        timed(target.project, "prodlocal.dockerize", target.name, cold, [phases]),
+        phases.phase(f"{'bring' if existing else 'build'} {name}") as tell,
+    ):
+        done = nodeimage.load(target, name) if existing else _build(target, name, dockerfile, no_cache, tell)
+    bringup.refresh_worker(target, cluster, phases.phase)
+    return done
 
 
 def _build(target: Target, name: str, dockerfile: str, no_cache: bool, tell: Tell) -> tuple[NodeImage, str]:

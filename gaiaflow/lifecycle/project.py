@@ -31,7 +31,7 @@ _YES_OR_NO = {"": None, "yes": True, "true": True, "no": False, "false": False}
     help={
         "path": "the folder of the new project; it is made",
         **_ANSWERS,
-        "template": "address of a git repository with the template; by default this gaiaflow's own",
+        "template": "address of a git repository with the template; by default gaiaflow's own",
         "defaults": "ask nothing: use the default for every option that is not given",
     },
 )
@@ -46,7 +46,7 @@ def new(
     template: str = "",
     defaults: bool = False,
 ) -> None:
-    """Make a project from the template; ask for what the options do not say."""
+    """Create a project from the template; ask for what the options do not set."""
     from gaiaflow.projects import scaffold
 
     folder = Path(path).expanduser()
@@ -85,7 +85,7 @@ def update(c: Context) -> None:
     help={
         "name": "the project's name; by default the one in pyproject.toml, or the folder's",
         "minimal": "add only tasks.py, the table in pyproject.toml, and lines of .gitignore",
-        "diff": "also show the texts, as a diff",
+        "diff": "also show the contents, as a diff",
         "yes": "add all files without asking; they are still listed",
     },
 )

@@ -41,7 +41,7 @@ def create_secrets(secret_name: str, secret_data: Mapping[str, object], mode: st
     help={
         **_HELP,
         "name": "the name that create_task(secrets=[...]) uses",
-        "from-env-file": "a file of KEY=VALUE lines; by default they are read from stdin, or asked for",
+        "from-env-file": "a file of KEY=VALUE lines; by default the command reads stdin or asks",
         "json": "print JSON",
     },
 )

@@ -39,18 +39,23 @@ def required_image(spec: TaskSpec) -> str:
 
 
 def checked_overrides(
-    argument: str, given: Mapping[str, Any], operator: type, reserved: Mapping[str, str]
+    argument: str,
+    given: Mapping[str, Any],
+    operator: type,
+    reserved: Mapping[str, str],
+    more: Iterable[str] = (),
 ) -> dict[str, Any]:
     """A copy of ``docker={…}`` or ``kubernetes={…}``.
 
     Args:
         reserved: what gaiaflow sets itself, and the argument of create_task for it, if any.
+        more: keys of gaiaflow's own.
 
     Raises:
         UsageError: the operator has no such argument, or it is not the caller's to set.
     """
     own = inspect.signature(operator.__init__).parameters  # type: ignore[misc]
-    known = sorted(set(own) - {"self", "kwargs"} - set(reserved))
+    known = sorted({*own, *more} - {"self", "kwargs"} - set(reserved))
     for key in given:
         if key in reserved:
             raise UsageError(f"`{key}` is not allowed in `{argument}`: gaiaflow sets it", reserved[key])

@@ -14,7 +14,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import DeviceRequest, Mount
 from requests.exceptions import RequestException
 
-from gaiaflow import envvar, runner
+from gaiaflow import datafolder, envvar, runner
 from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError, final
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level
@@ -38,7 +38,7 @@ from gaiaflow.operators.final import task_errors
 from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
-from gaiaflow.operators.resources import chosen, parse
+from gaiaflow.operators.resources import AGAIN, MOST_GROWN, chosen, parse, told
 from gaiaflow.spec import TaskSpec
 
 CALL_FILE = "call.json"
@@ -74,10 +74,13 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         variables: the environment that the task asks for; as it is, not a template.
         secret_names: local secrets; their keys come into the environment, over everything else.
         task_resources: cpu, memory and gpu.
+        data: names of folders that are mounted, and that the function finds in its environment.
         axes: the keyword arguments that the axes of a mapped task fill, in order.
     """
 
     container: Any
+    _grown = 0
+    _out_of_memory = False
     template_fields: Sequence[str] = (*CallMixin.call_fields, *DockerOperator.template_fields)
     template_ext: Sequence[str] = ()
 
@@ -90,6 +93,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         variables: Mapping[str, str] | None = None,
         secret_names: Sequence[str] = (),
         task_resources: Mapping[str, Any] | None = None,
+        data: Sequence[str] = (),
         axes: Sequence[str] = (),
         axis_0: Any = None,
         axis_1: Any = None,
@@ -101,6 +105,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         self.variables = dict(variables or {})
         self.secret_names = list(secret_names)
         self.task_resources = dict(task_resources or {})
+        self.data = list(data)
         self.set_call(func_path, func_args, func_kwargs, axes, (axis_0, axis_1, axis_2, axis_3))
 
     def execute(self, context: Mapping[str, Any]) -> Any:
@@ -115,15 +120,34 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
         large = is_large(call)
         handed = {runner.CALL_FILE: f"/{FOLDER}/{CALL_FILE}"} if large else {runner.CALL: call}
         handed |= tag_variable(context, Mode.DEV_DOCKER.value, self.image, image_digest=digest)
+        text = self._until_done(context, handed, {CALL_FILE: call} if large else {})
+        return self.hand_over(context, self.decode_result(text)) if self.do_xcom_push else None
+
+    def _until_done(
+        self, context: Mapping[str, Any], handed: Mapping[str, str], files: Mapping[str, str]
+    ) -> str | None:
+        """The result of the first container that did not run out of memory, where the task asks for more."""
         try:
             self.container = self.create_container(context, handed)
-            self._put({CALL_FILE: call} if large else {})
+            self._put(files)
             self._run()
-            if not self.do_xcom_push:
-                return None
-            return self.hand_over(context, self.decode_result(self._result()))
+            return self._result() if self.do_xcom_push else None
+        except TaskFailedError:
+            if not (self._out_of_memory and self._grow()):
+                raise
         finally:
             self.on_kill()
+        return self._until_done(context, handed, files)
+
+    def _grow(self) -> bool:
+        """Give the next container more memory; False where the task does not ask for it, or had enough."""
+        resources = parse(self.task_resources)
+        if not resources.memory_on_oom or self._grown >= MOST_GROWN:
+            return False
+        self._grown += 1
+        more = resources.grown(self._grown).limits["memory"]
+        self.log.warning(AGAIN, self.task_id, told(more, self._grown))
+        return True
 
     def mlflow(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """The variables in which the function finds its MLflow, and those with the stack's."""
@@ -142,7 +166,8 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
 
     def _variables(self, handed: Mapping[str, str]) -> dict[str, str]:
         result = {runner.RESULT_FILE: RESULT_FILE} if self.do_xcom_push else {}
-        return run_variables() | self._asked() | level.ASKED | result | dict(handed)
+        data = datafolder.of_task(self.data, Mode.DEV_DOCKER)
+        return run_variables() | self._asked() | data | level.ASKED | result | dict(handed)
 
     def _asked(self) -> dict[str, str]:
         """The stack's addresses, what the task asks for over them, its secrets over both."""
@@ -176,7 +201,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
             return dict(self.cli.create_container(**options))
 
     def _host_config(self, params: Mapping[str, Any]) -> Any:
-        resources = chosen(self.task_resources, params)
+        resources = chosen(self.task_resources, params).grown(self._grown)
         cores, memory = resources.amount("cpu"), resources.amount("memory")
         gpus = [DeviceRequest(count=resources.gpu, capabilities=[["gpu"]])] if resources.gpu else []
         logs = {"max-size": self.log_opts_max_size, "max-file": self.log_opts_max_file}
@@ -187,7 +212,7 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
             mem_limit=int(memory) if memory else None,
             device_requests=[*(self.device_requests or []), *gpus],
             log_config={"config": {k: v for k, v in logs.items() if v is not None}},
-            mounts=mounts,
+            mounts=[*mounts, *self._folders()],
             shm_size=self.shm_size,
             dns=self.dns,
             dns_search=self.dns_search,
@@ -198,6 +223,13 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
             ipc_mode=self.ipc_mode,
             ulimits=self.ulimits,
         )
+
+    def _folders(self) -> list[Mount]:
+        """The folders of data, as the Docker socket proxy lets them through: nothing else in a mount."""
+        return [
+            Mount(folder.target, folder.path, type="bind", read_only=not folder.writable)
+            for folder in datafolder.chosen(self.data, Mode.DEV_DOCKER)
+        ]
 
     def _remove_leftover(self, name: str) -> None:
         found = self.cli.inspect_container(name)
@@ -226,8 +258,9 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
             state = self.cli.inspect_container(container)["State"]
         except APIError as error:
             raise self._refused(error) from None
+        self._out_of_memory = bool(state.get("OOMKilled"))
         if code:
-            raise failure(self, last, code, self.image, bool(state.get("OOMKilled")))
+            raise failure(self, last, code, self.image, self._out_of_memory)
 
     def _result(self) -> str | None:
         try:
@@ -271,6 +304,7 @@ def build(spec: TaskSpec) -> Any:
         "variables": spec.env_vars,
         "secret_names": spec.secrets,
         "task_resources": spec.resources,
+        "data": spec.data,
         **checked_overrides("docker", spec.docker, DockerOperator, RESERVED),
     }
     return make(DevDockerOperator, spec, own)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import EMPTY_XCOM_RESUL
 from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
 from kubernetes.client.exceptions import ApiException
 
-from gaiaflow import envvar, podfield, runner
-from gaiaflow.errors import MissingError, TaskFailedError
+from gaiaflow import datafolder, envvar, podfield, runner
+from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level
 from gaiaflow.operators.call import CallMixin, is_large
@@ -33,7 +33,8 @@ from gaiaflow.operators.final import task_errors
 from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
-from gaiaflow.operators.pod import call_secret, log as pod_log, spec as pod_spec
+from gaiaflow.operators.pod import call_secret, log as pod_log, room, spec as pod_spec
+from gaiaflow.operators.pod.again import AgainMixin, gone, overused
 from gaiaflow.operators.pod.launch import LaunchMixin
 from gaiaflow.operators.pod.start import WatchfulPodManager, waiting_error
 from gaiaflow.operators.resources import chosen, parse
@@ -51,6 +52,8 @@ RESERVED = {
     "arguments": 'func_path="package.module:function"',
     **dict.fromkeys(("do_xcom_push", "skip_on_exit_code", "base_container_name"), _RESULT),
 }
+# What `kubernetes={…}` knows beside the operator's arguments.
+OWN = (room.OPTION,)
 # The provider's defaults are slow (5 s between looks), chatty (the whole pod with its environment in the error)
 # or unsafe (a token of the service account in every pod).
 DEFAULTS: dict[str, Any] = {
@@ -69,7 +72,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignore[misc]
+class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignore[misc]
     """Runs ``func_path`` in a pod that is gone afterwards.
 
     Args:
@@ -80,6 +83,8 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
         variables: the environment that the task asks for; as it is, not a template.
         secret_names: secrets of the namespace; their keys come into the environment, over everything else.
         task_resources: cpu, memory and gpu.
+        room_seconds: how long the pod waits for room in the cluster.
+        data: names of folders that are mounted, and that the function finds in its environment.
         axes: the keyword arguments that the axes of a mapped task fill, in order.
     """
 
@@ -97,6 +102,8 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
         variables: Mapping[str, str] | None = None,
         secret_names: Sequence[str] = (),
         task_resources: Mapping[str, Any] | None = None,
+        room_seconds: int = 0,
+        data: Sequence[str] = (),
         do_xcom_push: bool = True,
         axes: Sequence[str] = (),
         axis_0: Any = None,
@@ -111,10 +118,14 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
         options["container_security_context"] = context
         super().__init__(cmds=[*PYTHON, RUNNER], do_xcom_push=do_xcom_push, **options)
         self.mode = mode
+        self.room_seconds = room_seconds
+        if not options.get("schedule_timeout_seconds"):
+            self.schedule_timeout_seconds = max(room_seconds, self.startup_timeout_seconds)
         self.variables = dict(variables or {})
         self.secret_names = list(secret_names)
         self.task_resources = dict(task_resources or {})
-        self._empty_handed = False
+        self.data = list(data)
+        self._empty_handed = self._looked = False
         self.set_call(func_path, func_args, func_kwargs, axes, (axis_0, axis_1, axis_2, axis_3))
 
     @cached_property
@@ -126,12 +137,27 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
         with task_errors(self):
             self._require_cluster()
             log_address(self.log, *self.mlflow())
-            return self._handed_over(context, super().execute(context))
+            run = partial(super().execute, context)
+            return self._handed_over(context, self.until_done(run, run))
 
     def trigger_reentry(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
         """Take up a deferred task again."""
         with task_errors(self):
-            return self._handed_over(context, super().trigger_reentry(context, event))
+            self.resumed(event)
+            taken_up = partial(self._take_up, context, event)
+            return self._handed_over(context, self.until_done(taken_up, partial(self.execute_async, context)))
+
+    def _take_up(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
+        try:
+            result = super().trigger_reentry(context, event)
+        except AirflowException:
+            if self.pod is not None:
+                raise
+        else:
+            # Without its pod the provider takes the task as done, and there is no result.
+            if self._looked or not self.do_xcom_push:
+                return result
+        raise self.taken_away(event["name"], event["namespace"]) or gone(self.func_path) from None
 
     def mlflow(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """The variables in which the function finds its MLflow, and those with the stack's."""
@@ -159,9 +185,10 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
         sources = pod_spec.secret_sources(self.secret_names)
         self.env_from = [*(s for s in self.env_from if s not in sources), *sources]
         self.env_vars = pod_spec.environment(self._variables(context))
-        resources = chosen(self.task_resources, context.get("params") or {})
+        resources = chosen(self.task_resources, context.get("params") or {}).grown(self.grown)
         self.container_resources = pod_spec.requirements(resources)
         pod = super().build_pod_request_obj(context, **options)
+        pod_spec.mount(pod, self.base_container_name, datafolder.chosen(self.data, Mode(self.mode)))
         pod_spec.restrict(pod)
         if self.large_call:
             call_secret.mount(pod, self.base_container_name)
@@ -176,7 +203,8 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
             call = {runner.CALL_FILE: call_secret.PATH} if self.large_call else {runner.CALL: text}
             call |= tag_variable(context, self.mode, self.image)
         result = {runner.RESULT_FILE: pod_spec.RESULT_FILE} if self.do_xcom_push else {}
-        return run_variables() | self._stack() | self.variables | level.ASKED | result | call
+        data = datafolder.of_task(self.data, Mode(self.mode))
+        return run_variables() | self._stack() | self.variables | data | level.ASKED | result | call
 
     def _stack(self) -> dict[str, str]:
         return stack_variables(self.mode) if self.mode == Mode.PROD_LOCAL.value else {}
@@ -188,6 +216,7 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
 
     def extract_xcom(self, pod: Any, **options: Any) -> Any:
         """Read the result in the sidecar, and remember when there was none: JSON's null is a result."""
+        self._looked = True
         text = self.pod_manager.extract_xcom(pod, **options)
         self._empty_handed = text.rstrip() == EMPTY_XCOM_RESULT
         return None if self._empty_handed else self.decode_result(text)
@@ -205,6 +234,9 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
         else:
             ours = pending is None or isinstance(pending, AirflowException)
             failed = self._failure(remote_pod) if ours and remote_pod else None
+        went_wrong = failed or isinstance(pending, (AirflowException, ApiException, GaiaflowError))
+        if remote_pod and went_wrong and self.pod_manager.disrupted:
+            failed = self.taken_away(pod.metadata.name, pod.metadata.namespace)
         try:
             super().cleanup(pod, remote_pod, xcom_result, context)
         except AirflowSkipException:
@@ -220,22 +252,28 @@ class PodOperator(LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignor
         try:
             return self._failure(self.client.read_namespaced_pod(pod.metadata.name, pod.metadata.namespace))
         except ApiException as error:
-            gone = TaskFailedError(
-                f"`{self.func_path}` was stopped: its pod was deleted", "kubectl get events, kubectl get nodes"
-            )
-            return gone if error.status == NOT_FOUND else None
+            if error.status != NOT_FOUND:
+                return None
+            return self.taken_away(pod.metadata.name, pod.metadata.namespace) or gone(self.func_path)
 
     def _failure(self, pod: Any) -> Exception | None:
         statuses = pod.status.container_statuses or []
         status = next((s for s in statuses if s.name == self.base_container_name), None)
         ended = status.state.terminated if status and status.state else None
+        if used := overused(pod):
+            return TaskFailedError(
+                f"`{self.func_path}` was stopped: its pod was evicted: {used}", 'resources={"limits": {...}}'
+            )
         if ended is None:
             return waiting_error(pod, self.image, self.mode)
         if ended.exit_code == 0:
             return None
         lines = pod_log.last_lines(self.client, pod, self.base_container_name)
         lines = lines or (ended.message or "").splitlines()
-        return failure(self, lines, ended.exit_code, self.image, ended.reason == "OOMKilled")
+        out_of_memory = ended.reason == "OOMKilled"
+        if out_of_memory:
+            self.grow(parse(self.task_resources))
+        return failure(self, lines, ended.exit_code, self.image, out_of_memory)
 
 
 def _place(mode: str) -> dict[str, Any]:
@@ -254,7 +292,9 @@ def _place(mode: str) -> dict[str, Any]:
 def build(spec: TaskSpec) -> Any:
     """The task of a spec; docker is of no use here and stays out."""
     parse(spec.resources)
-    overrides = checked_overrides("kubernetes", spec.kubernetes, KubernetesPodOperator, RESERVED)
+    overrides = checked_overrides("kubernetes", spec.kubernetes, KubernetesPodOperator, RESERVED, OWN)
+    room_seconds = room.allowed(overrides)
+    overrides.pop(room.OPTION, None)
     podfield.check(overrides)
     own = {
         "image": required_image(spec),
@@ -262,6 +302,8 @@ def build(spec: TaskSpec) -> Any:
         "variables": spec.env_vars,
         "secret_names": spec.secrets,
         "task_resources": spec.resources,
+        "room_seconds": room_seconds,
+        "data": spec.data,
         **overrides,
     }
     return make(PodOperator, spec, own)

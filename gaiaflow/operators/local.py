@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.python import ExternalPythonOperator
 
-from gaiaflow import envvar, runner
+from gaiaflow import datafolder, envvar, runner
 from gaiaflow.errors import MissingError
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level
@@ -43,6 +43,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
         func_args: positional arguments, JSON, FromTask anywhere in them.
         func_kwargs: keyword arguments, likewise.
         secrets: names of local secrets whose keys the function finds in its environment.
+        data: names of folders that the function finds in its environment.
         axes: the keyword arguments that the axes of a mapped task fill, in order.
     """
 
@@ -56,6 +57,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
         func_args: Any = None,
         func_kwargs: Any = None,
         secrets: Sequence[str] = (),
+        data: Sequence[str] = (),
         axes: Sequence[str] = (),
         axis_0: Any = None,
         axis_1: Any = None,
@@ -70,6 +72,7 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
             **kwargs,
         )
         self.secrets = list(secrets)
+        self.data = list(data)
         self.set_call(func_path, func_args, func_kwargs, axes, (axis_0, axis_1, axis_2, axis_3))
 
     def execute(self, context: Mapping[str, Any]) -> Any:
@@ -86,7 +89,8 @@ class DevOperator(CallMixin, ExternalPythonOperator):  # type: ignore[misc]
         with TemporaryDirectory(prefix="gaiaflow-") as folder:
             result = Path(folder, "result.json")
             variables = local_environment(self.secrets) | self._call_variables(context, Path(folder))
-            variables |= level.ASKED | tag_variable(context, Mode.DEV.value, commit=commit_now())
+            variables |= datafolder.of_task(self.data, Mode.DEV) | level.ASKED
+            variables |= tag_variable(context, Mode.DEV.value, commit=commit_now())
             log_address(self.log, *self.mlflow())
             if self.do_xcom_push:
                 variables[runner.RESULT_FILE] = str(result)
@@ -160,4 +164,5 @@ def _send(signal: Callable[[], None]) -> None:
 
 def build(spec: TaskSpec) -> Any:
     """The task of a spec; image, env_vars, resources, docker and kubernetes are of no use here and stay out."""
-    return make(DevOperator, spec, {"secrets": spec.secrets, "show_return_value_in_logs": False})
+    own = {"secrets": spec.secrets, "data": spec.data, "show_return_value_in_logs": False}
+    return make(DevOperator, spec, own)

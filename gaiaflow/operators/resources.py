@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,11 @@ PROFILES: dict[str, dict[str, Any]] = {
     "high": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}},
     "ultra": {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"cpu": "4", "memory": "8Gi"}, "gpu": 1},
 }
-_KEYS = ("requests", "limits", "gpu")
+ON_OOM = "memory_on_oom"
+# How often a task gets more memory in one attempt, and what its log says of a new start.
+MOST_GROWN = 3
+AGAIN = "task `%s` starts again, in the same attempt: %s"
+_KEYS = ("requests", "limits", "gpu", ON_OOM)
 _KINDS = ("cpu", "memory", "ephemeral-storage")
 # Of a node's own devices: whole numbers, never shared, so that request and limit are one.
 _EXTENDED = re.compile(r"[a-z0-9][-a-z0-9.]*/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
@@ -29,6 +34,8 @@ _UNITS = {
     **{unit: Decimal(1000**power) for power, unit in enumerate("kMGTP", 1)},
     **{f"{unit}i": Decimal(1024**power) for power, unit in enumerate("KMGTP", 1)},
 }
+_FACTOR = re.compile(r"(\d+(?:\.\d+)?)x")
+_GROWS = '{"limits": {"memory": "1Gi"}, "memory_on_oom": "2x"}'
 _DEVICES = '{"limits": {"nvidia.com/mig-1g.5gb": 1}}'
 _EXAMPLE = '{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}, "gpu": 1}'
 
@@ -39,15 +46,24 @@ class Resources:
 
     Attributes:
         gpu: how many whole GPUs.
+        memory_on_oom: the factor by which a task gets more memory when it ran out of it; 0 for never.
     """
 
     requests: dict[str, str]
     limits: dict[str, str]
     gpu: int = 0
+    memory_on_oom: Decimal = Decimal(0)
 
     def amount(self, kind: str) -> Decimal | None:
         """The limit of a kind in cores or bytes, or None."""
         return quantity(self.limits[kind]) if kind in self.limits else None
+
+    def grown(self, times: int) -> Resources:
+        """The same after so many out-of-memory kills."""
+        if not (times and self.memory_on_oom):
+            return self
+        factor = self.memory_on_oom**times
+        return replace(self, requests=_more(self.requests, factor), limits=_more(self.limits, factor))
 
 
 def parse(given: Mapping[str, Any]) -> Resources:
@@ -62,7 +78,7 @@ def parse(given: Mapping[str, Any]) -> Resources:
     gpu = given.get("gpu", 0)
     if isinstance(gpu, bool) or not isinstance(gpu, int) or gpu < 0:
         raise UsageError(f"`gpu` in `resources` is {gpu!r}, not a whole number", _EXAMPLE)
-    found = Resources(_quantities(given, "requests"), _quantities(given, "limits"), gpu)
+    found = Resources(_quantities(given, "requests"), _quantities(given, "limits"), gpu, _factor(given))
     _whole_devices(found)
     return found
 
@@ -106,6 +122,36 @@ def _quantities(given: Mapping[str, Any], part: str) -> dict[str, str]:
                 f"`resources[{part!r}][{kind!r}]` is {value!r}, not a quantity", "500m, 2, 512Mi, 1Gi"
             ) from None
     return {kind: str(value) for kind, value in values.items()}
+
+
+def told(memory: str, times: int) -> str:
+    """Why a task starts again with more memory."""
+    return f"out of memory, now with {memory} ({times} of at most {MOST_GROWN} times)"
+
+
+def _more(values: Mapping[str, str], factor: Decimal) -> dict[str, str]:
+    """Quantities with more memory, in whole MiB."""
+    found = dict(values)
+    if "memory" in found:
+        found["memory"] = f"{math.ceil(quantity(found['memory']) * factor / 2**20)}Mi"
+    return found
+
+
+def _factor(given: Mapping[str, Any]) -> Decimal:
+    """How much more memory there is after each out-of-memory kill; 0 where nothing is said.
+
+    Raises:
+        UsageError: it is no factor above 1, or there is no limit that could grow.
+    """
+    factor = given.get(ON_OOM)
+    if factor is None:
+        return Decimal(0)
+    match = _FACTOR.fullmatch(str(factor))
+    if not match or Decimal(match[1]) <= 1:
+        raise UsageError(f"`resources[{ON_OOM!r}]` is {factor!r}, not a factor above 1", _GROWS)
+    if "memory" not in (given.get("limits") or {}):
+        raise UsageError(f"`resources` has `{ON_OOM}` and no limit of memory that could grow", _GROWS)
+    return Decimal(match[1])
 
 
 def _whole_devices(resources: Resources) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from gaiaflow import datafolder
 from gaiaflow.infra.environments.pins import package_name
 from gaiaflow.production.verdict import Check, verdict
 from gaiaflow.project import Project
@@ -21,6 +22,10 @@ def needs(project: Project) -> list[str]:
         *(f"`{name}`" for name in sorted(additions.of_dotenv(project))),
         *(f"option `{name}` = `{value}`" for name, value in sorted(wanted.config.items())),
         *(f"pool `{name}` of {slots}" for name, slots in sorted(wanted.pools.items())),
+        *(
+            f"`{name}` = `{text}`"
+            for name, text in datafolder.variables(project.data, with_paths=False).items()
+        ),
         *(["the folder `plugins`"] if additions.has_plugins(project) else []),
     ]
 

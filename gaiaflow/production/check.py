@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gaiaflow import tested
 from gaiaflow.dags.brokenfile import error_of
 from gaiaflow.dags.inspector import Inspector
 from gaiaflow.errors import GaiaflowError, MissingError
@@ -20,8 +21,7 @@ from gaiaflow.project import Project
 
 # Stands for the image where none was pushed, so that DAG files can be read all the same.
 NOT_PUSHED = "image.invalid/not-pushed"
-# The minors of Airflow that the matrix runs on, and from where on the provider has what our operator calls.
-OLDEST, NEWEST = (3, 1), (3, 3)
+# From where on the provider has what our operator calls.
 OLDEST_PROVIDERS = {"cncf-kubernetes": (10, 11)}
 # The image that is pushed, not one rebuilt in the cluster.
 _MATRIX = "inv prodlocal.dockerize --existing && python -m gaiaflow.testing.matrix --modes dev,prod_local"
@@ -102,6 +102,7 @@ def run(project: Project, inspector: Inspector, aim: Aim, force: bool = False) -
     yield check_images(facts)
     yield check_registry(facts, known)
     yield check_secrets(facts, aim)
+    yield check_claims(facts, aim)
     yield check_addresses(facts)
     yield check_versions(facts, aim)
     yield additions.check(project, aim.providers)
@@ -168,25 +169,40 @@ def check_registry(facts: Facts, known: dict[str, set[str]]) -> Check:
 
 
 def check_secrets(facts: Facts, aim: Aim) -> Check:
+    hint = "create secret generic NAME --from-env-file FILE"
+    return _check_there("secrets", "Secret", _users(facts, "secrets"), aim, hint)
+
+
+def check_claims(facts: Facts, aim: Aim) -> Check:
+    hint = "apply -f FILE, with a PersistentVolumeClaim of that name"
+    return _check_there("claims", "PersistentVolumeClaim", _users(facts, "claims"), aim, hint)
+
+
+def _users(facts: Facts, key: str) -> dict[str, str]:
+    """The first task that names each secret or claim."""
     users: dict[str, str] = {}
     for where, task in facts.tasks():
-        for name in task["secrets"]:
+        for name in task[key]:
             users.setdefault(name, where)
+    return users
+
+
+def _check_there(name: str, kind: str, users: Mapping[str, str], aim: Aim, hint: str) -> Check:
+    """Whether production's namespace has the objects that tasks name."""
     if not users:
-        return Check("secrets", OK, "no task names one")
+        return Check(name, OK, "no task names one")
     if not aim.context:
         why = f"no kube context of production is named, to look for {', '.join(sorted(users))}"
-        return Check("secrets", MISSING, why, "inv prod.check --context NAME; kubectl config get-contexts")
+        return Check(name, MISSING, why, "inv prod.check --context NAME; kubectl config get-contexts")
+    place = f"kubectl --context {aim.context} --namespace {aim.namespace}"
     try:
         cluster = Cluster.connect(None, aim.context)
-        absent = [name for name in sorted(users) if not cluster.has("Secret", aim.namespace, name)]
+        absent = [each for each in sorted(users) if not cluster.has(kind, aim.namespace, each)]
     except GaiaflowError as error:
-        hint = f"kubectl --context {aim.context} --namespace {aim.namespace} get secrets"
-        return Check("secrets", MISSING if isinstance(error, MissingError) else FAILED, error.message, hint)
-    wrong = [f"`{name}` of {users[name]} is not in `{aim.namespace}`" for name in absent]
-    place = f"kubectl --context {aim.context} --namespace {aim.namespace}"
-    hint = f"{place} create secret generic NAME --from-env-file FILE"
-    return verdict("secrets", wrong, f"{len(users)} in `{aim.namespace}` of `{aim.context}`", hint)
+        state = MISSING if isinstance(error, MissingError) else FAILED
+        return Check(name, state, error.message, f"{place} get {kind.lower()}s")
+    wrong = [f"`{each}` of {users[each]} is not in `{aim.namespace}`" for each in absent]
+    return verdict(name, wrong, f"{len(users)} in `{aim.namespace}` of `{aim.context}`", f"{place} {hint}")
 
 
 def check_addresses(facts: Facts) -> Check:
@@ -215,10 +231,8 @@ def check_versions(facts: Facts, aim: Aim) -> Check:
 
 
 def _airflow_fits(version: str) -> Iterator[str]:
-    found = _numbers(version)[:2]
-    if not OLDEST <= found <= NEWEST:
-        span = " to ".join(".".join(map(str, minor)) for minor in (OLDEST, NEWEST))
-        yield f"Airflow {version} is none of {span}, which the DAGs are tested on"
+    if not tested.AIRFLOW.oldest <= _numbers(version)[:2] <= tested.AIRFLOW.newest:
+        yield f"Airflow {version} is none of {tested.AIRFLOW.span}, which the DAGs are tested on"
 
 
 def _providers_fit(used: Iterable[str], there: Mapping[str, str]) -> Iterator[str]:

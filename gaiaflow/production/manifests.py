@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import UsageError
+from gaiaflow.infra.cluster import room
 from gaiaflow.infra.cluster.api import shared_labels
-from gaiaflow.infra.cluster.manifests import ORDER, manifests as objects
+from gaiaflow.infra.cluster.manifests import claims_of, manifests as objects
 from gaiaflow.project import Project
 
 
@@ -22,15 +24,17 @@ def manifests(project: Project, namespace: str = "", account: str = "") -> list[
         UsageError: the account is not named with its namespace.
     """
     known = project.settings.prod
-    things = objects(shared_labels(project), namespace or known.namespace or f"gaiaflow-{project.name}")
+    place = namespace or known.namespace or f"gaiaflow-{project.name}"
+    things = objects(shared_labels(project), place, claims=claims_of(project))
+    things = room.fitted(things, project.settings.cluster)
     if named := account or known.account:
-        place, slash, name = named.partition("/")
-        if not (place and slash and name):
+        home, slash, name = named.partition("/")
+        if not (home and slash and name):
             raise UsageError(
                 f"`{named}` is not a service account: namespace/name", "--account airflow/airflow-worker"
             )
         binding = next(thing for thing in things if thing["kind"] == "RoleBinding")
-        binding["subjects"].append({"kind": "ServiceAccount", "name": name, "namespace": place})
+        binding["subjects"].append({"kind": "ServiceAccount", "name": name, "namespace": home})
     return things
 
 
@@ -43,7 +47,8 @@ def write(things: list[dict[str, Any]], folder: Path) -> list[Path]:
     """One file each, numbered so that `kubectl apply -f` takes them in order."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    for number, (name, thing) in enumerate(zip(ORDER, things, strict=True)):
+    for number, thing in enumerate(things):
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", thing["kind"]).lower()
         file = folder / f"{number}0-{name}.yaml"
         file.write_text(_document(thing), encoding="utf-8")
         files.append(file)

@@ -34,7 +34,7 @@ def create(path: Path, answers: Mapping[str, Any], *, ask: bool = False, templat
     Args:
         answers: to the template's questions; for those left out the template's default, or the terminal.
         ask: ask the others on the terminal.
-        template: the address of a git repository with the template; by default this gaiaflow's own.
+        template: the address of a git repository with the template; by default gaiaflow's own.
 
     Raises:
         UsageError: the folder holds something, or an answer is no good.

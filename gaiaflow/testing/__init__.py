@@ -1,9 +1,9 @@
-"""The kit for testing DAGs: run one in this process, run them in every mode and compare.
+"""Test DAGs: run one in this process, or run them in every mode and compare the results.
 
     from gaiaflow.testing import run_dag, run_matrix
 
-It works in Airflow's environment (``.gaiaflow/envs/airflow``). Airflow is imported inside the functions, after
-the process has been pointed at a database of its own. For pytest: ``-p gaiaflow.testing.plugin``.
+It works in Airflow's environment (``.gaiaflow/envs/airflow``). The functions import Airflow after they have set
+a separate database for the tests. With pytest, use ``-p gaiaflow.testing.plugin``.
 """
 
 from gaiaflow.result import RunResult, TaskResult

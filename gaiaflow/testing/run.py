@@ -53,10 +53,10 @@ def run_dag(
         mode: where its functions run; by default as the DAG and ``GAIAFLOW_MODE`` say.
         conf: overrides the DAG's params.
         project: by default that of the current folder.
-        retries: how often a failed task is tried again, at once. A test shows a failure at the first attempt.
+        retries: how often a failed task is tried again, without a delay; by default not at all.
         progress: told of each task: its id, a word such as ``started``, and a detail.
         home: AIRFLOW_HOME; by default ``.gaiaflow/test``.
-        with_stack: functions may use the running stack's MLflow and S3, where there is one.
+        with_stack: functions use the MLflow and S3 of the running stack, if it is running.
         date: the run's logical date, ``2024-05-01``; by default it has none, as a run started by hand.
         interval: its data interval, ``2024-05-01..2024-05-02``; by default as the DAG's timetable says.
         partition: its partition key.
@@ -121,7 +121,7 @@ def load_dag(project: Project, name: str) -> DAG:
     """One DAG of a project, read afresh in the current mode.
 
     Args:
-        project: whose DAG; `gaiaflow.project.Project.find()` is that of the current folder.
+        project: the project of the DAG; `gaiaflow.project.Project.find()` is that of the current folder.
         name: the id of the DAG.
 
     Raises:

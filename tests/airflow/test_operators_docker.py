@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import io
 import tarfile
+from contextlib import nullcontext
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from docker.errors import APIError
 from requests.exceptions import ConnectionError as RequestsConnectionError
 
-from gaiaflow.errors import UsageError
+from gaiaflow.errors import TaskFailedError, UsageError
 from gaiaflow.operators.container import ending
 from gaiaflow.operators.container_file import FOLDER, folder_archive, lines_of, only_file
 from gaiaflow.operators.container_name import container_name
@@ -167,3 +169,51 @@ def test_a_container_that_cannot_be_removed_hides_no_other_error(
     task.container = {"Id": "0123456789abcdef"}
     task.on_kill()
     assert asked == ["stop", "remove"]
+
+
+class Hungry:
+    """An engine whose first containers are killed for their memory; the limits of all."""
+
+    def __init__(self, killed: int) -> None:
+        self.killed, self.limits = killed, []  # type: ignore[var-annotated]
+
+    def create_host_config(self, mem_limit: int, **_: Any) -> dict[str, Any]:
+        self.limits.append(mem_limit // 2**20)
+        return {}
+
+    def create_container(self, **_: Any) -> dict[str, str]:
+        return {"Id": f"c{len(self.limits)}"}
+
+    def attach(self, *_: Any, **__: Any) -> list[bytes]:
+        return []
+
+    def wait(self, _name: str) -> dict[str, int]:
+        return {"StatusCode": 137 if len(self.limits) <= self.killed else 0}
+
+    def inspect_container(self, _name: str) -> dict[str, Any]:
+        return {"State": {"OOMKilled": len(self.limits) <= self.killed}}
+
+    def inspect_image(self, _name: str) -> dict[str, str]:
+        return {"Id": "sha256:1"}
+
+    def nothing(self, *_: Any, **__: Any) -> None: ...
+
+    put_archive = start = stop = remove_container = nothing
+
+
+@pytest.mark.parametrize(
+    ("killed", "limits", "fails"),
+    [(0, [64], False), (2, [64, 128, 256], False), (9, [64, 128, 256, 512], True)],
+)
+def test_an_out_of_memory_kill_is_tried_with_more(
+    monkeypatch: pytest.MonkeyPatch, killed: int, limits: list[int], fails: bool
+) -> None:
+    resources = {"limits": {"memory": "64Mi"}, "memory_on_oom": "2x"}
+    task, engine = make(resources=resources, do_xcom_push=False), Hungry(killed)
+    monkeypatch.setattr(type(task), "cli", engine)
+    task.func_args, task.func_kwargs = [], {}
+    ti = SimpleNamespace(dag_id="flow", task_id="t", run_id="run", map_index=-1, try_number=1)
+    context = {"ti": ti, "params": {}}
+    with pytest.raises(TaskFailedError, match="more memory than its limit") if fails else nullcontext():
+        task.execute(context)
+    assert engine.limits == limits

@@ -215,7 +215,9 @@ def test_neither_time_nor_environment_is_in_the_serialised_dag() -> None:
 
 def waiting(reason: str, message: str) -> Any:
     state = SimpleNamespace(waiting=SimpleNamespace(reason=reason, message=message))
-    return SimpleNamespace(status=SimpleNamespace(container_statuses=[SimpleNamespace(state=state)]))
+    return SimpleNamespace(
+        status=SimpleNamespace(container_statuses=[SimpleNamespace(state=state)], conditions=None)
+    )
 
 
 def test_what_can_never_start_is_given_up_by_name() -> None:
@@ -223,7 +225,9 @@ def test_what_can_never_start_is_given_up_by_name() -> None:
     assert isinstance(error, MissingError)
     assert error.message == "secret `nowhere` is not in the cluster"
     root = "container has runAsNonRoot and image will run as root"
-    assert "no container to run as root" in str(hopeless(waiting("CreateContainerConfigError", root)))
+    assert "does not allow containers to run as root" in str(
+        hopeless(waiting("CreateContainerConfigError", root))
+    )
     assert hopeless(waiting("ContainerCreating", "")) is None
     assert isinstance(waiting_error(waiting("ErrImageNeverPull", "none"), "i:1", "prod_local"), MissingError)
 

@@ -85,6 +85,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, airflow_home: Path) -> Iterat
     (folder / "parity").symlink_to(PARITY / "parity")
     (folder / "pyproject.toml").write_text(PYPROJECT)
     place = {"GAIAFLOW_NAMESPACE": "mine", "GAIAFLOW_KUBECONFIG": kubeconfig(folder), "PLAYS_THE_KERNEL": "1"}
+    place |= {"GAIAFLOW_WAIT_FOR_ROOM": "0"}
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in place.items()))
     before, path = dict(os.environ), list(sys.path)
     with pytest.MonkeyPatch.context() as patch:

@@ -58,7 +58,7 @@ def test_the_same_dag_gives_the_same_from_both(project: Make, airflow_home: Path
             "map_over",
         ),
         ("flow:\n  tasks:\n    - {task_id: a, operator: gaiaflow.dagfactory.Tusk}\n", "Tusk"),
-        ("flow: {tasks: [\n", "makes no DAG"),
+        ("flow: {tasks: [\n", "defines no valid DAG"),
         (
             f"flow:\n  tasks:\n    - {{task_id: a, {TASK}, func_path: 'pk.f:same',"
             " func_args: [{from_task: b, ky: x}]}\n",

@@ -280,7 +280,8 @@ WAYS = (
     ),
     Way(
         "Quota",
-        "The namespace has no room for another pod.",
+        "The namespace had no room for another pod within `wait_for_room`, an hour by default. A pod that asks "
+        "for more than the whole quota fails at once.",
         in_pods(
             Seen(
                 'the cluster refused the pod of task `quota`: pods "quota" is forbidden: exceeded quota: few, '
@@ -305,7 +306,7 @@ WAYS = (
     ),
     Way(
         "No room on a node",
-        "The pod waited until `startup_timeout_seconds`, 600 by default, and no node had room for it.",
+        "The pod waited for `wait_for_room`, an hour by default, and no node had room for it.",
         in_pods(Seen("the pod did not start: 0/1 nodes are available: 1 Insufficient memory."), NO_POD),
         call("fails:raises"),
     ),

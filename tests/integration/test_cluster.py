@@ -111,8 +111,8 @@ def own_profile(bed: Bed) -> Bed:
     return bed
 
 
-def run_pod(bed: Bed, code: str, image: str = "", **spec: Any) -> str:
-    """What a Python program prints in a pod, started with Airflow's rights."""
+def run_pod(bed: Bed, code: str, image: str = "", claim: str = "", **spec: Any) -> str:
+    """What a Python program prints in a pod, started with Airflow's rights; a claim is at /data, read-only."""
     container = {
         "name": "c",
         "image": image or bed.python,
@@ -120,13 +120,18 @@ def run_pod(bed: Bed, code: str, image: str = "", **spec: Any) -> str:
         "command": ["python3", "-c", code],
         **spec,
     }
+    volumes = (
+        [{"name": "data", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}] if claim else []
+    )
+    if claim:
+        container["volumeMounts"] = [{"name": "data", "mountPath": "/data", "readOnly": True}]
     name = f"t-{hashlib.sha256(repr(container).encode()).hexdigest()[:8]}-{time.monotonic_ns() % 10**6}"
     pods = f"/api/v1/namespaces/{bed.target.namespace}/pods"
     body = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "labels": {"run": "clustertest"}},
-        "spec": {"restartPolicy": "Never", "containers": [container]},
+        "spec": {"restartPolicy": "Never", "containers": [container], "volumes": volumes},
     }
     bed.airflow.request("POST", pods, body)
     try:
@@ -297,6 +302,42 @@ def test_the_projects_image_is_built_and_runs_as_a_pod(bed: Bed) -> None:
     assert bed.inv("prodlocal.remove-image", "--yes").returncode == 0
 
 
+READ = (
+    "import hashlib, pathlib\n"
+    "root = pathlib.Path('/data')\n"
+    "for path in sorted(p for p in root.rglob('*') if p.is_file()):\n"
+    "    print(path.relative_to(root), hashlib.sha256(path.read_bytes()).hexdigest())\n"
+    "try: (root / 'new').touch()\n"
+    "except OSError as error: print(error.errno)"
+)
+
+
+def test_a_folder_of_data_reaches_pods_and_is_replaced(bed: Bed) -> None:
+    folder = bed.folder / "data" / "tiles"
+    (folder / "nested").mkdir(parents=True)
+    table = '[tool.gaiaflow.data]\ntiles = {path = "data/tiles", claim = "tiles"}\n'
+    kept = (bed.folder / "pyproject.toml").read_text()
+    (bed.folder / "pyproject.toml").write_text(kept + table)
+    files = {"a.bin": os.urandom(3_000_000), "nested/grün.txt": "ünïcödé".encode(), "none": b""}
+    assert bed.inv("prodlocal.dockerize").returncode == 0
+    for content in (files, {"b.bin": b"b"}):
+        for name in [path.name for path in folder.iterdir() if path.is_file()]:
+            (folder / name).unlink()
+        (folder / "nested" / "grün.txt").unlink(missing_ok=True)
+        for name, data in content.items():
+            (folder / name).write_bytes(data)
+        done = bed.inv("prodlocal.push-data", "tiles", "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["data"][0]["files"] == len(content)
+        expected = [f"{name} {hashlib.sha256(data).hexdigest()}" for name, data in sorted(content.items())]
+        assert run_pod(bed, READ, claim="tiles").splitlines() == [*expected, "30"]  # EROFS
+    assert bed.target.connect().find_all("Pod", bed.target.namespace) == []
+    (bed.folder / "pyproject.toml").write_text(kept)
+    absent = bed.inv("prodlocal.push-data", "tiles")
+    assert absent.returncode == 2
+    assert "data `tiles` is not declared" in absent.stderr
+
+
 class Service(BaseHTTPRequestHandler):
     """Answers with the name it was called by."""
 
@@ -424,7 +465,7 @@ def test_a_secret_of_somebody_else_stays_as_it_is(bed: Bed) -> None:
     admin.apply(foreign)
     done = bed.inv("secret.create", "foreign", text="A=1\n")
     assert done.returncode == 1
-    assert "is not gaiaflow's" in done.stderr
+    assert "was not created by gaiaflow" in done.stderr
     assert json.loads(bed.inv("secret.list", "--json").stdout)["secrets"] == []
     admin.delete("Secret", here, "foreign")
 

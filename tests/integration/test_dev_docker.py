@@ -77,6 +77,13 @@ def special(
             "resources": small,
             **common,
         },
+        {
+            "task_id": "grows",
+            "func_path": "parity.functions:takes_memory",
+            "func_args": [96],
+            "resources": {"limits": {"memory": "48Mi"}, "memory_on_oom": "4x"},
+            **common,
+        },
         {"task_id": "host", "func_path": "parity.functions:resolves", "func_args": ["named"], **common},
     ]
     neighbour = engine.containers.run(
@@ -207,3 +214,8 @@ def await_(condition: Any) -> None:
     end = time.monotonic() + PATIENCE
     while not condition() and time.monotonic() < end:
         time.sleep(0.2)
+
+
+def test_a_container_that_ran_out_of_memory_gets_more(special: Outcomes) -> None:
+    assert (special["grows"].value, special["grows"].tries) == (96, 1)
+    assert "out of memory, now with 192Mi (1 of at most 3 times)" in special.log

@@ -6,11 +6,14 @@ import io
 import json
 import os
 import secrets
+import shutil
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -255,4 +258,133 @@ def test_a_task_runs_as_the_operator_runs_it(tried: Try, python_image: str, evid
         "Docker socket proxy",
         "a container made as the operator makes it, of an image without a user of its own",
         "it runs, as 10001, without a capability in any set and without new privileges",
+    )
+
+
+READ = (
+    "import errno, json, os, pathlib as p\n"
+    "d = p.Path('/opt/gaiaflow/data/tiles'); said = {'read': (d / 'a').read_text()}\n"
+    "for name, path in (('new', d / 'b'), ('old', d / 'a')):\n"
+    "    try: path.write_text('x'); said[name] = 'written'\n"
+    "    except OSError as error: said[name] = errno.errorcode[error.errno]\n"
+    "print(json.dumps(said))"
+)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that anybody may write to, and whose parents anybody may enter."""
+    made = Path(tempfile.mkdtemp(prefix="gaiaflow-proxy-", dir="/var/tmp"))
+    made.chmod(0o755)
+    (made / "tiles").mkdir()
+    (made / "tiles" / "a").write_text("the bytes")
+    for path in (made / "tiles", made / "tiles" / "a"):
+        path.chmod(0o777)
+    yield made / "tiles"
+    shutil.rmtree(made)
+
+
+@pytest.mark.parametrize("writable", [False, True])
+def test_a_declared_folder_and_no_other_is_mounted(
+    tried: Try, python_image: str, folder: Path, writable: bool, evidence: Evidence
+) -> None:
+    """Each near miss is refused; the folder itself is there, and the kernel keeps it closed."""
+    declared = json.dumps({"tiles": {"path": str(folder), "writable": writable}})
+    right = {
+        "Type": "bind",
+        "Source": str(folder),
+        "Target": "/opt/gaiaflow/data/tiles",
+        "ReadOnly": not writable,
+    }
+    socket = (engine_address() or "unix:///var/run/docker.sock").removeprefix("unix://")
+    with running(socket, tried.project, tried.network, declared) as port:
+        refused = [create(port, asked(python_image, tried, wrong))[0] for wrong in near_misses(right)]
+        assert set(refused) == {403}
+        status, answer = create(port, asked(python_image, tried, right), f"flow-task-{secrets.token_hex(6)}")
+        assert status == 201, answer
+        container = tried.client.containers.get(answer["Id"])
+        try:
+            (mounted,) = container.attrs["Mounts"]
+            assert (mounted["Source"], mounted["Destination"], mounted["RW"]) == (
+                str(folder),
+                right["Target"],
+                writable,
+            )
+            container.start()
+            container.wait()
+            said = json.loads(container.logs(stderr=False))
+        finally:
+            container.remove(force=True)
+    wrote = "written" if writable else "EROFS"
+    assert said == {"read": "the bytes", "new": wrote, "old": wrote}
+    evidence.add(
+        "Docker socket proxy",
+        f"{len(refused)} mounts that are nearly a declared folder, and the folder itself",
+        "refused but for the folder itself, which a task cannot write to unless the project says so",
+    )
+
+
+def asked(image: str, tried: Try, mount: Any) -> bytes:
+    program = {"Image": image, "Entrypoint": ["python3"], "Cmd": ["-c", READ]}
+    return json.dumps({**program, "HostConfig": {"NetworkMode": tried.network, "Mounts": [mount]}}).encode()
+
+
+def near_misses(right: dict[str, Any]) -> list[dict[str, Any]]:
+    source = right["Source"]
+    sources = (
+        "/",
+        source + "/",
+        source + "/..",
+        source + "/.",
+        str(Path(source).parent),
+        source + "\0",
+        "/var/run",
+    )
+    targets = ("/", "/opt/gaiaflow", right["Target"] + "/", right["Target"] + "/../other", "/usr")
+    options: list[dict[str, Any]] = [
+        {"BindOptions": {"Propagation": "rshared"}},
+        {"BindOptions": {"NonRecursive": True}},
+        {"VolumeOptions": {"DriverConfig": {"Name": "local"}}},
+        {"Type": "volume"},
+        {"Type": "npipe"},
+        {"ReadOnly": not right["ReadOnly"]},
+        {"ReadOnly": None},
+    ]
+    return [
+        *({**right, "Source": other} for other in sources),
+        *({**right, "Target": other} for other in targets),
+        *({**right, **option} for option in options),
+    ]
+
+
+SWAP = (
+    "import errno, json, os; said = []\n"
+    "for old in ('/p/data/tiles', '/p/data'):\n"
+    "    try: os.rename(old, old + 'x'); os.symlink('/', old); said.append('swapped')\n"
+    "    except OSError as error: said.append(errno.errorcode[error.errno])\n"
+    "print(json.dumps(said))"
+)
+
+
+def test_no_link_takes_the_place_of_a_declared_folder(
+    tried: Try, python_image: str, folder: Path, evidence: Evidence
+) -> None:
+    """Mounts as those of the overlay, in a container that may write into the project."""
+    project = folder.parent
+    (project / "data").mkdir()
+    folder.rename(project / "data" / "tiles")
+    held = ("", "/data", "/data/tiles")
+    volumes = [f"{project}{path}:/p{path}" for path in held]
+    told = tried.client.containers.run(
+        python_image, ["-c", SWAP], entrypoint=["python3"], volumes=volumes, remove=True, user="0"
+    )
+    assert json.loads(told) == ["EBUSY", "EBUSY"]
+    loose = tried.client.containers.run(
+        python_image, ["-c", SWAP], entrypoint=["python3"], volumes=volumes[:1], remove=True, user="0"
+    )
+    assert "swapped" in json.loads(loose), "without the mounts it can be done"
+    evidence.add(
+        "Docker socket proxy",
+        "a task of mode dev that puts a link to `/` in the place of a declared folder, or of one above it",
+        "the kernel refuses: each of them is a mount point there",
     )

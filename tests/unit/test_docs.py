@@ -14,7 +14,7 @@ from gaiaflow import envvar, tasks
 from gaiaflow.endpoints import PORTS, Vantage
 from gaiaflow.lifecycle.namespace import namespace
 from gaiaflow.modes import Mode
-from gaiaflow.settings import Airflow, Prod, Settings
+from gaiaflow.settings import Airflow, Cluster, Data, Limits, Prod, Settings
 from tests import pages
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,8 @@ PROJECTS = {
 WRITTEN = {"README.md": README, **PROJECTS, **PAGES}
 # Text in which a variable of ours can be set or read.
 SOURCES = ("*.py", "*.yml", "*.jinja", "Dockerfile", "*.Dockerfile", ".env.example", "*.toml")
-VARIABLE = re.compile(r"\bGAIAFLOW_[A-Z0-9_]*[A-Z0-9]\b(?!_|\{)")
+# Those with folders of data have the names that a project chooses.
+VARIABLE = re.compile(r"\bGAIAFLOW_(?!DATA_TILES)[A-Z0-9_]*[A-Z0-9]\b(?!_|\{)")
 
 
 def commands() -> dict[str, str]:
@@ -212,11 +213,14 @@ def test_every_variable_of_a_page_exists(page: str) -> None:
 def test_every_mode_and_setting_is_named() -> None:
     assert not [m for m in Mode if f"`{m}`" not in README]
     page = PAGES["docs/reference/settings.md"]
-    parts = re.split(r"^## \[tool\.gaiaflow\.\w+\]$", page, flags=re.MULTILINE)
+    parts = re.split(r"^## \[tool\.gaiaflow\.[\w.]+\]$", page, flags=re.MULTILINE)
     named = [set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) for part in parts]
     assert named == [
-        set(Settings.model_fields) - {"airflow", "prod"},
+        set(Settings.model_fields) - {"airflow", "cluster", "data", "prod"},
         set(Airflow.model_fields),
+        set(Cluster.model_fields) - {"limits"},
+        set(Limits.model_fields),
+        set(Data.model_fields),
         set(Prod.model_fields),
     ]
 

@@ -156,7 +156,7 @@ def test_notebooks_are_kept_without_output() -> None:
 def test_the_readme_names_the_functions_and_folders_that_there_are() -> None:
     readme = (EXAMPLE / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"`(\w+(?:\.\w+)+:\w+)`", readme)) == set(FUNC_PATHS.values())
-    tree = readme.split("## What is where")[1].split("```")[1]
+    tree = readme.split("## Files")[1].split("```")[1]
     for line in tree.strip().splitlines():
         name = line.split()[0]
         folder = EXAMPLE / PACKAGE if line.startswith("  ") else EXAMPLE

@@ -16,7 +16,7 @@ container, each from a list of what is allowed. A container gets a label when it
 request works only on containers with that label, by their full id.
 
 The environment: GAIAFLOW_PROJECT_ID; GAIAFLOW_NETWORK, the only network of a task's container besides none;
-GAIAFLOW_DOCKER_SOCKET, by default /var/run/docker.sock.
+GAIAFLOW_DATA, the folders that a task may mount; GAIAFLOW_DOCKER_SOCKET, by default /var/run/docker.sock.
 """
 
 import os
@@ -27,12 +27,13 @@ from pathlib import Path
 def main() -> None:
     # `-I` leaves out the folder of the program, which makes the modules one package.
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from docker_proxy import engine, server
+    from docker_proxy import engine, mount, server
 
     socket = os.environ.get("GAIAFLOW_DOCKER_SOCKET", "/var/run/docker.sock")
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 2375
     project, network = os.environ["GAIAFLOW_PROJECT_ID"], os.environ["GAIAFLOW_NETWORK"]
-    server.Proxy(("", port), engine.Engine(socket), project, network).serve_forever()
+    folders = mount.declared(os.environ.get("GAIAFLOW_DATA", ""))
+    server.Proxy(("", port), engine.Engine(socket), project, network, folders).serve_forever()
 
 
 if __name__ == "__main__":

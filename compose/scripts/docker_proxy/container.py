@@ -1,14 +1,16 @@
 """The description of a task's container, rebuilt from what is allowed; everything else in it is refused.
 
 Left to the task: the program, its environment, labels of its own, processor, memory, shared memory, GPUs,
-ulimits and name servers. Set here, whatever the request says: the labels of the project, no capability, no new
-privileges, namespaces of its own, limits of memory and processes, the log driver.
+ulimits, name servers, and which of the declared folders of data it has. Set here, whatever the request says:
+the labels of the project, no capability, no new privileges, namespaces of its own, limits of memory and
+processes, the log driver.
 """
 
 import os
 import re
 from typing import Any
 
+from . import mount
 from .refusal import RefusedError
 from .values import (
     Reader,
@@ -51,8 +53,13 @@ USUAL: dict[str, list[Any]] = {
 }
 
 
-def create_request(body: bytes, project: str, network: str) -> dict[str, Any]:
+def create_request(
+    body: bytes, project: str, network: str, folders: "list[dict[str, Any]] | None" = None
+) -> dict[str, Any]:
     """The body of a create request; its user may be missing, see ``settle_user``.
+
+    Args:
+        folders: the mounts that a task may have, see ``mount.py``.
 
     Raises:
         RefusedError: it asks for something that a task's container may not have.
@@ -64,7 +71,8 @@ def create_request(body: bytes, project: str, network: str) -> dict[str, Any]:
     if "Image" not in made:
         raise RefusedError("`Image` is missing")
     made["Labels"] = {**made.get("Labels", {}), LABEL: project, PROJECT_LABEL: project}
-    made["HostConfig"] = _host(host, network)
+    mounts = mount.allowed(host.pop("Mounts", None) or [], folders or [])
+    made["HostConfig"] = {**_host(host, network), **({"Mounts": mounts} if mounts else {})}
     return made
 
 

@@ -26,10 +26,18 @@ class Proxy(ThreadingHTTPServer):
     Args:
         project: the project's id; its label decides which containers are seen.
         network: the network of its stack.
+        folders: the mounts that its tasks may have.
     """
 
-    def __init__(self, address: tuple[str, int], engine: Engine, project: str, network: str) -> None:
-        self.engine, self.project, self.network = engine, project, network
+    def __init__(
+        self,
+        address: tuple[str, int],
+        engine: Engine,
+        project: str,
+        network: str,
+        folders: "list[dict[str, Any]] | None" = None,
+    ) -> None:
+        self.engine, self.project, self.network, self.folders = engine, project, network, folders or []
         super().__init__(address, Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -85,7 +93,8 @@ class Handler(BaseHTTPRequestHandler):
         """The rebuilt description of a container."""
         if length > LARGEST_CREATE:
             raise RefusedError("the description of the container is too large")
-        made = container.create_request(self.rfile.read(length), self.server.project, self.server.network)
+        own = (self.server.project, self.server.network, self.server.folders)
+        made = container.create_request(self.rfile.read(length), *own)
         container.settle_user(made, self.server.engine.user_of(made["Image"]))
         return json.dumps(made).encode()
 

@@ -32,8 +32,11 @@ PATHS: dict[str, str] = {
     "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
     "Secret": "/api/v1/namespaces/{namespace}/secrets",
     "Pod": "/api/v1/namespaces/{namespace}/pods",
+    "PersistentVolume": "/api/v1/persistentvolumes",
+    "PersistentVolumeClaim": "/api/v1/namespaces/{namespace}/persistentvolumeclaims",
     "Service": "/api/v1/namespaces/{namespace}/services",
     "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
+    "LimitRange": "/api/v1/namespaces/{namespace}/limitranges",
     "ResourceQuota": "/api/v1/namespaces/{namespace}/resourcequotas",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings",
@@ -183,6 +186,15 @@ class Cluster:
         ask = _sdk("client").CoreV1Api(self._client).connect_get_namespaced_pod_portforward
         with _explained(self.name, f"port-forward {pod}"):
             return _sdk("stream").portforward(ask, pod, namespace, ports=str(port)).socket(port)
+
+    def execute(self, namespace: str, pod: str, command: list[str]) -> Any:
+        """A program in a pod, with its stdin, stdout and stderr: the client's WSClient."""
+        ask = _sdk("client").CoreV1Api(self._client).connect_get_namespaced_pod_exec
+        streams = {"stdin": True, "stdout": True, "stderr": True, "tty": False}
+        with _explained(self.name, f"exec {pod}"):
+            return _sdk("stream").stream(
+                ask, pod, namespace, command=command, _preload_content=False, **streams
+            )
 
     def is_ready(self) -> bool:
         """Whether the API server answers that it is ready, and a node is."""

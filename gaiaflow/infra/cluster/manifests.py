@@ -6,23 +6,47 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra.cluster import room
 from gaiaflow.infra.cluster.api import MANAGED_BY, PROJECT, PROJECT_ID, Cluster, labels
 from gaiaflow.infra.host.shipped import shipped
 from gaiaflow.project import Project
 
 ACCOUNT = "gaiaflow"
 # What comes first must be there for the next; removal goes from the end.
-ORDER = ("namespace", "service-account", "role", "role-binding", "network-policy", "resource-quota")
+ORDER = (
+    "namespace",
+    "service-account",
+    "role",
+    "role-binding",
+    "network-policy",
+    "resource-quota",
+    "limit-range",
+)
 # Only while Airflow runs on the KubernetesExecutor.
 EXECUTOR = ("executor-role", "executor-role-binding")
 
 
-def manifests(marks: Mapping[str, str], namespace: str, names: tuple[str, ...] = ORDER) -> list[dict[str, Any]]:
-    """The objects in the order of their creation, with the project's namespace and labels."""
+def manifests(
+    marks: Mapping[str, str], namespace: str, names: tuple[str, ...] = ORDER, claims: int = 0
+) -> list[dict[str, Any]]:
+    """The objects in the order of their creation, with the project's namespace and labels.
+
+    Args:
+        claims: how many persistent volume claims the namespace may have.
+    """
     import yaml  # late: `inv --list` has no use for it
 
     folder = shipped("minikube")
-    return [_fit(yaml.safe_load((folder / f"{name}.yaml").read_text()), marks, namespace) for name in names]
+    things = [yaml.safe_load((folder / f"{name}.yaml").read_text()) for name in names]
+    for thing in things:
+        if thing["kind"] == "ResourceQuota":
+            thing["spec"]["hard"]["persistentvolumeclaims"] = str(claims)
+    return [_fit(thing, marks, namespace) for thing in things]
+
+
+def claims_of(project: Project) -> int:
+    """How many claims the folders of data of a project need."""
+    return len({folder.claim for folder in project.data.values() if folder.claim})
 
 
 def apply(cluster: Cluster, project: Project, namespace: str, executor: bool = False) -> dict[str, str]:
@@ -36,7 +60,11 @@ def apply(cluster: Cluster, project: Project, namespace: str, executor: bool = F
     """
     refuse_foreign(cluster, project, namespace)
     names = (*ORDER, *EXECUTOR) if executor else ORDER
-    made = {_label(thing): cluster.apply(thing) for thing in manifests(labels(project), namespace, names)}
+    things = manifests(labels(project), namespace, names, claims_of(project))
+    things = room.fitted(things, project.settings.cluster)
+    made = {_label(thing): cluster.apply(thing) for thing in things}
+    if not any(thing["kind"] == room.LIMITS for thing in things):
+        cluster.delete(room.LIMITS, namespace, ACCOUNT)
     if not executor:
         for thing in reversed(manifests(labels(project), namespace, EXECUTOR)):
             cluster.delete(thing["kind"], namespace, thing["metadata"]["name"])

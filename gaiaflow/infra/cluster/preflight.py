@@ -69,6 +69,20 @@ class Wanted:
         return [f"{flag}={value}" for flag, value in pairs.items() if value]
 
 
+def kubernetes_version(flag: str, setting: str) -> str:
+    """The version of a new node: the flag's, else the setting's.
+
+    Raises:
+        UsageError: the setting is not a version.
+    """
+    if not flag and setting and not _VERSION.fullmatch(setting):
+        raise UsageError(
+            f"`{setting}` in [tool.gaiaflow.cluster], or `GAIAFLOW_KUBERNETES`, is not a Kubernetes version",
+            'kubernetes = "1.34"',
+        )
+    return flag or setting
+
+
 @dataclass(frozen=True)
 class Machine:
     """What there is.

@@ -32,7 +32,7 @@ _ACTIONS = {"make": "to make", "again": "to run again", "keep": "there already"}
         "failed": "also run the failed tasks of failed runs again, and the tasks after them",
         "all": "also run existing runs again, failed or not, with all of their tasks",
         "dry-run": "only show which runs exist and which would be created",
-        "no-follow": "only make the runs",
+        "no-follow": "only create the runs",
         "pause": "pause the active backfill; repeat the command with its dates to continue it",
         "cancel": "cancel the active backfill; runs that have started continue",
         "json": "print one JSON object",

@@ -73,7 +73,7 @@ def check(
     times: int = 2,
     json: bool = False,
 ) -> None:
-    """Check DAGs: imports, tasks, functions and their arguments, what a file costs to read, the DAG version."""
+    """Check DAGs: imports, tasks, functions and their arguments, reading time, DAG version."""
     from gaiaflow.dags import check as dagcheck, name as dagid, test as dagtest
     from gaiaflow.lifecycle.dag.inspector import inspector
 

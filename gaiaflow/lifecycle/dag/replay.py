@@ -22,7 +22,7 @@ from gaiaflow.project import Project
         "task": "the id of the task; in a TaskGroup `group.task`",
         "run": "the id of the run, or `latest`",
         "map-index": "the index of a mapped task",
-        **{name: f"{said.partition(';')[0]}; by default as it was" for name, said in WHEN.items()},
+        **{name: f"{said.partition(';')[0]}; by default that of the run" for name, said in WHEN.items()},
         "stack": "let the function use the running stack's MLflow and S3; by default a temporary MLflow",
         "pdb": "open the debugger where the function raises",
         "json": "print one JSON object",

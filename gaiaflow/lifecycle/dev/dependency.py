@@ -17,7 +17,7 @@ _HELP = {
 
 @lifecycle_task(name="update-deps", help=_HELP)
 def update_deps(c: Context, lock: bool = False, upgrade: bool = False) -> None:
-    """Install the project's dependencies as they are now, and remove packages it no longer needs."""
+    """Install the project's current dependencies, and remove packages that it no longer needs."""
     from gaiaflow.infra.environments.description import describe
 
     project = Project.find()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @lifecycle_task(
     help={
         "image": "name of the image; by default <project>/<package>:<version>",
-        "dockerfile": "your own Dockerfile, built with the project's tree as its context",
+        "dockerfile": "your own Dockerfile, built with the project's folder as its context",
         "no-cache": "rebuild every layer",
         "json": "print the image as JSON",
     }
@@ -33,13 +33,21 @@ def dockerize(
     if c.config.run.dry:
         say(f"would build `{name}` from {dockerfile or 'the Dockerfile of gaiaflow'}")
         return
-    phases, cold = Phases(1), no_cache or not images.images(project)
-    with timed(project, "dev.dockerize", "docker", cold, [phases]), phases.phase(f"build image {name}") as tell:
-        built = images.build(project, image or None, dockerfile or None, no_cache, tell=tell)
+    built = build_image(project, image, dockerfile, no_cache)
     if json:
         emit_json(built.as_dict())
     else:
         emit_table(["image", "content", "size"], [_row(built)])
+
+
+def build_image(project: Project, image: str = "", dockerfile: str = "", no_cache: bool = False) -> Image:
+    """Build the project's image, with a phase that shows it."""
+    from gaiaflow.infra.images import image as images
+
+    name = image or images.image_name(project)
+    phases, cold = Phases(1), no_cache or not images.images(project)
+    with timed(project, "dev.dockerize", "docker", cold, [phases]), phases.phase(f"build image {name}") as tell:
+        return images.build(project, image or None, dockerfile or None, no_cache, tell=tell)
 
 
 @lifecycle_task(name="images", reads=True, help={"json": "print them as JSON"})
@@ -56,7 +64,7 @@ def list_images(_c: Context, json: bool = False) -> None:
 
 @lifecycle_task(name="remove-image", help={"image": "the image, as dev.images lists it", "yes": "do not ask"})
 def remove_image(c: Context, image: str = "", yes: bool = False) -> None:
-    """Remove an image of this project; by default the one that dev.dockerize makes."""
+    """Remove an image of this project; by default the one that dev.dockerize builds."""
     from gaiaflow.infra.images import image as images
 
     project = Project.find()

@@ -23,8 +23,8 @@ _SERVICE = (
     "a service: airflow, mlflow, s3 (or minio), jupyter, model (after inv model.serve), all; may be repeated"
 )
 _START_HELP = {
-    "service": f"{_SERVICE}; what it needs is started too",
-    "backend": "embedded or docker; by default what the project last ran on, else GAIAFLOW_BACKEND or "
+    "service": f"{_SERVICE}; also starts the services that it needs",
+    "backend": "embedded or docker; by default that of the last start, or else GAIAFLOW_BACKEND or "
     "[tool.gaiaflow] backend, else embedded",
     "yes": "do not ask before the stack moves to another backend",
     "auto-ports": "take the next free port if one is taken",
@@ -233,7 +233,7 @@ def credentials(c: Context, json: bool = False) -> None:  # noqa: ARG001 - Invok
 
 @lifecycle_task(help={"yes": "do not ask"})
 def cleanup(c: Context, yes: bool = False) -> None:
-    """Stop the stack and remove everything it made: data, environments, logs, keys."""
+    """Stop the stack and remove everything it created: data, environments, logs, keys."""
     chosen = backends.of(Project.find())
     held = chosen.holdings()
     if not held:

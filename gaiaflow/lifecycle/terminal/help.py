@@ -18,7 +18,7 @@ OPTIONS, EVERY = "Options", "Every command has"
 # How the help of an option begins, and the heading that it then goes under.
 _HEADINGS = {
     "docker only: ": "With --backend docker",
-    "when the stack is down: ": "When the stack is down",
+    "if the stack is not running: ": "When the stack is down",
     "the port of ": "Ports",
 }
 _PLACEHOLDERS = {int: "N", str: "TEXT", list: "TEXT"}

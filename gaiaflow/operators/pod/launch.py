@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from gaiaflow.errors import GaiaflowError, MissingError, final
 from gaiaflow.modes import Mode
-from gaiaflow.operators.pod import call_secret, spec
+from gaiaflow.operators.pod import call_secret, room, spec
 from gaiaflow.operators.pod.start import image_error, refused_for_good, timeout_error
 
 # What gives the account of an earlier gaiaflow the rights that this one needs.
@@ -24,6 +24,10 @@ class LaunchMixin:
 
     # What goes by a Secret, once the pod is built.
     large_call: str = ""
+    # How long a pod waits for room, in seconds.
+    room_seconds: int = 0
+    startup_timeout_seconds: int
+    log: Any
     mode: str
     image: str
     task_id: str
@@ -32,21 +36,30 @@ class LaunchMixin:
 
     def get_or_create_pod(self, pod_request_obj: Any, context: Any) -> Any:
         """The pod of this task: a running one that a lost worker left, or a new one."""
+        wait = room.Wait(self.log, self.room_seconds)
         try:
-            pod = super().get_or_create_pod(pod_request_obj, context)  # type: ignore[misc]
+            while True:
+                try:
+                    pod = super().get_or_create_pod(pod_request_obj, context)  # type: ignore[misc]
+                    break
+                except ApiException as error:
+                    if not (room.is_full(error.status, _said(error)) and wait.goes_on(_said(error))):
+                        raise self._refused(error) from None
             self._hand_call(pod)
             return pod
-        except ApiException as error:
-            refused = GaiaflowError(
-                f"the cluster refused the pod of task `{self.task_id}`: {_said(error)}",
-                "kubectl auth can-i create pods, kubectl describe quota",
-            )
-            raise (final(refused) if refused_for_good(error.status, _said(error)) else refused) from None
         except HTTPError as error:
             hint = "inv prodlocal.start" if self.mode == Mode.PROD_LOCAL.value else "kubectl cluster-info"
             raise MissingError(
                 f"the cluster does not answer: {getattr(error, 'reason', error)}", hint
             ) from None
+
+    def _refused(self, error: ApiException) -> GaiaflowError:
+        said = _said(error)
+        refused = GaiaflowError(
+            f"the cluster refused the pod of task `{self.task_id}`: {said}",
+            "kubectl auth can-i create pods, kubectl describe quota",
+        )
+        return final(refused) if refused_for_good(error.status, said) else refused
 
     def _hand_call(self, pod: Any) -> None:
         """Give a pod the call that does not fit into a variable; where that is refused, the pod goes."""
@@ -66,6 +79,8 @@ class LaunchMixin:
     def await_pod_start(self, pod: Any) -> None:
         """Wait until the function runs; a pod that never will is given up at once."""
         self.pod_manager.starting = True
+        self.pod_manager.room = room.Wait(self.log, self.room_seconds)
+        self.pod_manager.patience = self.startup_timeout_seconds
         try:
             super().await_pod_start(pod)  # type: ignore[misc]
         except PodLaunchFailedException as error:

@@ -10,6 +10,7 @@ from typing import Any
 from kubernetes.client import models
 
 from gaiaflow import envvar, podrule, runner
+from gaiaflow.datafolder import Folder
 from gaiaflow.operators.container import project_name
 from gaiaflow.operators.resources import GPU, Resources
 
@@ -40,6 +41,18 @@ def restrict(pod: Any) -> None:
     for container in [*(pod.spec.init_containers or []), *pod.spec.containers]:
         if container.security_context is None:
             container.security_context = {**podrule.CONTAINER, "runAsNonRoot": True, "runAsUser": SIDECAR_USER}
+
+
+def mount(pod: Any, container: str, folders: Sequence[Folder]) -> None:
+    """Give one container of a pod the claims of folders of data."""
+    spec = pod.spec
+    main = next(c for c in spec.containers if c.name == container)
+    for folder in folders:
+        name, closed = f"data-{folder.name.replace('_', '-')}", not folder.writable
+        claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=folder.claim, read_only=closed)
+        place = k8s.V1VolumeMount(name=name, mount_path=folder.target, read_only=closed)
+        spec.volumes = [*(spec.volumes or []), k8s.V1Volume(name=name, persistent_volume_claim=claim)]
+        main.volume_mounts = [*(main.volume_mounts or []), place]
 
 
 def environment(variables: Mapping[str, str]) -> list[Any]:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodLaunchTimeoutException, PodManager
 
 from gaiaflow.errors import GaiaflowError, MissingError, final
 from gaiaflow.operators.level import read_level
+from gaiaflow.operators.pod.again import disruption
+from gaiaflow.operators.pod.room import Wait, asks_too_much, is_room, unscheduled
 from gaiaflow.podrule import NO_CONFIG, NO_IMAGE
 
 _BUILD = {"prod_local": "inv prodlocal.dockerize", "prod": "docker push {image}"}
@@ -22,6 +24,9 @@ _NO_SUCH_IMAGE = re.compile(
 # A wrong key, a right that is missing, a pod that is malformed or against the namespace's policy.
 _FINAL_STATUS = (400, 401, 403, 413, 422)
 _CANNOT_PULL = "Image cannot be pulled"
+# What the scheduler says of a pod whose claim nobody made.
+_NO_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
+_PUSH_DATA = "inv prodlocal.push-data NAME; in production: kubectl get pvc"
 _CREATE_SECRET = "inv secret.create"  # noqa: S105 - a command
 
 
@@ -29,12 +34,34 @@ class WatchfulPodManager(PodManager):  # type: ignore[misc]
     """Ends the wait for a pod that can never start; the provider knows only of images."""
 
     starting = False
+    # Why the cluster takes the pod away, once it has said so.
+    disrupted = ""
+    # The wait for room, and how many seconds a pod may be without a node for another reason.
+    room: Wait | None = None
+    patience: float = 0
 
     def read_pod(self, pod: Any) -> Any:
         remote = super().read_pod(pod)
-        if self.starting and (error := hopeless(remote)):
-            raise error
+        self.disrupted = disruption(remote) or self.disrupted
+        if self.starting:
+            self._look(remote)
         return remote
+
+    def _look(self, pod: Any) -> None:
+        if error := hopeless(pod):
+            raise error
+        why = unscheduled(pod)
+        if self.room is None or not why:
+            return
+        if is_room(why):
+            self.room.tell(why)
+        elif self.room.lasted >= self.patience:
+            raise PodLaunchTimeoutException(why)
+
+    def run_pod_async(self, pod: Any, **options: Any) -> Any:
+        """Make the pod. What the provider logs of a refusal holds the whole pod with its environment."""
+        body = self._client.api_client.sanitize_for_serialization(pod)
+        return self._client.create_namespaced_pod(body=body, namespace=pod.metadata.namespace, **options)
 
     def _log_message(self, message: str, *container: Any) -> None:
         """Log a line of the pod at the level that the runner marked, and not at one guessed from its words."""
@@ -50,6 +77,9 @@ def hopeless(pod: Any) -> GaiaflowError | None:
     for reason, message in _waiting(pod):
         if reason == NO_CONFIG:
             return final(_config_error(message))
+    for condition in pod.status.conditions or []:
+        if found := _NO_CLAIM.search(condition.message or ""):
+            return final(MissingError(f"claim `{found[1]}` is not in the cluster", _PUSH_DATA))
     return None
 
 
@@ -86,7 +116,7 @@ def image_error(image: str, mode: str, said: str) -> GaiaflowError:
 
 def refused_for_good(status: int, said: str) -> bool:
     """Whether the API server refuses the same pod again; a quota may have room a moment later."""
-    return status in _FINAL_STATUS and "quota" not in said
+    return status in _FINAL_STATUS and ("exceeded quota" not in said or asks_too_much(said))
 
 
 def timeout_error(pod: Any, said: str) -> GaiaflowError:

@@ -17,7 +17,7 @@ from gaiaflow.infra.images import kind
 from gaiaflow.infra.images.engine import engine_address
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
-from gaiaflow.stack.composed import image as stackimage
+from gaiaflow.stack.composed import datamount, image as stackimage
 from gaiaflow.stack.composed.direct import direct_names
 from gaiaflow.stack.composed.handover import hand_over, is_other, owner, write_env_file
 from gaiaflow.stack.services import additions, airflow, executor, keys, mlflow, model, s3, store
@@ -76,9 +76,9 @@ class Composition:
     def files(self) -> list[Path]:
         """compose.yml and its overlays."""
         overlays = [] if self.provider == store.EXTERNAL else [f"s3-{self.provider}.yml"]
-        return [
-            shipped("compose") / name for name in ("compose.yml", *overlays, *(f"{e}.yml" for e in self.extras))
-        ]
+        names = ("compose.yml", *overlays, *(f"{e}.yml" for e in self.extras))
+        held = self.project.home / "compose" / datamount.OVERLAY
+        return [*(shipped("compose") / name for name in names), *([held] if held.is_file() else [])]
 
     def command(self, *arguments: str) -> list[str]:
         """``docker compose`` for this project."""
@@ -97,6 +97,7 @@ class Composition:
             **{name: value for name, value in chosen.items() if value},
             **{{**PORTS, MODEL.name: MODEL}[name].variable: str(port) for name, port in self.ports.items()},
             **_socket(),
+            **({envvar.DATA: datamount.allowed(self.project)} if DEV_DOCKER in self.extras else {}),
             envvar.PROJECT_ID: self.project.id,
             envvar.S3_BUCKET: store.bucket(self.project),
             envvar.PROJECT: str(self.project.root),
@@ -137,6 +138,7 @@ class Composition:
         taskenv.write_variables(
             self.folder("task") / f"{DEV_DOCKER}.env", {**direct, **self.task_environment()}
         )
+        datamount.write(self.project, self.home, DEV_DOCKER in self.extras)
         privatefile.write(self.home / "task" / _COMMIT, f"{tree_commit(self.project.source)}\n")
         self._show()
         for folder in (self.folder("airflow"), self.folder("s3"), self.folder("task"), *self._handed_over()):

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from gaiaflow import envvar
+from gaiaflow import datafolder, envvar
 from gaiaflow.endpoints import Endpoints, Vantage
 from gaiaflow.infra.cluster import target
 from gaiaflow.infra.environments.environment import python_of
@@ -42,6 +42,9 @@ def operator_variables(project: Project, mode: str = "") -> dict[str, str]:
         mode: the default mode of tasks; by default what the variable says, if anything.
     """
     passed = {name: project.setting(name, "") for name in _PASSED_ON}
+    passed[envvar.WAIT_FOR_ROOM] = project.setting(
+        envvar.WAIT_FOR_ROOM, project.settings.cluster.wait_for_room or ""
+    )
     return {
         **target.operator_variables(project),
         **{name: value for name, value in passed.items() if value},
@@ -63,6 +66,7 @@ def project_variables(project: Project, root: Path, code: Iterable[Path], python
         envvar.PROJECT_ID: project.id,
         envvar.CODE: os.pathsep.join(map(str, code)),
         envvar.PYTHON: str(python),
+        **datafolder.variables(project.data, with_paths=root == project.root),
     }
 
 
@@ -91,6 +95,10 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
         "dag_processor.min_file_process_interval": str(REFRESH),
         "dag_processor.parsing_processes": "1",
         "scheduler.scheduler_idle_sleep_time": "0.5",
+        # A task that begins before the API server answers waits for it: by default it may give up after 4 s.
+        "workers.execution_api_retries": "30",
+        "workers.execution_api_retry_wait_min": "2",
+        "workers.execution_api_retry_wait_max": "5",
         "api.secret_key": keys.airflow_api,
         "api_auth.jwt_secret": keys.airflow_jwt,
         "api_auth.jwt_issuer": project.id,

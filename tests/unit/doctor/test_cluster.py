@@ -44,6 +44,20 @@ def trouble(key: str) -> dict[str, Any]:
         ),
         (cluster.minikube, trouble("minikube"), ("failed", "it is so", "do that")),
         (cluster.cluster, {}, ("ok", "the cluster `gaiaflow-demo` runs", "")),
+        (
+            cluster.cluster,
+            {"version": "v1.34.4"},
+            ("ok", "the cluster `gaiaflow-demo` runs, Kubernetes v1.34.4", ""),
+        ),
+        (
+            cluster.cluster,
+            {"version": "v1.29.1"},
+            (
+                "warning",
+                "Kubernetes 1.29 is outside of the versions that gaiaflow is tested with, 1.34 to 1.37",
+                'kubernetes = "1.37" in [tool.gaiaflow.cluster]',
+            ),
+        ),
         (cluster.cluster, {"state": "stopped"}, ("failed", "the cluster `gaiaflow-demo` is stopped", START)),
         (cluster.cluster, trouble("cluster"), ("failed", "it is so", "do that")),
         (cluster.access, {}, ("ok", "Airflow may see its pods in `gaiaflow-demo`", "")),

@@ -57,6 +57,7 @@ COMMANDS: dict[str, list[str]] = {
     "prodlocal.config": [],
     "prodlocal.dockerize": [],
     "prodlocal.images": [],
+    "prodlocal.push-data": [],
     "prodlocal.remove-image": [],
     "prodlocal.restart": [],
     "prodlocal.start": ["--cpus", "2"],
@@ -129,7 +130,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "dags" / "flow.py").write_text(
         "from airflow.sdk import DAG\n\nwith DAG('flow', schedule=None):\n    pass\n"
     )
-    (made / "pyproject.toml").write_text('[project]\nname = "demo"\nversion = "1"\n[tool.gaiaflow]\n')
+    (made / "pyproject.toml").write_text(
+        '[project]\nname = "demo"\nversion = "1"\n[tool.gaiaflow]\n'
+        '[tool.gaiaflow.data]\ntiles = {path = "data/tiles", claim = "tiles"}\n'
+    )
     return made
 
 

@@ -110,6 +110,11 @@ def returns_big(kib: int = 1024) -> str:
     return "gaiaflow" * (128 * kib)
 
 
+def takes_memory(mib: int) -> int:
+    """So many MiB that are written to."""
+    return len(bytearray(b"x" * 2**20) * mib) // 2**20
+
+
 def measures(value: str) -> int:
     """The length of a text that is too large to be sent back."""
     return len(value)

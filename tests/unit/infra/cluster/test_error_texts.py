@@ -136,6 +136,12 @@ def written_kubeconfig(project: Project) -> Path:
 
 
 CASES = [
+    Case(
+        lambda _: preflight.kubernetes_version("", "1.x"),
+        2,
+        "`1.x` in [tool.gaiaflow.cluster], or `GAIAFLOW_KUBERNETES`, is not a Kubernetes version",
+        'kubernetes = "1.34"',
+    ),
     Case(refused(404), 3, "the cluster `gaiaflow-demo` has no such thing: so it is", "inv prodlocal.start"),
     Case(
         refused(403),

@@ -15,9 +15,11 @@ from gaiaflow.project import Project
 from gaiaflow.settings import Settings
 
 KINDS = ["Namespace", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "ResourceQuota"]
+LIMITED = [*KINDS, "LimitRange"]
 
 # Its role is there only while Airflow runs on the KubernetesExecutor.
 EXECUTOR_GOES = [("delete", "RoleBinding"), ("delete", "Role")]
+LIMITS_GO = [("delete", "LimitRange")]
 
 PROJECT = Project(Path("/p"), Path("/p"), "p", Settings(), {})
 
@@ -40,7 +42,7 @@ class Cluster:
 
     def delete(self, kind: str, namespace: str, name: str) -> bool:
         self.done.append(("delete", kind))
-        return kind != "ResourceQuota"
+        return kind not in {"ResourceQuota", "LimitRange"}
 
 
 def of(kind: str) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def test_the_namespace_enforces_baseline_and_warns_of_the_rest() -> None:
 def test_what_is_needed_comes_first() -> None:
     cluster = Cluster()
     became = manifests.apply(cluster, PROJECT, "gaiaflow-p")  # type: ignore[arg-type]
-    assert cluster.done == [("apply", kind) for kind in KINDS] + EXECUTOR_GOES
+    assert cluster.done == [("apply", kind) for kind in KINDS] + LIMITS_GO + EXECUTOR_GOES
     assert list(became) == ["namespace/gaiaflow-p", *(f"{kind.lower()}/gaiaflow" for kind in KINDS[1:])]
     assert set(KINDS) <= set(PATHS)
 
@@ -73,7 +75,7 @@ def test_what_is_needed_comes_first() -> None:
 def test_removal_goes_from_the_end_and_names_what_was_there() -> None:
     cluster = Cluster()
     removed = list(manifests.delete(cluster, PROJECT, "gaiaflow-p"))  # type: ignore[arg-type]
-    assert cluster.done == EXECUTOR_GOES + [("delete", kind) for kind in reversed(KINDS)]
+    assert cluster.done == EXECUTOR_GOES + [("delete", kind) for kind in reversed(LIMITED)]
     assert removed[:3] == [
         "rolebinding/gaiaflow-executor",
         "role/gaiaflow-executor",
@@ -82,7 +84,7 @@ def test_removal_goes_from_the_end_and_names_what_was_there() -> None:
     assert removed[-1] == "namespace/gaiaflow-p"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LIMITED)
 def test_everything_carries_the_project_and_its_namespace(kind: str) -> None:
     metadata = of(kind)["metadata"]
     assert metadata["labels"]["app.kubernetes.io/managed-by"] == "gaiaflow"
@@ -140,6 +142,6 @@ def test_the_executor_watches_pods_and_nothing_more() -> None:
     cluster = Cluster()
     became = manifests.apply(cluster, PROJECT, "gaiaflow-p", executor=True)  # type: ignore[arg-type]
     assert list(became)[-2:] == ["role/gaiaflow-executor", "rolebinding/gaiaflow-executor"]
-    assert not [what for what, _ in cluster.done if what == "delete"]
+    assert [done for done in cluster.done if done[0] == "delete"] == LIMITS_GO
     role = next(iter(manifests.manifests(labels(PROJECT), "gaiaflow-p", manifests.EXECUTOR)))
     assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["watch"]}]

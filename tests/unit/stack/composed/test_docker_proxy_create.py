@@ -9,7 +9,7 @@ import pytest
 
 from gaiaflow.operators.container_name import container_name
 from gaiaflow.stack.composed.belongings import TASK_LABEL
-from tests.socket_proxy import container, description, refusal, routes
+from tests.socket_proxy import container, description, mount, refusal, routes
 
 NETWORK, PROJECT = "demo_default", "demo-12345678"
 GPU = {"Driver": "", "Count": 1, "DeviceIDs": [], "Capabilities": [["gpu"]], "Options": {}}
@@ -264,3 +264,108 @@ def test_the_operators_names_are_taken(project: str, dag: str, task: str) -> Non
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(refusal.RefusedError):
         routes.find("POST", f"/containers/create?name={name}")
+
+
+TABLE = '{"tiles": {"path": "/p/data/tiles"}, "scratch": {"path": "/p/scratch", "writable": true}}'
+TILES = {"Type": "bind", "Source": "/p/data/tiles", "Target": "/opt/gaiaflow/data/tiles", "ReadOnly": True}
+SCRATCH = {"Type": "bind", "Source": "/p/scratch", "Target": "/opt/gaiaflow/data/scratch"}
+
+
+def mounted(*mounts: Any, table: str = TABLE) -> Any:
+    body = description(NETWORK, {"Mounts": list(mounts)})
+    made = container.create_request(body, PROJECT, NETWORK, mount.declared(table))
+    return made["HostConfig"].get("Mounts")
+
+
+def test_declared_folders_are_mounted_as_they_are_declared() -> None:
+    assert mounted(TILES) == [TILES]
+    assert mounted(SCRATCH) == [{**SCRATCH, "ReadOnly": False}]
+    assert mounted(SCRATCH, TILES) == [TILES, {**SCRATCH, "ReadOnly": False}]
+    assert mounted() is None
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {**TILES, "Source": "/"},
+        {**TILES, "Source": "/p/data"},
+        {**TILES, "Source": "/p/data/tiles/"},
+        {**TILES, "Source": "/p/data/tiles/.."},
+        {**TILES, "Source": "/p/data/./tiles"},
+        {**TILES, "Source": "/p//data/tiles"},
+        {**TILES, "Source": "/p/data/tiles/sub"},
+        {**TILES, "Source": "/P/data/tiles"},
+        {**TILES, "Source": "/p/scratch"},
+        {**TILES, "Source": None},
+        {**TILES, "Source": ["/p/data/tiles"]},
+        {**TILES, "Target": "/opt/gaiaflow"},
+        {**TILES, "Target": "/opt/gaiaflow/data/tiles/"},
+        {**TILES, "Target": "/opt/gaiaflow/data/scratch"},
+        {**TILES, "Target": "/usr/local/bin"},
+        {**TILES, "ReadOnly": False},
+        {**TILES, "ReadOnly": 0},
+        {**TILES, "ReadOnly": 1},
+        {**TILES, "ReadOnly": "true"},
+        {**TILES, "ReadOnly": None},
+        {key: value for key, value in TILES.items() if key != "ReadOnly"},
+        {**SCRATCH, "ReadOnly": True},
+        {**TILES, "Type": "volume"},
+        {**TILES, "Type": "tmpfs"},
+        {**TILES, "Type": "image"},
+        {**TILES, "Type": ""},
+        {**TILES, "BindOptions": {"Propagation": "rshared"}},
+        {**TILES, "BindOptions": {}},
+        {**TILES, "VolumeOptions": {"DriverConfig": {"Options": {"device": "/", "o": "bind", "type": "none"}}}},
+        {**TILES, "Consistency": "default"},
+        {"type": "bind", "source": "/p/data/tiles", "target": "/opt/gaiaflow/data/tiles", "readonly": True},
+        {**TILES, "readonly": False},
+        "/p/data/tiles:/opt/gaiaflow/data/tiles:ro",
+        [],
+        None,
+    ],
+)
+def test_another_mount_is_refused(asked: Any) -> None:
+    for mounts in ([asked], [TILES, asked], [asked, SCRATCH]):
+        with pytest.raises(refusal.RefusedError):
+            mounted(*mounts)
+
+
+def test_a_folder_is_mounted_once() -> None:
+    with pytest.raises(refusal.RefusedError, match="only folders of"):
+        mounted(TILES, TILES)
+
+
+def test_where_nothing_is_declared_nothing_is_mounted() -> None:
+    for table in ("", "{}"):
+        with pytest.raises(refusal.RefusedError, match="only folders of"):
+            mounted(TILES, table=table)
+
+
+def test_a_declared_folder_opens_no_other_way_to_it() -> None:
+    folders = mount.declared(TABLE)
+    for host in (
+        {"Binds": ["/p/data/tiles:/opt/gaiaflow/data/tiles:ro"]},
+        {"mounts": [TILES]},
+        {"Mounts": TILES},
+        {"Mounts": {"0": TILES}},
+        {"VolumesFrom": ["x"]},
+    ):
+        with pytest.raises(refusal.RefusedError):
+            container.create_request(description(NETWORK, host), PROJECT, NETWORK, folders)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "[",
+        "[]",
+        '{"tiles": {}}',
+        '{"tiles": {"path": ""}}',
+        '{"tiles": {"path": "data"}}',
+        '{"tiles": {"path": 7}}',
+        '{"tiles": {"path": "/p", "writable": "no"}}',
+    ],
+)
+def test_a_table_that_cannot_be_read_stops_the_proxy(table: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
+        mount.declared(table)
