@@ -35,7 +35,16 @@ def warning(project: Project, mode: str) -> str:
         return ""
     own = labels[image.DOCKERFILE_LABEL]
     command = f"{COMMANDS[mode]} --dockerfile {shlex.quote(own)}" if own else COMMANDS[mode]
-    return f"the code has changed since the image `{name}` was built, and tasks run the image: {command}"
+    older = f"the code has changed since the image `{name}` was built, and tasks run the image"
+    return f"{older}: {command}, or --build"
+
+
+def dockerfile(project: Project, mode: str) -> str:
+    """The Dockerfile that the image of a mode's tasks was built by; empty for gaiaflow's own."""
+    try:
+        return _labels(project, mode, image.image_name(project)).get(image.DOCKERFILE_LABEL, "")
+    except (GaiaflowError, OSError):  # the build itself says what is missing
+        return ""
 
 
 def is_older(project: Project, labels: Mapping[str, str]) -> bool:

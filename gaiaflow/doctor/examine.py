@@ -40,10 +40,14 @@ class Report:
 
     @property
     def not_set_up(self) -> tuple[Mode, ...]:
-        """Modes that only lack something, beside dev; none where one mode was asked about."""
-        missing = {mode: self.standing_in_the_way(mode) for mode in Mode if mode is not Mode.DEV}
-        idle = (mode for mode, bad in missing.items() if bad and all(check.missing for check in bad))
+        """Modes that only lack something, beside what dev needs too; none where one mode was asked about."""
+        needed = {mode: self.beside_dev(mode) for mode in Mode if mode is not Mode.DEV}
+        idle = (mode for mode, bad in needed.items() if bad and all(check.missing for check in bad))
         return () if self.mode else tuple(idle)
+
+    def beside_dev(self, mode: Mode) -> list[Check]:
+        """The failed checks that a mode needs and dev does not."""
+        return [check for check in self.standing_in_the_way(mode) if Mode.DEV.value not in check.modes]
 
     @property
     def findings(self) -> list[Check]:

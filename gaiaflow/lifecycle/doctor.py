@@ -113,7 +113,8 @@ def _show(report: Report, json: bool) -> None:
 
 
 def _verdict(report: Report, mode: Mode) -> list[str]:
-    bad = report.standing_in_the_way(mode)
-    ready = "yes" if not bad else "not set up" if mode in report.not_set_up else "no"
+    idle = mode in report.not_set_up
+    bad = report.beside_dev(mode) if idle else report.standing_in_the_way(mode)
+    ready = "not set up" if idle else "no" if bad else "yes"
     hint = next((check.hint for check in bad if check.hint), "")
     return [mode.value, ready, ", ".join(check.name for check in bad), hint]

@@ -184,9 +184,7 @@ def dockerize(
     json: bool = False,
 ) -> None:
     """Build the project's image and load it into the cluster."""
-    from gaiaflow.infra.cluster import image as nodeimage
     from gaiaflow.infra.images import image as build
-    from gaiaflow.stack import bringup
 
     target = Target.choose(Project.find(), profile, context)
     name = image or build.image_name(target.project)
@@ -197,17 +195,7 @@ def dockerize(
     if c.config.run.dry:
         say(f"would {'bring' if existing else 'build'} `{name}` into `{target.name}`")
         return
-    cluster = target.connect()
-    phases, cold = Phases(1), no_cache or nodeimage.find(target, name) is None
-    with (
-        timed(target.project, "prodlocal.dockerize", target.name, cold, [phases]),
-        phases.phase(f"{'bring' if existing else 'build'} {name}") as tell,
-    ):
-        if existing:
-            there, way = nodeimage.load(target, name)
-        else:
-            there, way = _build(target, name, dockerfile, no_cache, tell)
-    bringup.refresh_worker(target, cluster, phases.phase)
+    there, way = bring_image(target, image, dockerfile, no_cache, existing)
     if json:
         emit_json({"image": there.name, "id": there.id, "size": there.size, "way": way})
     else:
@@ -282,6 +270,26 @@ def remove_image(c: Context, image: str = "", profile: str = "", context: str = 
         target.connect()
         nodeimage.remove(target, name)
         say(f"removed {name}")
+
+
+def bring_image(
+    target: Target, image: str = "", dockerfile: str = "", no_cache: bool = False, existing: bool = False
+) -> tuple[NodeImage, str]:
+    """Build the project's image and bring it into the cluster, shown as a phase; how that was done."""
+    from gaiaflow.infra.cluster import image as nodeimage
+    from gaiaflow.infra.images import image as build
+    from gaiaflow.stack import bringup
+
+    name = image or build.image_name(target.project)
+    cluster = target.connect()
+    phases, cold = Phases(1), no_cache or nodeimage.find(target, name) is None
+    with (
+        timed(target.project, "prodlocal.dockerize", target.name, cold, [phases]),
+        phases.phase(f"{'bring' if existing else 'build'} {name}") as tell,
+    ):
+        done = nodeimage.load(target, name) if existing else _build(target, name, dockerfile, no_cache, tell)
+    bringup.refresh_worker(target, cluster, phases.phase)
+    return done
 
 
 def _build(target: Target, name: str, dockerfile: str, no_cache: bool, tell: Tell) -> tuple[NodeImage, str]:

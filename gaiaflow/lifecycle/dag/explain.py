@@ -8,6 +8,7 @@ from typing import Any
 
 from invoke.context import Context
 
+from gaiaflow import envvar
 from gaiaflow.lifecycle.dag.run import WHEN
 from gaiaflow.lifecycle.terminal import emit_json, emit_table, lifecycle_task, say
 from gaiaflow.modes import resolve_mode
@@ -27,6 +28,8 @@ COMPARED = (
     "note",
 )
 LONGEST = 100
+EVERY = "every task"
+_OWN = {*envvar.SETTINGS, *envvar.INTERNAL}
 
 
 @lifecycle_task(
@@ -107,17 +110,28 @@ def summary(tasks: dict[str, dict[str, Any]]) -> list[list[str]]:
 
 
 def differing(first: dict[str, Any], other: dict[str, Any]) -> list[list[str]]:
-    """Task, what, and its two values, wherever they differ; one that is absent is ``-``."""
-    rows = []
+    """Task, what, and its two values, wherever they differ; one that is absent is ``-``.
+
+    What differs in the same way in each of several tasks has one row, of `EVERY`.
+    """
+    rows: dict[tuple[str, str, str], list[str]] = {}
     for name in first:
         one, two = (_compared_values(tasks[name]) for tasks in (first, other))
-        paths = [path for path in dict.fromkeys([*one, *two]) if one.get(path) != two.get(path)]
-        rows += [[name, path, _short(one.get(path, "-")), _short(two.get(path, "-"))] for path in paths]
-    return rows
+        for path in dict.fromkeys([*one, *two]):
+            if one.get(path) != two.get(path):
+                rows.setdefault((path, one.get(path, "-"), two.get(path, "-")), []).append(name)
+    several = len(first) > 1
+    shared = [row for row, names in rows.items() if several and len(names) == len(first)]
+    own = [(name, row) for name in first for row, names in rows.items() if name in names and row not in shared]
+    return [
+        [name, path, _short(a), _short(b)] for name, (path, a, b) in [*((EVERY, row) for row in shared), *own]
+    ]
 
 
 def _compared_values(task: dict[str, Any]) -> dict[str, str]:
-    return _flat({key: task[key] for key in COMPARED if task.get(key)})
+    """What is compared of a task; without the variables by which the parts of gaiaflow talk to each other."""
+    found = _flat({key: task[key] for key in COMPARED if task.get(key)})
+    return {path: text for path, text in found.items() if path.removeprefix("environment.") not in _OWN}
 
 
 def _flat(value: dict[str, Any], above: str = "") -> dict[str, str]:

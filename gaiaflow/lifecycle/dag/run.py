@@ -10,6 +10,7 @@ from typing import Any
 from invoke.context import Context
 
 from gaiaflow.errors import UsageError
+from gaiaflow.lifecycle.dag import building
 from gaiaflow.lifecycle.dag.follow import end, follow as follow_run, say_where
 from gaiaflow.lifecycle.terminal import emit_json, lifecycle_task, say
 from gaiaflow.modes import Mode, resolve_mode
@@ -17,6 +18,7 @@ from gaiaflow.project import Project
 
 _CONF = "params of this run as JSON, e.g. '{\"horizon_months\": 12}'"
 _JSON = "print the run as one JSON object"
+_BUILD = "build the image of the tasks first, in mode dev_docker or prod_local"
 LONGEST_WAIT = 3600
 # The same on every command that is about one run; FromRun gives it to the function.
 WHEN = {
@@ -35,6 +37,7 @@ WHEN = {
         **WHEN,
         "retries": "try a failed task again this many times; by default not at all",
         "stack": "let functions use the running stack's MLflow and S3; by default a temporary MLflow",
+        "build": _BUILD,
         "json": _JSON,
     },
 )
@@ -48,6 +51,7 @@ def test(
     partition: str = "",
     retries: int = 0,
     stack: bool = False,
+    build: bool = False,
     json: bool = False,
 ) -> None:
     """Run a DAG in one process, without services."""
@@ -62,13 +66,19 @@ def test(
     read_when(date, interval, partition)
     when = {"date": date, "interval": interval, "partition": partition}
     checked = resolve_mode(mode).value if mode else None
+    image_mode = checked or stackmode.asked(project, "")
+    if build:
+        building.refuse(image_mode)
     if c.config.run.dry:
         say(f"would run DAG `{name}` of {project.dags} in one process, {checked or 'in the current mode'}")
         return
     python = airflow_python(project, dagtest.environments(project))
     if not stack and checked not in (None, Mode.DEV.value) and running_stack(project):
         say("functions find no MLflow and no S3 in their containers; `--stack` lets them use the running ones")
-    say_old_image(project, checked or stackmode.asked(project, ""))
+    if build:
+        building.build(project, image_mode)
+    else:
+        say_old_image(project, image_mode)
     begun = time.monotonic()
     found = dagtest.run(project, python, name, checked, params, retries, stack, when)
     end(found, json, time.monotonic() - begun)
@@ -83,6 +93,7 @@ def test(
         **WHEN,
         "wait": "follow the run for at most this many seconds; 0 only triggers it",
         "no-follow": "only start the run",
+        "build": _BUILD,
         "json": _JSON,
     },
 )
@@ -95,6 +106,7 @@ def run(
     partition: str = "",
     wait: int = LONGEST_WAIT,
     no_follow: bool = False,
+    build: bool = False,
     json: bool = False,
 ) -> None:
     """Run a DAG on the running stack and follow it."""
@@ -105,15 +117,21 @@ def run(
 
     project = Project.find()
     params, when = read_conf(conf), read_when(date, interval, partition)
+    mode = stackmode.kept(project)
+    if build:
+        building.refuse(mode)
     if c.config.run.dry:
         say(f"would trigger DAG `{name}` on the running stack")
         return
     refuse_undeclared(project, name)
     api = dagrun.connect(project)
     dagrun.await_dag(api, project, name, tell=say)
+    if build:
+        building.build(project, mode)
     run_id = dagrun.trigger(api, project, name, params, when)
     say_where(api, name, run_id)
-    say_old_image(project, stackmode.kept(project))  # the run is on its way meanwhile
+    if not build:
+        say_old_image(project, mode)  # the run is on its way meanwhile
     seconds = LONGEST_WAIT if wait is True else int(wait)
     if no_follow or seconds <= 0:
         if json:

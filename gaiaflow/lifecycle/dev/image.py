@@ -33,13 +33,21 @@ def dockerize(
     if c.config.run.dry:
         say(f"would build `{name}` from {dockerfile or 'the Dockerfile of gaiaflow'}")
         return
-    phases, cold = Phases(1), no_cache or not images.images(project)
-    with timed(project, "dev.dockerize", "docker", cold, [phases]), phases.phase(f"build image {name}") as tell:
-        built = images.build(project, image or None, dockerfile or None, no_cache, tell=tell)
+    built = build_image(project, image, dockerfile, no_cache)
     if json:
         emit_json(built.as_dict())
     else:
         emit_table(["image", "content", "size"], [_row(built)])
+
+
+def build_image(project: Project, image: str = "", dockerfile: str = "", no_cache: bool = False) -> Image:
+    """Build the project's image, with a phase that shows it."""
+    from gaiaflow.infra.images import image as images
+
+    name = image or images.image_name(project)
+    phases, cold = Phases(1), no_cache or not images.images(project)
+    with timed(project, "dev.dockerize", "docker", cold, [phases]), phases.phase(f"build image {name}") as tell:
+        return images.build(project, image or None, dockerfile or None, no_cache, tell=tell)
 
 
 @lifecycle_task(name="images", reads=True, help={"json": "print them as JSON"})

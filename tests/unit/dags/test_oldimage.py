@@ -70,14 +70,14 @@ def test_an_edit_is_told_with_the_command(project: Project, monkeypatch: pytest.
     (project.dags / "flow.py").write_text("flow = 1\n")  # no image has it
     assert oldimage.warning(project, "dev_docker") == ""
     edit(project)
-    assert oldimage.warning(project, "dev_docker") == f"{SAID}inv dev.dockerize"
+    assert oldimage.warning(project, "dev_docker") == f"{SAID}inv dev.dockerize, or --build"
 
 
 def test_an_own_dockerfile_is_in_the_command(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oldimage, "connect", engine(labels(project, "own.Dockerfile")))
     assert oldimage.warning(project, "dev_docker") == ""
     (project.root / "own.Dockerfile").write_text("FROM scratch\nUSER 1\n")
-    said = f"{SAID}inv dev.dockerize --dockerfile own.Dockerfile"
+    said = f"{SAID}inv dev.dockerize --dockerfile own.Dockerfile, or --build"
     assert oldimage.warning(project, "dev_docker") == said
 
 
@@ -99,7 +99,7 @@ def test_the_image_of_the_node_counts_in_the_cluster(
     assert oldimage.warning(project, "prod_local") == ""  # there is no cluster yet
     (project.home / "prodlocal").mkdir(parents=True)
     (project.home / "prodlocal" / "config").touch()
-    assert oldimage.warning(project, "prod_local") == f"{SAID}inv prodlocal.dockerize"
+    assert oldimage.warning(project, "prod_local") == f"{SAID}inv prodlocal.dockerize, or --build"
 
 
 @pytest.mark.parametrize("mode", ["", "dev", "prod"])
@@ -160,4 +160,4 @@ def test_a_run_says_it(
     monkeypatch.setattr(dagtest, "run", lambda *_: {})
     edit(project)
     Program(namespace=namespace()).run(["inv", *words])
-    assert f"{SAID}inv dev.dockerize" in capsys.readouterr().err.replace("\n", " ")
+    assert f"{SAID}inv dev.dockerize, or --build" in capsys.readouterr().err.replace("\n", " ")

@@ -87,8 +87,11 @@ def test_what_only_an_unused_mode_lacks_is_no_finding(place: Place) -> None:
     assert asked.not_set_up == ()
     assert [check.name for check in asked.findings] == ["cluster", "port", "pods", "soon"]
     broken = examine(place, None, rows)
-    assert broken.not_set_up == ()
-    assert [check.name for check in broken.findings] == ["cluster", "port", "pods", "soon"]
+    assert broken.not_set_up == (Mode.PROD_LOCAL,)
+    assert [check.name for check in broken.findings] == ["port", "soon"]
+    wrong = examine(place, None, [*rows[:3], row("old", failed("too old", "update it"), PODS)])
+    assert wrong.not_set_up == ()
+    assert [check.name for check in wrong.findings] == ["cluster", "old", "pods", "soon"]
 
 
 def test_the_table_of_modes_comes_first(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

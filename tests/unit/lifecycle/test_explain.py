@@ -84,6 +84,28 @@ def test_diff_has_only_what_differs(answers: None, capsys: pytest.CaptureFixture
     assert "+ kind: Pod" in told(capsys)
 
 
+def test_what_differs_in_every_task_has_one_row() -> None:
+    first = {"a": DEV, "b": DEV | {"secrets": ["other"]}}
+    other = {"a": PROD | {"environment": DEV["environment"]}, "b": PROD | {"environment": DEV["environment"]}}
+    rows = explaining.differing(first, other)
+    assert [row[:2] for row in rows if row[0] == explaining.EVERY] == [
+        [explaining.EVERY, "operator"],
+        [explaining.EVERY, "ignored"],
+        [explaining.EVERY, "image"],
+        [explaining.EVERY, "resources.limits.cpu"],
+        [explaining.EVERY, "resources.limits.memory"],
+    ]
+    assert [row for row in rows if row[0] != explaining.EVERY] == [["b", "secrets", "other", "archive"]]
+
+
+def test_variables_between_gaiaflow_s_own_processes_are_not_compared() -> None:
+    one = DEV | {"environment": {"GAIAFLOW_CODE": "/a", "GAIAFLOW_DATA_TILES": "/tiles"}}
+    two = DEV | {"environment": {"GAIAFLOW_CODE": "/b", "GAIAFLOW_DATA_TILES": "/data/tiles"}}
+    assert explaining.differing({"a": one}, {"a": two}) == [
+        ["a", "environment.GAIAFLOW_DATA_TILES", "/tiles", "/data/tiles"]
+    ]
+
+
 def test_two_modes_in_which_nothing_differs(answers: None, capsys: pytest.CaptureFixture[str]) -> None:
     explaining.explain(Context(), "flow", mode="dev", diff="dev")
     assert capsys.readouterr().err.strip() == "nothing differs between dev and dev"
