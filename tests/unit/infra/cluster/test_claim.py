@@ -160,7 +160,7 @@ def test_a_claim_is_made_and_filled(project: Project, tmp_path: Path) -> None:
     assert made["resources"] == {"requests": {"storage": "1Gi"}}
     assert "storageClassName" not in made
     hard = things.there["ResourceQuota"]["spec"]["hard"]
-    assert (hard["persistentvolumeclaims"], hard["pods"]) == ("1", 7)
+    assert (hard["persistentvolumeclaims"], str(hard["pods"])) == ("1", "7")
     assert things.there.keys() == {"Namespace", "ResourceQuota", "PersistentVolumeClaim"}
     assert things.commands[0][0] == "python"
 
