@@ -17,7 +17,7 @@ from gaiaflow.project import Project
 from gaiaflow.result import SUCCESS
 
 LONGEST_VALUE = 80
-# A failure is told with all that is known of it.
+# A failure is shown with everything that is known about it.
 TOLD_APART = {"failed", "up_for_retry"}
 
 
