@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from measure import Curve, Figure, child
-from parse import HEAD, OURS, RAW
+from parse import FREEZE, HEAD, OURS, RAW
 
 TASKS = (1, 10, 100, 1000)
 FILES = (1, 10, 100)
@@ -39,7 +39,7 @@ print(json.dumps({{"seconds": seconds}}))
 def tasks(body: str, count: int) -> float:
     """Seconds to make so many tasks of one DAG; imports are done before the clock starts."""
     warm = body.replace("COUNT", "1").replace("with dag:", "with DAG('warm', schedule=None):")
-    code = f"COUNT = {count}\n{HEAD}{warm}{CONSTRUCT.format(body=body)}"
+    code = f"COUNT = {count}\n{HEAD}{warm}{FREEZE}{CONSTRUCT.format(body=body)}"
     return child(code, GAIAFLOW_MODE="dev")["seconds"]
 
 

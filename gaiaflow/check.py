@@ -44,9 +44,7 @@ def arguments(name: str, value: Any, dag: Any) -> Any:
 
 
 def text(name: str, value: str | None) -> str | None:
-    if value is not None and (
-        not isinstance(value, str) or not value.strip() or any(c.isspace() for c in value)
-    ):
+    if value is not None and (not isinstance(value, str) or value.split() != [value]):
         raise UsageError(f"`{name}` is {value!r}, not a name", f'{name}="my-project/my_package:0.1.0"')
     return value
 

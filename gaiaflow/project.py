@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import sys
-import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +79,7 @@ class Project:
     @property
     def id(self) -> str:
         """The name with eight hex digits of the folder: two clones of one name differ."""
-        return f"{self.name}-{hashlib.sha256(str(self.root).encode()).hexdigest()[:8]}"
+        return f"{self.name}-{_digest(str(self.root))[:8]}"
 
     @property
     def home(self) -> Path:
@@ -154,12 +152,13 @@ def slug(name: str) -> str:
     Accents go (``é`` is ``e``). Where letters of another script go, six hex digits of the name come, so that
     ``проект`` and ``данные`` stay two names.
     """
+    import unicodedata
+
     plain = unicodedata.normalize("NFKD", name)
     cleaned = re.sub(r"[^a-z0-9]+", "-", re.sub(r"[\u0300-\u036f]", "", plain).lower()).strip("-")
     if not any(c.isalnum() and not c.isascii() for c in plain):
         return cleaned[:40].strip("-") or "project"
-    unique = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:6]
-    return f"{cleaned[:33].strip('-') or 'project'}-{unique}"
+    return f"{cleaned[:33].strip('-') or 'project'}-{_digest(name)[:6]}"
 
 
 def unique_slug(name: str) -> str:
@@ -167,7 +166,13 @@ def unique_slug(name: str) -> str:
     cleaned = slug(name)
     if cleaned == name:
         return name
-    return f"{cleaned[:31].strip('-')}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return f"{cleaned[:31].strip('-')}-{_digest(name)[:8]}"
+
+
+def _digest(text: str) -> str:
+    import hashlib  # late: `inv --list` needs no digest
+
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def towards_a_project(folder: Path) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from gaiaflow.modes import Mode
 
 
-@dataclass(frozen=True)
-class TaskSpec:
+class TaskSpec(NamedTuple):
     """One call of create_task, checked and copied: what every mode's operator is built from.
 
     func_args and func_kwargs are `gaiaflow.operators.call.Arguments`.
@@ -29,4 +27,4 @@ class TaskSpec:
     docker: dict[str, Any]
     kubernetes: dict[str, Any]
     dag: Any
-    operator_kwargs: dict[str, Any] = field(default_factory=dict)
+    operator_kwargs: dict[str, Any]

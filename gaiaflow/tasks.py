@@ -96,12 +96,13 @@ def create_task(
     Raises:
         UsageError: an argument is wrong; the message names the DAG and the task and suggests a similar name.
     """
-    from gaiaflow.operators.internals import current_dag, default_argument
+    from gaiaflow.operators.internals import current_dag, default_arguments
 
     dag = dag if dag is not None else current_dag()
     where = f"task `{task_id}`" + (f" of DAG `{dag.dag_id}`" if dag is not None else "")
     try:
         current = resolve_mode(mode)
+        defaults = default_arguments(dag)
         spec = TaskSpec(
             task_id=task_id,
             func_path=check.func_path(func_path),
@@ -111,16 +112,16 @@ def create_task(
             image=check.text("image", image),
             secrets=check.names("secrets", secrets),
             env_vars=check.variables(env_vars),
-            resources=copy.deepcopy(dict(resources or {})),
+            resources=copy.deepcopy(dict(resources)) if resources else {},
             map_over=check.mapped(map_over, func_kwargs),
             data=check.data(data, current),
             docker=dict(docker or {}),
             kubernetes=dict(kubernetes or {}),
             dag=dag,
             operator_kwargs={
-                **_retry_delay(current, default_argument(dag, "retry_delay")),
+                **_retry_delay(current, defaults.get("retry_delay")),
                 **operator_kwargs,
-                "retries": _retries(retries, default_argument(dag, "retries")),
+                "retries": _retries(retries, defaults.get("retries")),
             },
         )
         check.keys(spec)

@@ -36,9 +36,9 @@ REASONS: dict[str, str] = {
     ),
     "200 create_task against 200 raw": (
         "Airflow wraps the `__init__` of each class in an operator's line, and ours is one more than "
-        "ExternalPythonOperator, which it has to be; that and the attributes of a call are 1.2. The rest "
-        "checks and copies arguments, finds the function's docstring, and sets what the raw operator has "
-        "not: `doc_md`, a retry delay, no results in the log."
+        "ExternalPythonOperator, which it has to be. The operator alone takes 1.2: that level, the attributes "
+        "of a call, and what the raw operator has not: `doc_md`, a retry delay, no results in the log. The "
+        "rest checks and copies arguments."
     ),
     "dag.check of one DAG against importing its file once": (
         "two processes read the DAG, because a version that changes by itself shows only with another hash "

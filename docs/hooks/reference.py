@@ -258,7 +258,9 @@ def _ignored(mode: Mode) -> set[str]:
     given: dict[str, Any] = {"image": "a", "secrets": ["a"], "env_vars": {"A": "a"}, "resources": resources}
     given["data"] = ["a"]
     rest: dict[str, Any] = {"func_args": [], "func_kwargs": {}, "map_over": {}, "dag": None}
-    spec = TaskSpec("a", "a:a", mode=mode, docker={"a": 1}, kubernetes={"a": 1}, **given, **rest)
+    spec = TaskSpec(
+        "a", "a:a", mode=mode, docker={"a": 1}, kubernetes={"a": 1}, operator_kwargs={}, **given, **rest
+    )
     return {each["argument"] for each in ignored(spec)}
 
 

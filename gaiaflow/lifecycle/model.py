@@ -13,12 +13,12 @@ from gaiaflow.lifecycle.prodlocal import WHICH as WHERE
 from gaiaflow.lifecycle.terminal import Phases, emit_json, emit_table, lifecycle_task, say
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
-from gaiaflow.stack.services.backend import Backend, StartOptions
 
 if TYPE_CHECKING:
     from gaiaflow.infra.host.progress import Tell
     from gaiaflow.models.deployment import Deployed
     from gaiaflow.models.registry import ModelRegistry, Version
+    from gaiaflow.stack.services.backend import Backend
 
 WHICH = "MODEL, MODEL@ALIAS or MODEL/VERSION, as model.list shows them; by default the newest version"
 INVOKE = "curl -H 'Content-Type: application/json' -d @{example} {url}/invocations"
@@ -61,6 +61,7 @@ def serve(
     """Serve a registered model on 127.0.0.1 with MLflow's scoring server, in the project's environment."""
     from gaiaflow.models import registry as modelregistry
     from gaiaflow.stack.services import model as serving
+    from gaiaflow.stack.services.backend import StartOptions
 
     project = Project.find()
     modelregistry.split(model)

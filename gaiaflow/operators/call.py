@@ -52,6 +52,20 @@ def replace_references(value: Any, replace: Callable[[Any], Any]) -> Any:
     return value
 
 
+def _is_flat(value: Any) -> bool:
+    """Whether this is a list or dict of plain values that are surely JSON; most calls have no others."""
+    if type(value) is dict:
+        return all(type(key) is str and key.isascii() for key in value) and all(map(_is_simple, value.values()))
+    return type(value) is list and all(map(_is_simple, value))
+
+
+def _is_simple(value: Any) -> bool:
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    return value is None or kind is bool or (kind is int and -(2**63) <= value < 2**63)
+
+
 class Arguments(ResolveMixin):  # type: ignore[misc]
     """The arguments of one call: Airflow finds their dependencies, resolves them, and renders no text.
 
@@ -79,6 +93,8 @@ class Arguments(ResolveMixin):  # type: ignore[misc]
 
     def problem(self, name: str) -> str | None:
         """Where the value is not JSON, references apart."""
+        if _is_flat(self.value):
+            return None
         known = replace_references(self.value, lambda _: None) if self.references else self.value
         return not_json(known, name)
 
@@ -116,12 +132,13 @@ class CallMixin:
     ) -> None:
         """Keep the call; call it after the provider's ``__init__``, which knows the DAG."""
         dag = self.dag if self.has_dag() else None  # type: ignore[attr-defined]
-        self.func_path = func_path
-        self.func_args = _arguments([] if func_args is None else func_args, dag)
+        args = _arguments([] if func_args is None else func_args, dag)
         kwargs = _arguments({} if func_kwargs is None else func_kwargs, dag)
-        mapped = dict(zip(axes, values, strict=False))
-        self.func_kwargs = Arguments({**kwargs.value, **mapped}, dag) if mapped else kwargs
-        self.from_run = from_run(self.func_args.value, self.func_kwargs.value)
+        if mapped := dict(zip(axes, values, strict=False)):
+            kwargs = Arguments({**kwargs.value, **mapped}, dag)
+        given = from_run(args.value, kwargs.value) if args.references or kwargs.references else {}
+        # Past Airflow's own __setattr__, which has nothing to do for these and costs more than the rest.
+        vars(self).update(func_path=func_path, func_args=args, func_kwargs=kwargs, from_run=given)
 
     def resolve_template_files(self) -> None:
         """Airflow calls this on every task once a DAG file is read: the place to check and link FromTask."""

@@ -16,6 +16,8 @@ def doc_of(func_path: str) -> str:
     Args:
         func_path: ``package.module:function``.
     """
+    if not os.environ.get(envvar.CODE):
+        return f"`{func_path}`"
     module, _, name = func_path.partition(":")
     text = next(filter(None, (_docstring(file, name) for file in _files(module))), "")
     return f"`{func_path}`" + (f"\n\n{text}" if text else "")

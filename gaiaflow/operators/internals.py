@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
@@ -16,7 +17,7 @@ __all__ = [
     "NOT_MAPPED",
     "ResolveMixin",
     "current_dag",
-    "default_argument",
+    "default_arguments",
     "is_mapped",
     "map_index",
     "pull_all",
@@ -28,20 +29,17 @@ NOT_MAPPED = -1
 
 def current_dag() -> Any:
     """The DAG of the enclosing ``with DAG(...)``, or None."""
-    from airflow.sdk.definitions._internal.contextmanager import DagContext
-
     return DagContext.get_current()
 
 
-def default_argument(dag: Any, name: str) -> Any:
-    """An entry of ``default_args`` of the DAG or of the enclosing TaskGroup, or None."""
-    from airflow.sdk.definitions._internal.contextmanager import TaskGroupContext
-
+def default_arguments(dag: Any) -> Mapping[str, Any]:
+    """The ``default_args`` of the DAG and of the enclosing TaskGroup."""
     if dag is None:
-        return None
+        return {}
     group = TaskGroupContext.get_current(dag)
-    found = {**(dag.default_args or {}), **((group.default_args if group else None) or {})}
-    return found.get(name)
+    if group and group.default_args:
+        return {**(dag.default_args or {}), **group.default_args}
+    return dag.default_args or {}
 
 
 def is_mapped(task: Any) -> bool:

@@ -125,7 +125,7 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
         self.secret_names = list(secret_names)
         self.task_resources = dict(task_resources or {})
         self.data = list(data)
-        self._empty_handed = False
+        self._empty_handed = self._looked = False
         self.set_call(func_path, func_args, func_kwargs, axes, (axis_0, axis_1, axis_2, axis_3))
 
     @cached_property
@@ -149,11 +149,15 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
 
     def _take_up(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
         try:
-            return super().trigger_reentry(context, event)
+            result = super().trigger_reentry(context, event)
         except AirflowException:
             if self.pod is not None:
                 raise
-            raise self.taken_away(event["name"], event["namespace"]) or gone(self.func_path) from None
+        else:
+            # Without its pod the provider takes the task as done, and there is no result.
+            if self._looked or not self.do_xcom_push:
+                return result
+        raise self.taken_away(event["name"], event["namespace"]) or gone(self.func_path) from None
 
     def mlflow(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """The variables in which the function finds its MLflow, and those with the stack's."""
@@ -212,6 +216,7 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
 
     def extract_xcom(self, pod: Any, **options: Any) -> Any:
         """Read the result in the sidecar, and remember when there was none: JSON's null is a result."""
+        self._looked = True
         text = self.pod_manager.extract_xcom(pod, **options)
         self._empty_handed = text.rstrip() == EMPTY_XCOM_RESULT
         return None if self._empty_handed else self.decode_result(text)

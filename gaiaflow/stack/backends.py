@@ -9,10 +9,10 @@ from gaiaflow import envvar
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.project import Project
 from gaiaflow.stack.services import state
-from gaiaflow.stack.services.backend import Backend, Credential, Holding
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # late, like the rest: `inv --list` needs only names
     from gaiaflow.models.registry import ModelRegistry
+    from gaiaflow.stack.services.backend import Backend, Credential, Holding
 
 AUTO = "auto"
 NAMES = (AUTO, "embedded", "docker")
@@ -120,6 +120,8 @@ def _volumes(project: Project, name: str) -> list[Holding]:
     try:
         return BACKENDS[name](project).volumes()
     except MissingError:
+        from gaiaflow.stack.services.backend import Holding
+
         return [Holding("data", "that cannot be listed: no Docker engine answers", None)]
 
 

@@ -32,9 +32,9 @@ class Internals(unittest.TestCase):
         assert internals.current_dag() is None
         with DAG("flow", schedule=None, default_args={"retries": 5}) as dag:
             assert internals.current_dag() is dag
-            assert internals.default_argument(dag, "retries") == 5
+            assert internals.default_arguments(dag)["retries"] == 5
             with TaskGroup("group", default_args={"retries": 7}):
-                assert internals.default_argument(dag, "retries") == 7
+                assert internals.default_arguments(dag)["retries"] == 7
 
     def test_airflow_finds_the_references_of_a_resolve_mixin(self) -> None:
         from airflow.sdk import DAG

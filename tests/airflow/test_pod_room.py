@@ -291,6 +291,10 @@ def test_a_deferred_pod_that_is_gone_is_deferred_again(monkeypatch: pytest.Monke
     events.items = []
     with pytest.raises(TaskFailedError, match="its pod was deleted"):
         task.trigger_reentry({}, known)
+    # What the provider answers where the triggerer saw the function succeed, and the pod is gone since.
+    monkeypatch.setattr(KubernetesPodOperator, "trigger_reentry", lambda *_: None)
+    with pytest.raises(TaskFailedError, match="its pod was deleted"):
+        task.trigger_reentry({}, known)
 
 
 def test_a_pod_that_was_preempted_is_started_again(run: Callable[..., Any]) -> None:

@@ -36,15 +36,7 @@ ANSWERS = {
 CODES = dict.fromkeys(("doctor", "prod.check"), (0, 1, 3))
 ENDLESS = ("gaiaflow dev.logs --service mlflow --lines 100 --follow",)
 RUN_ID = re.compile(r"manual__2026\S+")
-TILES = """
-from airflow.sdk import DAG, CronPartitionTimetable
-from gaiaflow.tasks import FromRun, create_task
-
-with DAG("tiles", schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC")):
-    create_task("tile", "my_package.tiles:show", func_args=[FromRun("partition_key")])
-"""
-
-SHOW = "def show(tile):\n    return tile\n"
+PROCESS = "def process(tile):\n    return tile\n"
 
 
 def run(shell: Shell, line: str) -> str:
@@ -88,7 +80,7 @@ def started(stack: Running, programs: Path) -> Iterator[Shell]:
     first = re.search(r"```python\n(.*?)```", pages.texts()["docs/how-to/dates.md"], re.DOTALL)
     assert first
     files = {**blocks("docs/how-to/dates.md"), **blocks("docs/tutorial.md")}
-    files |= {"dags/scenes.py": first[1], "dags/tiles.py": TILES, "my_package/tiles.py": SHOW}
+    files |= {"dags/scenes.py": first[1], "my_package/tiles.py": PROCESS}
     for name, text in files.items():
         (stack.root / name).parent.mkdir(parents=True, exist_ok=True)
         (stack.root / name).write_text(text)

@@ -146,15 +146,13 @@ def test_a_pod_waits_until_a_node_has_room(
     assert "Insufficient cpu" in outcomes.log
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
 def test_a_pod_that_is_evicted_is_started_again(
     cluster: Cluster,  # noqa: F811
     image: str,  # noqa: F811
     prod_local: dict[str, str],  # noqa: F811
     run_tasks: RunTasks,
-    deferrable: bool,
 ) -> None:
-    name = f"evicted_{deferrable}".lower()
+    name = "evicted"
 
     def evict() -> None:
         (pod,) = pods_of(cluster, name, lambda pod: pod["status"]["phase"] == "Running")
@@ -163,9 +161,8 @@ def test_a_pod_that_is_evicted_is_started_again(
         eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": known}
         cluster.run("create", "--raw", path, "-f", "-", given=json.dumps(eviction))
 
-    more = {"kubernetes": {"deferrable": deferrable}}
     with meanwhile(evict):
-        outcomes = run_tasks([task(name, "sleeps", image, func_args=[15], **more)], **prod_local)
+        outcomes = run_tasks([task(name, "sleeps", image, func_args=[15])], **prod_local)
     assert (outcomes[name].value, outcomes[name].tries) == ("awake", 1)
     assert "starts again, in the same attempt: EvictionByEvictionAPI" in outcomes.log
 

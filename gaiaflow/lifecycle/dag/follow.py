@@ -14,7 +14,6 @@ from invoke.exceptions import Exit
 from gaiaflow.errors import GaiaflowError
 from gaiaflow.lifecycle.terminal import emit_json, emit_table, interruption, say, say_always
 from gaiaflow.project import Project
-from gaiaflow.result import SUCCESS
 
 LONGEST_VALUE = 80
 # A failure is shown with everything that is known about it.
@@ -54,6 +53,7 @@ def follow(
     """
     from gaiaflow.dags import assets, run as dagrun
     from gaiaflow.dags.failure import Failures
+    from gaiaflow.result import SUCCESS
 
     failures = Failures(api, project, dag, run, dict(seen or {}))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from gaiaflow.lifecycle.terminal import confirm, say
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
-from gaiaflow.stack.services.backend import Backend, Holding
+
+if TYPE_CHECKING:
+    from gaiaflow.stack.services.backend import Backend, Holding
 
 
 def agreed(project: Project, backend: Backend, yes: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
@@ -14,7 +15,9 @@ from gaiaflow.lifecycle.terminal import Phases, confirm, emit_json, emit_table, 
 from gaiaflow.project import Project
 from gaiaflow.stack import backends
 from gaiaflow.stack.services import mode as stackmode
-from gaiaflow.stack.services.backend import Backend, Credential, Holding, StartOptions
+
+if TYPE_CHECKING:
+    from gaiaflow.stack.services.backend import Backend, Credential, Holding, StartOptions
 
 _SERVICE = (
     "a service: airflow, mlflow, s3 (or minio), jupyter, model (after inv model.serve), all; may be repeated"
@@ -62,6 +65,8 @@ def start(
     yes: bool = False,
 ) -> None:
     """Start the stack, or some of its services, and wait until each answers."""
+    from gaiaflow.stack.services.backend import StartOptions
+
     flags = {
         "airflow": airflow_port,
         "mlflow": mlflow_port,
@@ -129,6 +134,8 @@ def restart(
     start: bool = False,
 ) -> None:
     """Stop and start the stack, or some of its services, on the same ports."""
+    from gaiaflow.stack.services.backend import StartOptions
+
     project = Project.find()
     chosen = backends.of(project)
     names = service_names(service)

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from gaiaflow.infra.host.ports import Claims
     from gaiaflow.infra.host.progress import Phase
 
-# In the project's home: the backend, its ports, what runs.
-STATE = "state.json"
-
 
 @dataclass(frozen=True)
 class StartOptions:

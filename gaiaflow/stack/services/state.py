@@ -9,7 +9,9 @@ from typing import Any
 from gaiaflow.endpoints import PORTS
 from gaiaflow.infra.host import privatefile
 from gaiaflow.project import Project
-from gaiaflow.stack.services.backend import STATE
+
+# In the project's home: the backend, its ports, what runs.
+STATE = "state.json"
 
 
 @dataclass(frozen=True)

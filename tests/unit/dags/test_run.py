@@ -19,7 +19,7 @@ from gaiaflow.errors import GaiaflowError, MissingError, StillStartingError, Usa
 from gaiaflow.infra.host import privatefile
 from gaiaflow.lifecycle.dag.run import read_conf
 from gaiaflow.project import Project
-from gaiaflow.stack.services.backend import STATE
+from gaiaflow.stack.services.state import STATE
 
 CONFLICT = {"conflict": True}
 RUN = "dags/flow/dagRuns/manual__1%2B00%3A00"

@@ -13,8 +13,8 @@ from gaiaflow.project import Project
 from gaiaflow.stack.composed.composition import Composition
 from gaiaflow.stack.embedded import processes
 from gaiaflow.stack.services import keys, mode as stackmode
-from gaiaflow.stack.services.backend import STATE
 from gaiaflow.stack.services.program import Stack
+from gaiaflow.stack.services.state import STATE
 
 PORTS = {"s3": 9000, "mlflow": 5000, "airflow": 8080, "jupyter": 8895, "s3-console": 9001}
 
