@@ -31,7 +31,7 @@ def _line(name: str, column: dict[str, Any]) -> str:
     good = sum(found["state"] == "success" for found in column["dags"].values())
     airflow, standard = column["apache-airflow"], column["apache-airflow-providers-standard"]
     return (
-        f"- {TITLES[name]}: {good} of {len(DAG_IDS)} succeeded in {column['seconds']} s with the stack's start. "
+        f"- {TITLES[name]}: {good} of {len(DAG_IDS)} succeeded in {column['seconds']} s, the start too. "
         f"Airflow {airflow}, standard provider {standard}; {column['taken']}, {column['machine']}."
     )
 
