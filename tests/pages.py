@@ -115,6 +115,13 @@ def commands(text: str) -> Iterator[str]:
                     yield from filter(None, [normalised(line)])
 
 
+def printed() -> dict[str, str]:
+    """Of each line that a page shows with what it prints: the first line of that."""
+    blocks = [block for text in texts().values() for _, name, block in BLOCK.findall(text) if name == "console"]
+    found = [re.findall(r"^\$ (.*)\n(?!\$)(.+)$", block, re.MULTILINE) for block in blocks]
+    return {normalised(line): shown for pairs in found for line, shown in pairs}
+
+
 def normalised(line: str) -> str:
     """``gaiaflow dev start`` of ``$ .venv/bin/inv  dev start   # the stack``."""
     words = re.sub(r"(?:^|\s+)# .*", "", line).strip().removeprefix("$ ")
