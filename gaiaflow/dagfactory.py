@@ -72,7 +72,7 @@ def load_yaml_dags(namespace: dict[str, Any], folder: Path | str | None = None) 
     except ImportError:
         raise MissingError("dag-factory is not in this environment", "pip install dag-factory") from None
     place = Path(folder or Path(namespace["__file__"]).parent).absolute()
-    for file in sorted([*place.rglob("*.yml"), *place.rglob("*.yaml")]):
+    for file in _yaml_files(place):
         if file.name not in _DEFAULTS:
             try:
                 dagfactory.load_yaml_dags(
@@ -84,6 +84,12 @@ def load_yaml_dags(namespace: dict[str, Any], folder: Path | str | None = None) 
                 raise GaiaflowError(
                     f"`{file.name}` defines no valid DAG: {error}", "see the keys of dag-factory"
                 ) from error
+
+
+def _yaml_files(place: Path) -> list[Path]:
+    """The YAML files of a folder, without those in hidden folders: the project's state and environments."""
+    found = sorted([*place.rglob("*.yml"), *place.rglob("*.yaml")])
+    return [file for file in found if not any(p.startswith(".") for p in file.relative_to(place).parts)]
 
 
 def _with_references(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Folders of data that a project declares by name: ``[tool.gaiaflow.data]``, and what tasks are told of them.
+"""Folders of data that a project declares by name: ``[tool.gaiaflow.data]`` and what tasks see of them.
 
 Airflow and the Docker socket proxy get the table as JSON in ``GAIAFLOW_DATA``; a function finds each folder of
 its task in ``GAIAFLOW_DATA_NAME``.

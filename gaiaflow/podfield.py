@@ -22,6 +22,8 @@ LISTS = {
     "init_containers": "V1Container",
     "env_from": "V1EnvFromSource",
 }
+# Of the secret that brings a pod its large call, and that is made with the pod.
+CALL_VOLUME = "gaiaflow-call"
 EXAMPLES = {
     "volumes": '[{"name": "tiles", "persistentVolumeClaim": {"claimName": "tiles"}}]',
     "volume_mounts": '[{"name": "tiles", "mountPath": "/data/tiles", "readOnly": True}]',

@@ -1,4 +1,4 @@
-"""Two sentences on each of the errors that users meet most: what it means, and what to do."""
+"""Two sentences on each of the most common errors: what it means, and what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXPLANATIONS = {
         "project. `--auto-ports` takes the next free port, and the table at the end says which."
     ),
     "still-starting": (
-        "Nothing failed: the service goes on starting after the command has ended with exit code 4. On a "
+        "Nothing failed: the service continues to start after the command has ended with exit code 4. On a "
         "slow machine wait longer with `gaiaflow dev.start --wait 600`."
     ),
     "exited-during-startup": (
@@ -52,11 +52,11 @@ EXPLANATIONS = {
         "also missing after `gaiaflow dev.cleanup`, or if the project was moved."
     ),
     "no-such-dag": (
-        "No file in `dags/` makes a DAG of this id: it is misspelt, or its file does not import. `gaiaflow "
+        "No file in `dags/` defines a DAG with this id. It is misspelt, or its file does not import. `gaiaflow "
         "dag.list` shows the ids and the files with errors."
     ),
     "file-not-read": (
-        "Airflow reads DAG files in the background, and this one did not come up in time. A file that "
+        "Airflow reads DAG files in the background, and it has not read this one yet. A file that "
         "computes or downloads at import slows all others; `gaiaflow dag.check` measures it."
     ),
     "param-does-not-fit": (
@@ -68,7 +68,7 @@ EXPLANATIONS = {
         "spelling, or add it to the DAG with a default."
     ),
     "run-not-finished": (
-        "Only the command has ended, the run goes on in Airflow. Follow it with `gaiaflow dag.watch`."
+        "Only the command has ended; the run continues in Airflow. Follow it with `gaiaflow dag.watch`."
     ),
     "date-is-taken": (
         "Airflow allows one run of a DAG for each logical date. Run the existing one again with `gaiaflow "

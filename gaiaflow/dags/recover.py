@@ -24,7 +24,7 @@ class Recovery:
         again: run again.
         kept: succeeded, and their results are used again.
         new: are in the DAG by now, and not yet in the run.
-        chosen: what Airflow is told: ids, or id and map index.
+        chosen: what Airflow gets: ids, or id and map index.
         seen: the attempts so far of each task instance.
     """
 

@@ -34,7 +34,7 @@ class Recalled:
     Attributes:
         call: what the runner gets.
         state: how the task ended there.
-        value: what it returned there; None unless it ended well.
+        value: what it returned there; None unless it succeeded.
         environment, python, folder: where it is run again.
         changed: the DAG file gives other arguments by now; the call has those of the run.
     """

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from gaiaflow import datafolder, envvar
+from gaiaflow import datafolder, envvar, podfield
 from gaiaflow.inspection import concrete, structure
 from gaiaflow.inspection.local_address import local_values
 from gaiaflow.inspection.rendered import render
@@ -101,9 +101,10 @@ def _images(task: Any, pod: Mapping[str, Any]) -> list[str]:
 
 
 def _mounted(pod: Mapping[str, Any]) -> set[str]:
-    """Secrets that the pod itself refers to: volumes, single variables, pull secrets."""
+    """Secrets that the pod itself refers to: volumes, single variables, pull secrets; not that of its call."""
     spec = pod.get("spec", {})
-    names = [v["secret"].get("secretName") for v in spec.get("volumes", ()) if "secret" in v]
+    volumes = [v for v in spec.get("volumes", ()) if "secret" in v and v["name"] != podfield.CALL_VOLUME]
+    names = [v["secret"].get("secretName") for v in volumes]
     names += [entry.get("name") for entry in spec.get("imagePullSecrets", ())]
     for container in spec.get("containers", ()):
         sources = [v.get("valueFrom", {}).get("secretKeyRef", {}) for v in container.get("env", ())]

@@ -214,7 +214,7 @@ def dockerize(
 def push_data(
     c: Context, name: str | None = None, profile: str = "", context: str = "", json: bool = False
 ) -> None:
-    """Copy folders of data into their claims in the cluster, for pods; what is there is replaced."""
+    """Copy folders of data into their claims in the cluster, for pods; this replaces the data there."""
     from gaiaflow.infra.cluster import claim
     from gaiaflow.infra.images import image as build
 

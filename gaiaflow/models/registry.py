@@ -75,7 +75,8 @@ def split(wanted: str) -> tuple[str, str, str]:
     found = re.fullmatch(r"(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))?", wanted)
     if found is None:
         raise UsageError(
-            f"`{wanted}` names no model", "MODEL, MODEL@ALIAS or MODEL/VERSION, as in inv model.list"
+            f"`{wanted}` is not the name of a model",
+            "MODEL, MODEL@ALIAS or MODEL/VERSION, as in inv model.list",
         )
     return found["name"], found["version"] or "", found["alias"] or ""
 
@@ -234,5 +235,5 @@ def _inside(folder: Path, name: str) -> Path:
     """The file of that name; a name that leads out of the folder is refused."""
     file = folder / name
     if ".." in file.parts:
-        raise GaiaflowError(f"the model has a file `{name}` outside of its own folder")
+        raise GaiaflowError(f"the model has a file `{name}` outside its folder")
     return file

@@ -118,7 +118,7 @@ class CallMixin:
 
     call_fields: ClassVar[tuple[str, ...]] = ("func_path", "func_args", "func_kwargs")
     operator_extra_links: ClassVar[tuple[Any, ...]] = (MlflowRunLink(), ErrorDocsLink())
-    # The error of the last attempt in this process; empty if it ended well.
+    # The error of the last attempt in this process; empty if it succeeded.
     ended_with: str = ""
     func_path: str
     func_args: Any

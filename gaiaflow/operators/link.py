@@ -39,7 +39,7 @@ class ErrorDocsLink(BaseOperatorLink):  # type: ignore[misc]
     name = "Docs of the error"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow passes it
-        """Empty where it ended well, and where no section tells of the error."""
+        """Empty if it succeeded, or if no section describes the error."""
         return of_task(operator.ended_with)
 
 

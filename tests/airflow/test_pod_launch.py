@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gaiaflow.errors import GaiaflowError
+from gaiaflow.inspection.production import _mounted
 from tests.pod_api import Api, launched
 
 LARGE = "x" * 100_000
@@ -49,6 +50,13 @@ def test_a_large_call_comes_by_a_secret_of_the_pod(monkeypatch: pytest.MonkeyPat
         "labels": {"gaiaflow/project": "demo"},
         "ownerReferences": [owner],
     }
+
+
+def test_the_check_for_production_does_not_look_for_the_secret_of_a_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pod = launched(monkeypatch, Api(), func_args=[LARGE], secrets=["keys"])
+    assert _mounted(pod) == {"keys"}
 
 
 def test_the_secret_of_a_pod_that_is_taken_up_again_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,21 @@ def test_defaults_beside_it_count_and_make_no_dag(
     assert (task.retries, task.owner) == (7, "me")
 
 
+def test_files_in_hidden_folders_are_not_dags(
+    yaml_project: Callable[[str], Project], airflow_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where `dags` is the project's own folder, its environments are below it."""
+    found = yaml_project(
+        f"flow:\n  schedule: null\n  tasks:\n    - {{task_id: a, {TASK}, func_path: 'pk.f:same'}}\n"
+    )
+    hidden = found.dags / ".gaiaflow" / "envs"
+    hidden.mkdir(parents=True)
+    (hidden / "metrics_template.yaml").write_text("- not: a DAG\n")
+    place.enter(found, airflow_home)
+    dags, errors = load_dags(found)
+    assert (list(dags), errors) == (["flow"], {})
+
+
 def test_nothing_is_told_to_the_makers_of_dag_factory(
     yaml_project: Callable[[str], Project], airflow_home: Path
 ) -> None:

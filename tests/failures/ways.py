@@ -133,8 +133,9 @@ _DAG = "from airflow.sdk import DAG\nfrom gaiaflow.tasks import FromTask, create
 WAYS = (
     Way(
         "No such module",
-        "The module of `func_path` does not import. Any error of its code or of a package is shown in the same "
-        "way; one that may pass, as a server that does not answer at import, is tried again.",
+        "The module of `func_path` does not import. An error in its code or in a package looks the same. If "
+        "the error may be temporary, such as a server that does not answer at import, Airflow retries the "
+        "task.",
         everywhere(
             Seen(
                 f"{MODULE}.nowhere does not import: ModuleNotFoundError: No module named '{MODULE}.nowhere'",
@@ -146,13 +147,13 @@ WAYS = (
     ),
     Way(
         "No such function",
-        "The module has no function of that name; those that it has are listed.",
+        "The module has no function with that name. The error lists its functions.",
         everywhere(Seen(f"{MODULE}.fails has no function `rises`: there is {HOLE}", again=False, real=True)),
         call("fails:rises"),
     ),
     Way(
         "Wrong arguments",
-        "The function does not take what the task passes. `gaiaflow dag.check` finds it before a run.",
+        "The function does not accept the arguments of the task. `gaiaflow dag.check` finds this before a run.",
         everywhere(
             Seen(
                 f"{MODULE}.fails:takes_one does not take this call: TypeError: takes_one() takes 1 positional "
@@ -172,26 +173,26 @@ WAYS = (
     ),
     Way(
         "sys.exit",
-        "The function called `sys.exit`, with 0 too: it left no result.",
+        "The function called `sys.exit`. Even with 0 this is a failure, because there is no result.",
         everywhere(raised("fails:exits", "SystemExit: 3")),
         call("fails:exits"),
     ),
     Way(
         "os._exit",
-        "The process left without Python's own ending, so that there is no traceback.",
+        "The process ended without Python's normal shutdown, so there is no traceback.",
         everywhere(Seen(f"`{MODULE}.fails:leaves` exited with code 3", real=True)),
         call("fails:leaves"),
     ),
     Way(
         "A crash",
-        "The process ended by a segmentation fault: an extension module is broken.",
+        "A segmentation fault ended the process: an extension module is broken.",
         everywhere(Seen(f"`{MODULE}.fails:segfaults` was terminated by signal 11", real=True)),
         call("fails:segfaults"),
     ),
     Way(
         "Out of memory",
-        "The function used more memory than it may. In a container that is its limit, `resources`; in dev the "
-        "kernel kills the process when the machine's memory runs out, which looks as any kill does.",
+        "The function used more memory than it may. In a container or pod, `resources` sets the limit. In dev "
+        "the kernel kills the process if the machine has no more memory, which looks like any other kill.",
         everywhere(
             Seen(f"`{MODULE}.fails:takes_memory` was killed: it used more memory than its limit", real=True),
             dev=Seen(f"`{MODULE}.fails:takes_memory` was terminated by signal 9"),
@@ -200,14 +201,14 @@ WAYS = (
     ),
     Way(
         "Killed",
-        "Something else ended the process by SIGKILL: a person, the kernel, an engine that restarts.",
+        "A person, the kernel or a restart of the engine ended the process with SIGKILL.",
         everywhere(_KILLED),
         call("fails:is_killed"),
     ),
     Way(
         "A pod that is gone",
-        "The pod was deleted while its function ran: its node was lost or drained, a pod of a higher priority "
-        "took its place, or somebody deleted it.",
+        "The pod was deleted while its function ran: its node was lost or drained, a pod with a higher "
+        "priority replaced it, or a person deleted it.",
         in_pods(
             Seen(f"`{MODULE}.fails:sleeps` was stopped: its pod was deleted"),
             NO_POD,
@@ -217,7 +218,8 @@ WAYS = (
     ),
     Way(
         "A result that is not JSON",
-        "The function returned something that no other task could get. Write it to S3 or MLflow and return its "
+        "The function returned a value that gaiaflow cannot pass to another task. Write it to S3 or MLflow "
+        "and return its "
         "address.",
         everywhere(
             Seen(
@@ -230,7 +232,8 @@ WAYS = (
     ),
     Way(
         "Arguments that are too large",
-        "A pod gets a large call by a secret, and Kubernetes limits those; every mode has the same limit.",
+        "A pod gets a large call in a secret, and Kubernetes limits the size of secrets. Every mode has the "
+        "same limit.",
         everywhere(
             Seen(
                 f"the arguments of task `arguments_that_are_too_large` have {HOLE} KiB: a task takes at most "
@@ -243,15 +246,16 @@ WAYS = (
     ),
     Way(
         "A time-out",
-        "The attempt took longer than `execution_timeout`. The function and all that it started are ended.",
+        "The attempt took longer than `execution_timeout`. gaiaflow ends the function and all processes that "
+        "it started.",
         everywhere(Seen(f"AirflowTaskTimeout: `{MODULE}.fails:sleeps` did not end within {HOLE}", real=True)),
         call("fails:sleeps", execution_timeout=2),
     ),
     Way(
         "No such image",
         "The engine or the cluster does not have the image. `gaiaflow dev.dockerize` and "
-        "`gaiaflow prodlocal.dockerize` build it; in prod its registry has to have it. A registry that is "
-        "silent is tried again.",
+        "`gaiaflow prodlocal.dockerize` build it; in prod the registry must have it. If a registry does not "
+        "answer, Airflow retries the task.",
         in_containers(
             Seen("image `p/nowhere:1` is not in the local cluster: ErrImagePull not found", again=False),
             NO_IMAGE,
@@ -263,14 +267,14 @@ WAYS = (
     ),
     Way(
         "An image without Python",
-        "The image was not built by gaiaflow.",
+        "gaiaflow did not build the image.",
         in_containers(Seen(f"image `{IMAGE}` has no `python`: {HOLE}", again=False), NO_IMAGE),
         call("fails:raises"),
     ),
     Way(
         "No such secret",
-        "In a pod the secret has to be there before its function starts. In dev and dev_docker the values may "
-        "be in `.env` instead, so that it is the function that misses one.",
+        "In a pod the secret must exist before the function starts. In dev and dev_docker the values may be "
+        "in `.env` instead, so the error comes from the function.",
         everywhere(
             Seen("secret `nowhere` is not in the cluster", again=False, real=True),
             dev=raised("fails:reads_a_secret", "KeyError: 'API_KEY'"),
@@ -280,8 +284,8 @@ WAYS = (
     ),
     Way(
         "Quota",
-        "The namespace had no room for another pod within `wait_for_room`, an hour by default. A pod that asks "
-        "for more than the whole quota fails at once.",
+        "The namespace had no room for another pod within `wait_for_room`, an hour by default. A pod that "
+        "requests more than the whole quota fails at once.",
         in_pods(
             Seen(
                 'the cluster refused the pod of task `quota`: pods "quota" is forbidden: exceeded quota: few, '
@@ -293,7 +297,7 @@ WAYS = (
     ),
     Way(
         "Namespace denied",
-        "Airflow's account may not make pods there.",
+        "Airflow's account cannot create pods in this namespace.",
         in_pods(
             Seen(
                 "the cluster refused the pod of task `namespace_denied`: pods is forbidden: "
@@ -318,7 +322,7 @@ WAYS = (
     ),
     Way(
         "No engine",
-        "The Docker engine does not answer. Without it a minikube on the same engine is gone, too.",
+        "The Docker engine does not answer. A minikube cluster on the same engine is then stopped too.",
         everywhere(
             Never("no engine is asked"),
             dev_docker=Seen(f"no Docker engine at `{HOLE}`: {HOLE}", real=True),
@@ -327,20 +331,20 @@ WAYS = (
     ),
     Way(
         "No MLflow",
-        "It is the function's own client that finds no server, so that the error is the client's. MLflow's own "
-        "asks for minutes before it gives up; `MLFLOW_HTTP_REQUEST_MAX_RETRIES=2` in `.env` shortens that.",
+        "The error comes from the client in the function, which cannot reach the server. MLflow's client "
+        "tries for minutes before it fails; `MLFLOW_HTTP_REQUEST_MAX_RETRIES=2` in `.env` shortens this.",
         everywhere(raised("fails:asks_mlflow", f"urllib.error.URLError: {HOLE}Connection refused{HOLE}")),
         call("fails:asks_mlflow"),
     ),
     Way(
         "Disk full",
-        "The function cannot write.",
+        "The function cannot write to the disk.",
         everywhere(raised("fails:fills_the_disk", "OSError: [Errno 28] No space left on device")),
         call("fails:fills_the_disk"),
     ),
     Way(
         "A DAG file with an error",
-        "The file does not import; its own DAGs stop, no others.",
+        "The file does not import. This affects only its own DAGs.",
         everywhere(Refused("`file.py` does not import: SyntaxError: '(' was never closed", 1)),
         file=_DAG + 'with DAG("ways", schedule=None):\n    create_task("a", "parity.fails:raises"\n',
     ),

@@ -27,7 +27,7 @@ import pytest
 import gaiaflow
 from gaiaflow.endpoints import Endpoints
 from gaiaflow.errors import GaiaflowError
-from gaiaflow.infra.cluster import account, gateway, kubeconfig, manifests, network as clusternetwork
+from gaiaflow.infra.cluster import account, gateway, kubeconfig, manifests, network as clusternetwork, room
 from gaiaflow.infra.cluster.api import Cluster, labels
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.project import Project
@@ -150,7 +150,9 @@ def run_pod(bed: Bed, code: str, image: str = "", claim: str = "", **spec: Any) 
 
 def versions(bed: Bed) -> dict[str, str]:
     cluster, found = bed.target.connect(), {}
-    for thing in manifests.manifests(labels(bed.target.project), bed.target.namespace):
+    project = bed.target.project
+    things = manifests.manifests(labels(project), bed.target.namespace)
+    for thing in room.fitted(things, project.settings.cluster):
         metadata = thing["metadata"]
         there = cluster.find(thing["kind"], metadata.get("namespace", ""), metadata["name"])
         assert there is not None, thing["kind"]
@@ -336,6 +338,7 @@ def test_a_folder_of_data_reaches_pods_and_is_replaced(bed: Bed) -> None:
     absent = bed.inv("prodlocal.push-data", "tiles")
     assert absent.returncode == 2
     assert "data `tiles` is not declared" in absent.stderr
+    bed.inv("prodlocal.start", "--cluster-only")  # the quota has room for as many claims as are declared
 
 
 class Service(BaseHTTPRequestHandler):

@@ -65,7 +65,7 @@ def s3fs_parts(store: Store) -> None:
     assert files.cat_file(f"{place}/large", start=-4) == b"dend"
 
 
-@behaviour("s3fs writes only a new file where it is told to", "s3fs")
+@behaviour("s3fs can write only new files", "s3fs")
 def s3fs_exclusive(store: Store) -> None:
     files, place = connect(store)
     files.pipe_file(f"{place}/a", b"1", mode="create")

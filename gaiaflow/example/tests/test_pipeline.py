@@ -1,4 +1,4 @@
-"""The three tasks one after the other, on an MLflow of their own in a temporary folder."""
+"""The three tasks one after the other, with a temporary MLflow."""
 
 import json
 from collections.abc import Iterator

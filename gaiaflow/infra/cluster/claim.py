@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from gaiaflow import podrule
 from gaiaflow.datafolder import Folder
 from gaiaflow.errors import GaiaflowError, MissingError, UsageError
-from gaiaflow.infra.cluster import manifests, unpack
+from gaiaflow.infra.cluster import manifests, room, unpack
 from gaiaflow.infra.cluster.api import PROJECT_ID, Cluster, labels
 from gaiaflow.infra.cluster.target import Target
 from gaiaflow.infra.host import wait
@@ -105,7 +105,7 @@ def _make(target: Target, cluster: Cluster, folder: Folder, size: int) -> bool:
             )
         return False
     quota = manifests.manifests(labels(project), namespace, ("resource-quota",), manifests.claims_of(project))
-    cluster.apply(quota[0])
+    cluster.apply(room.fitted(quota, project.settings.cluster)[0])
     claim = _claim(target, folder, size)
     if not _has_default_class(cluster):
         if not target.profile:

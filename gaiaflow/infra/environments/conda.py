@@ -221,7 +221,7 @@ def installed(folder: Path) -> list[str]:
 
 
 def hashed(project: Project, pins: list[str]) -> list[str]:
-    """The pins with the hashes of their files, one a line."""
+    """The pins with the hashes of their files, one per line."""
     if not pins:
         return []
     with tempfile.NamedTemporaryFile("w", suffix=".in") as file:

@@ -12,7 +12,7 @@ from gaiaflow.project import Project
 
 
 def requirements(project: Project) -> str:
-    """`requirements` of ``[tool.gaiaflow.airflow]``, one a line."""
+    """`requirements` of ``[tool.gaiaflow.airflow]``, one per line."""
     return "".join(f"{line}\n" for line in project.settings.airflow.requirements)
 
 

@@ -10,7 +10,7 @@ Both are JSON files. A request is one of
 
 ``solve`` writes a lock in rattler's format, which is pixi's too. ``install`` makes the prefix of such a lock
 (its environment ``default``) and writes the variables of its activation into it. Into ``requirements`` go the
-lock's PyPI packages and the pins, one a line, for pip. The outcome is ``{"packages": NUMBER}`` or
+lock's PyPI packages and the pins, one per line, for pip. The outcome is ``{"packages": NUMBER}`` or
 ``{"error": TEXT}``; after an error, which stderr has too, the exit code is 1.
 
 Mirrors, private channels, proxies and tokens are what rattler's configuration files and login say.

@@ -1,6 +1,6 @@
-"""Processes that live: who one is, how it is told to end, and what a killed command left at work.
+"""Processes that live: who one is, how it is ended, and what a killed command left at work.
 
-A command that is told to end takes its children along. One that is killed cannot, and they would go on making
+A command that is asked to end ends its children too. One that is killed cannot, and they would go on making
 an environment or starting containers behind the back of the next `inv dev.stop`.
 """
 

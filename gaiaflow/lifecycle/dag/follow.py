@@ -16,7 +16,7 @@ from gaiaflow.lifecycle.terminal import emit_json, emit_table, interruption, say
 from gaiaflow.project import Project
 
 LONGEST_VALUE = 80
-# A failure is told with all that is known of it.
+# A failure is shown with everything that is known about it.
 TOLD_APART = {"failed", "up_for_retry"}
 
 

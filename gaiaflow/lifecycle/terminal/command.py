@@ -136,7 +136,7 @@ def _guarded(call: Callable[[], None], json: bool, debug: bool) -> None:
         raise failed(error, json, _wants_traceback(debug)) from None
     except KeyboardInterrupt as error:
         raise failed(interruption.explained(error), json, _wants_traceback(debug)) from None
-    except Exception as error:  # noqa: BLE001 - a bug is told as one
+    except Exception as error:  # noqa: BLE001 - a bug is shown as one
         told = engine.explained(error) or _refused(error) or _bug(error)
         told.__cause__ = error
         raise failed(told, json, told.hint == _REPORT or _wants_traceback(debug)) from None

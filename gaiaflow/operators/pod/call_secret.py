@@ -10,8 +10,10 @@ from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import generi
 from kubernetes.client import models
 from kubernetes.client.exceptions import ApiException
 
+from gaiaflow import podfield
+
 k8s: Any = models  # the client is generated and has no types
-VOLUME = "gaiaflow-call"
+VOLUME = podfield.CALL_VOLUME
 FOLDER, FILE = "/gaiaflow", "call.json"
 PATH = f"{FOLDER}/{FILE}"
 ALREADY_THERE = 409

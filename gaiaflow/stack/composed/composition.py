@@ -1,4 +1,4 @@
-"""What Docker Compose is told about one project's stack: files, variables, environments, command line."""
+"""What Docker Compose gets for one project's stack: files, variables, environments, command line."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Composition:
         }
 
     def fingerprint(self) -> str:
-        """Changes with anything that Compose is told: what runs on another one has to be recreated."""
+        """Changes with anything that Compose gets: what runs on another one has to be recreated."""
         texts = [file.read_bytes() for file in (*self.files, *sorted(self.home.glob("*.env")))]
         told = sorted(item for item in self.variables().items() if item[0].startswith(envvar.PREFIX))
         return hashlib.sha256(b"\0".join([*texts, repr(told).encode()])).hexdigest()

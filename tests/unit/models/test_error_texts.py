@@ -74,7 +74,7 @@ CASES = [
     Case(
         lambda _: modelregistry.split("models:/co2/1"),
         2,
-        "`models:/co2/1` names no model",
+        "`models:/co2/1` is not the name of a model",
         "MODEL, MODEL@ALIAS or MODEL/VERSION, as in inv model.list",
     ),
     Case(
@@ -118,7 +118,7 @@ CASES = [
     Case(
         lambda _: modelregistry.split("a/b/c"),
         2,
-        "`a/b/c` names no model",
+        "`a/b/c` is not the name of a model",
         "MODEL, MODEL@ALIAS or MODEL/VERSION, as in inv model.list",
     ),
     Case(
@@ -136,7 +136,7 @@ CASES = [
     Case(
         lambda p: modelregistry._inside(p.root, "../x"),
         1,
-        "the model has a file `../x` outside of its own folder",
+        "the model has a file `../x` outside its folder",
         "",
     ),
 ]

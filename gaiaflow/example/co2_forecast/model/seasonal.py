@@ -43,7 +43,7 @@ class SeasonalTrend:
         )
 
     def predict(self, months: pd.DatetimeIndex) -> pd.Series:
-        """CO2 in ppm for the months, which may lie before, in or after the history."""
+        """CO2 in ppm for the months, which may be before, in or after the history."""
         start = pd.Timestamp(self.start)
         number = (months.year - start.year) * MONTHS + months.month - start.month
         values = _terms(np.asarray(number), self.harmonics) @ np.array(self.weights) + self.level

@@ -19,7 +19,7 @@ def mae(truth: pd.Series, guess: pd.Series) -> float:
 
 
 def seasonal_naive(history: pd.Series, months: pd.DatetimeIndex) -> pd.Series:
-    """The forecast to beat: every month is as it was in the last year of the history."""
+    """The forecast to beat: every month has the value of the same month in the last year of the history."""
     year = history.iloc[-12:].to_numpy()
     return pd.Series(np.resize(year, len(months)), index=months, name="co2")
 

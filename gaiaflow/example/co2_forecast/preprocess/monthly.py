@@ -25,7 +25,7 @@ class Preprocessed(TypedDict):
 def preprocess(params: dict[str, Any]) -> Preprocessed:
     """Open the MLflow run of this pipeline and keep the monthly series in it.
 
-    Tasks may run on different machines, so the series goes on through MLflow and not by a local path.
+    Tasks may run on different machines, so they pass the series through MLflow and not by a local path.
     """
     raw = monthly_means(weekly_record())
     filled = int(raw.isna().sum())

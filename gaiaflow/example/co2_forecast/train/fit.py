@@ -26,7 +26,7 @@ def train(preprocessed_path: str, run_id: str, model_name: str, params: dict[str
 
     Args:
         preprocessed_path: the address of the monthly series, as preprocess returned it.
-        run_id: the MLflow run to go on with.
+        run_id: the MLflow run to continue.
         model_name: the name in MLflow's registry.
         params: of the DAG; ``horizon_months`` are held back, ``harmonics`` shape the yearly cycle.
     """

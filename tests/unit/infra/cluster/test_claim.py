@@ -32,6 +32,7 @@ def project(tmp_path: Path) -> Project:
     (folder / "run.sh").chmod(0o700)
     (tmp_path / "pyproject.toml").write_text(
         '[project]\nname = "demo"\n[tool.gaiaflow.data]\ntiles = {path = "data/tiles", claim = "tiles"}\n'
+        "[tool.gaiaflow.cluster]\nquota = {pods = 7}\n"
     )
     return Project.find(tmp_path)
 
@@ -158,7 +159,8 @@ def test_a_claim_is_made_and_filled(project: Project, tmp_path: Path) -> None:
     made = things.there["PersistentVolumeClaim"]["spec"]
     assert made["resources"] == {"requests": {"storage": "1Gi"}}
     assert "storageClassName" not in made
-    assert things.there["ResourceQuota"]["spec"]["hard"]["persistentvolumeclaims"] == "1"
+    hard = things.there["ResourceQuota"]["spec"]["hard"]
+    assert (hard["persistentvolumeclaims"], str(hard["pods"])) == ("1", "7")
     assert things.there.keys() == {"Namespace", "ResourceQuota", "PersistentVolumeClaim"}
     assert things.commands[0][0] == "python"
 
