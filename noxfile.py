@@ -151,6 +151,13 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """Airflow's example DAGs on their own stack: `-- embedded`, `docker` or `kubernetes`, `--json FILE`."""
+    install(session, "tools")
+    session.run("python", str(ROOT / "tests" / "conformance" / "run.py"), *session.posargs)
+
+
+@nox.session
 def security(session: nox.Session) -> None:
     """Bad input, open ports, files, a canary secret, and what scanners say; see docs/threat-model.md.
 

@@ -10,45 +10,45 @@ FIGURES = Path(__file__).parents[1] / "benchmarks.json"
 # Why a goal is missed, and what bounds the figure; a figure without an entry here must meet its goal.
 REASONS: dict[str, str] = {
     "a project's image after a one-line change, against its first build": (
-        "one layer is built again. Every package of the first build came from uv's full cache; what is left of "
-        "the second is the command itself and the engine's look at the layers before."
+        "Docker rebuilds one layer. In the first build every package came from uv's full cache. What is left "
+        "of the second build is the command itself and the engine's check of the other layers."
     ),
     "the Compose stack's start after a stop against its first": (
-        "nothing is built or recreated. Every package of the first start came from a full cache; what the "
-        "second takes is the time until Airflow's own processes call themselves healthy."
+        "Nothing is rebuilt or recreated. In the first start every package came from a full cache. The second "
+        "start waits until Airflow's own processes report that they are healthy."
     ),
     "the dependency layer by uv against pip, full caches": (
-        "ten of uv's thirteen seconds compile modules, as pip does too, here on two cores. Without that the "
-        "layer takes 2.6 s, and every first start of a container more."
+        "Ten of uv's thirteen seconds compile modules, on two cores; pip does this too. Without it the layer "
+        "takes 2.6 s, but every first start of a container takes longer."
     ),
     "its proportional memory against standalone": (
-        "standalone's 32 idle workers share the pages of the scheduler that they were forked from, and count "
-        "for little here, for much in the resident figure. Ours are nine: server, scheduler, DAG processor and "
-        "triggerer each load Airflow by themselves, 80 to 210 MB that nobody shares."
+        "The 32 idle workers of standalone share the memory pages of the scheduler that forked them, so they "
+        "count for little here and for much in the resident figure. Our nine processes each load Airflow: the "
+        "server, the scheduler, the DAG processor and the triggerer use 80 to 210 MB that they do not share."
     ),
     "modes in one process against a process each": (
-        "a process takes 4.9 s until its first task, which is paid once instead of three times. What is left "
-        "are the tasks themselves, most of it the starts of containers."
+        "A process takes 4.9 s until its first task. One process pays this once instead of three times. The "
+        "rest is the tasks themselves, mostly the starts of containers."
     ),
     "inv --list against a tasks.py of one task": (
-        "52 commands against one. No wing that does the work is loaded, and a list makes no parser of a "
-        "command; what is left are the modules of the commands with their signatures and helps."
+        "52 commands against one. The list loads none of the wings that do the work, and creates no parser "
+        "for a command. What is left are the modules of the commands with their signatures and help texts."
     ),
     "200 create_task against 200 raw": (
-        "Airflow wraps the `__init__` of each class in an operator's line, and ours is one more than "
-        "ExternalPythonOperator, which it has to be. The operator alone takes 1.2: that level, the attributes "
-        "of a call, and what the raw operator has not: `doc_md`, a retry delay, no results in the log. The "
-        "rest checks and copies arguments."
+        "Airflow wraps the `__init__` of each class of an operator. Our class has one more base class than "
+        "ExternalPythonOperator, which it needs; that and the attributes of a call make 1.2. The rest checks "
+        "and copies arguments, finds the function's docstring, and sets what the raw operator does not have: "
+        "`doc_md`, a retry delay, no results in the log."
     ),
     "dag.check of one DAG against importing its file once": (
-        "two processes read the DAG, because a version that changes by itself shows only with another hash "
-        "seed. Each imports the part of Airflow that stores DAGs too, and takes half as much again as the "
-        "file alone. The two run side by side."
+        "Two processes read the DAG, because only another hash seed shows a version that changes by itself. "
+        "Each also imports the part of Airflow that stores DAGs, and takes half as much time again as the "
+        "file alone. The two run at the same time."
     ),
     "dag.test of three tasks against three bare calls and importing Airflow": (
-        "two thirds are Airflow's own `DAG.test`, which makes its execution API of 232 routes in the process "
-        "and asks it 20 times for three tasks; a quarter imports Airflow with its database, a tenth reads "
-        "the file."
+        "Two thirds are Airflow's own `DAG.test`, which creates its execution API of 232 routes in the "
+        "process and calls it 20 times for three tasks. A quarter imports Airflow with its database, and a "
+        "tenth reads the file."
     ),
 }
 

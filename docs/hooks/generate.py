@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import figure_table, machines
 from compatibility import ranges, rows
+from conformance import conformance
 from explanations import explained
 from kit import fixtures, functions, options, results
 from messages import catalogue
@@ -46,6 +47,7 @@ PARTS = {
     "tested versions": ranges,
     "create_task": arguments,
     "common errors": explained,
+    "conformance": conformance,
     "errors": catalogue,
     "failures": table_of_failures,
     "exit codes": exit_codes,

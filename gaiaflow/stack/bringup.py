@@ -125,7 +125,7 @@ class Bringup:
                 return cluster
         version = target.minikube.require()
         if self._state.running:
-            with phase(f"the cluster {target.name} runs already"):
+            with phase(f"the cluster {target.name} is already running"):
                 return target.connect(self._state)
         preflight.check(self.wanted, preflight.Machine.this())
         with phase(f"start the cluster {target.name} with minikube {version}") as tell:

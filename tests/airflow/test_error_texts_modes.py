@@ -107,6 +107,9 @@ class Emptied:
     def read_namespaced_pod(self, *_: str) -> Any:
         raise ApiException(status=404)
 
+    def list_namespaced_event(self, *_: str, **__: str) -> Any:
+        return SimpleNamespace(items=[])
+
 
 def deleted() -> None:
     with pytest.MonkeyPatch.context() as patch:

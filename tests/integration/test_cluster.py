@@ -338,6 +338,7 @@ def test_a_folder_of_data_reaches_pods_and_is_replaced(bed: Bed) -> None:
     absent = bed.inv("prodlocal.push-data", "tiles")
     assert absent.returncode == 2
     assert "data `tiles` is not declared" in absent.stderr
+    bed.inv("prodlocal.start", "--cluster-only")  # the quota has room for as many claims as are declared
 
 
 class Service(BaseHTTPRequestHandler):

@@ -96,6 +96,10 @@ def settings(project: Project, home: Path, keys: Keys) -> dict[str, str]:
         "dag_processor.min_file_process_interval": str(REFRESH),
         "dag_processor.parsing_processes": "1",
         "scheduler.scheduler_idle_sleep_time": "0.5",
+        # A task that begins before the API server answers waits for it: by default it may give up after 4 s.
+        "workers.execution_api_retries": "30",
+        "workers.execution_api_retry_wait_min": "2",
+        "workers.execution_api_retry_wait_max": "5",
         "api.secret_key": keys.airflow_api,
         "api_auth.jwt_secret": keys.airflow_jwt,
         "api_auth.jwt_issuer": project.id,

@@ -136,3 +136,12 @@ def test_airflow_is_healthy_when_each_part_is() -> None:
 
 def test_the_environments_that_services_run_in_exist() -> None:
     assert set(environment.NAMES) == {"airflow", "services", "project", "jupyter", "conda"}
+
+
+def test_a_task_that_begins_before_the_api_server_answers_waits_for_it(stack: Stack) -> None:
+    scheduler = next(p for p in processes.programs(stack) if p.name == "airflow-scheduler")
+    tries, pause = (
+        float(scheduler.env[f"AIRFLOW__WORKERS__EXECUTION_API_{name}"])
+        for name in ("RETRIES", "RETRY_WAIT_MIN")
+    )
+    assert (tries - 1) * pause > 55
