@@ -105,6 +105,9 @@ WAIT_FOR_ROOM = _setting(
     "GAIAFLOW_WAIT_FOR_ROOM",
     "how long a pod waits for quota or for a node with room, `1h`; `0`: it does not wait",
 )
+RESULTS = _setting(
+    "GAIAFLOW_RESULTS", "`small`: each result of a pod has at most 4 KiB, so that pods need no sidecar; `any`"
+)
 GATEWAY = _setting("GAIAFLOW_GATEWAY", "host name of this machine for pods of the local cluster")
 PYTHON = _setting(
     "GAIAFLOW_PYTHON",
@@ -140,6 +143,7 @@ _testing("GAIAFLOW_FUZZ_RUNS", "how many inputs each fuzzer tries, 3000")
 _internal(runner.CALL, "operators", "runner", "the call as JSON")
 _internal(runner.CALL_FILE, "operators", "runner", "a file with the call, if the call is long")
 _internal(runner.RESULT_FILE, "operators", "runner", "where the result goes")
+_internal(runner.MESSAGE_FILE, "operators", "runner", "where a small result goes, in a pod")
 _internal(runner.LOG_LEVELS, "operators", "runner", "the runner writes the level before each line of stderr")
 _internal(runner.TAGS, "operators", "runner", "tags for the MLflow runs of this task")
 _internal(

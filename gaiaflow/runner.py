@@ -10,7 +10,10 @@ GAIAFLOW_CALL         the call as JSON:
                       with arguments that tell of the run, what each is of (see below):
                       {"protocol": 2, ..., "from_run": {"args": {"0": "ds"}, "kwargs": {"day": "logical_date"}}}
 GAIAFLOW_CALL_FILE    the path of a file with the same JSON, for calls too large for a variable
-GAIAFLOW_RESULT_FILE  where the result goes; without it the result is dropped
+GAIAFLOW_RESULT_FILE  where the result goes
+GAIAFLOW_MESSAGE_FILE a file that is there and takes 4 KiB, a container's termination message: a small result
+                      goes there too, after `gaiaflow-result `; with it alone, a larger one ends the run.
+                      With neither file the result is dropped
 GAIAFLOW_CODE         folders to import from, joined like PATH; optional
 GAIAFLOW_SECRET_NAME  a key of a secret: becomes NAME, over a plain variable of that name; optional
 GAIAFLOW_TAGS         tags as a JSON object, for every MLflow run that the function starts; they join
@@ -39,6 +42,7 @@ exit 0. Failure: the traceback on stderr without the runner's own frames, then o
     gaiaflow: pkg.module:name takes `day: date`, but this run has no logical date: `--date` gives it one
     gaiaflow: pkg.module:name raised ValueError: ...
     gaiaflow: pkg.module:name returned what is not JSON: result["a"] is a numpy.ndarray
+    gaiaflow: pkg.module:name returned 5000 bytes: a small result has at most 4080
     gaiaflow: the result of pkg.module:name cannot be written: OSError: [Errno 28] No space left on device
 
 What the function logs by `logging` appears on stderr from INFO up, with time, level and logger. A function that
@@ -75,6 +79,10 @@ PROTOCOL_OF_RUNS = 2
 CALL = "GAIAFLOW_CALL"
 CALL_FILE = "GAIAFLOW_CALL_FILE"
 RESULT_FILE = "GAIAFLOW_RESULT_FILE"
+MESSAGE_FILE = "GAIAFLOW_MESSAGE_FILE"
+# Tells a result from a message that the function wrote itself.
+MESSAGE = "gaiaflow-result "
+LARGEST_MESSAGE = 4096
 CODE = "GAIAFLOW_CODE"
 SECRET = "GAIAFLOW_SECRET_"  # noqa: S105 - the start of a name
 TAGS = "GAIAFLOW_TAGS"
@@ -423,6 +431,21 @@ def write_result(path: str, text: str) -> None:
     os.replace(temporary, path)
 
 
+def write_message(path: str, text: str) -> bool:
+    """Write a small result into a file that is there already; False where it is too large or cannot be.
+
+    The text is ASCII, so that characters are bytes.
+    """
+    message = MESSAGE + text
+    try:
+        with open(path, "r+", encoding="utf-8") as file:
+            file.truncate()
+            file.write(message if len(message) <= LARGEST_MESSAGE else "")
+    except OSError:
+        return False
+    return len(message) <= LARGEST_MESSAGE
+
+
 def describe(error: BaseException) -> str:
     """``ValueError: text`` on one line, even when str() of the error fails."""
     try:
@@ -599,7 +622,8 @@ def prepare_path(environ: MutableMapping[str, str]) -> None:
 
 def run(environ: MutableMapping[str, str]) -> None:
     """One call, one result."""
-    result = environ.get(RESULT_FILE)  # now: the function may clear its environment
+    # Now: the function may clear its environment.
+    result, message = environ.get(RESULT_FILE), environ.get(MESSAGE_FILE)
     module, name, args, kwargs, params, from_run = read_call(environ)
     apply_secrets(environ)
     activate(environ)
@@ -609,12 +633,21 @@ def run(environ: MutableMapping[str, str]) -> None:
     label = "%s:%s" % (module, name)
     place_run(label, function, args, kwargs, from_run)
     value = call_function(label, function, args, bind_params(function, args, kwargs, params))
+    if result is not None or message is not None:
+        hand_over(label, encode(label, value), result, message)
+
+
+def hand_over(label: str, text: str, result: Optional[str], message: Optional[str]) -> None:
+    """Put the result where it is looked for."""
+    told = message is not None and write_message(message, text)
     if result is not None:
-        text = encode(label, value)
         try:
             write_result(result, text)
         except OSError as error:
             raise Failure("the result of %s cannot be written: %s" % (label, describe(error))) from None
+    elif not told:
+        limit = LARGEST_MESSAGE - len(MESSAGE)
+        raise Failure("%s returned %d bytes: a small result has at most %d" % (label, len(text), limit))
 
 
 def main() -> int:

@@ -110,6 +110,7 @@ class Cluster(BaseModel):
     Attributes:
         kubernetes: the version of a new node, as ``1.34``: production's; by default minikube's choice.
         wait_for_room: how long a pod waits for a quota or a node with room, as ``30m``; ``0`` is not at all.
+        results: ``small`` where each result of a pod has at most 4 KiB: no sidecar then; else ``any``.
         quota: of the namespace, as ``{pods = 50, "requests.memory" = "64Gi"}``, over the defaults.
         limits: of each container, as ``{default = {memory = "2Gi"}, max = {memory = "16Gi"}}``.
     """
@@ -118,6 +119,7 @@ class Cluster(BaseModel):
 
     kubernetes: _Line | None = None
     wait_for_room: _Time | None = None
+    results: Literal["any", "small"] = "any"
     quota: dict[_Line, _Amount] = {}
     limits: Limits = Limits()
 

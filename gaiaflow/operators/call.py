@@ -28,8 +28,8 @@ LARGEST_CALL = 1024 * 1024
 # Last lines of the runner after which another attempt ends in the same way. A module may fail to import for
 # a passing reason, a server that does not answer, say; the code itself stays as it is.
 _FINAL = re.compile(
-    r"the call cannot be read: |\S+ has no function `|\S+ returned what is not JSON: |\S+ does not take |"
-    r"\S+ takes `|"
+    r"the call cannot be read: |\S+ has no function `|\S+ returned (what is not JSON|\d+ bytes): |"
+    r"\S+ does not take |\S+ takes `|"
     r"\S+ does not import: (ModuleNotFound|Import|Syntax|Indentation|Tab|Name|Attribute|Type)Error\b"
 )
 AXES = ("axis_0", "axis_1", "axis_2", "axis_3")

@@ -33,7 +33,7 @@ from gaiaflow.operators.final import task_errors
 from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
-from gaiaflow.operators.pod import call_secret, log as pod_log, room, spec as pod_spec
+from gaiaflow.operators.pod import call_secret, log as pod_log, room, small, spec as pod_spec
 from gaiaflow.operators.pod.again import AgainMixin, gone, overused
 from gaiaflow.operators.pod.launch import LaunchMixin
 from gaiaflow.operators.pod.start import WatchfulPodManager, waiting_error
@@ -53,7 +53,7 @@ RESERVED = {
     **dict.fromkeys(("do_xcom_push", "skip_on_exit_code", "base_container_name"), _RESULT),
 }
 # What `kubernetes={…}` knows beside the operator's arguments.
-OWN = (room.OPTION,)
+OWN = (room.OPTION, small.OPTION)
 # The provider's defaults are slow (5 s between looks), chatty (the whole pod with its environment in the error)
 # or unsafe (a token of the service account in every pod).
 DEFAULTS: dict[str, Any] = {
@@ -84,6 +84,7 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
         secret_names: secrets of the namespace; their keys come into the environment, over everything else.
         task_resources: cpu, memory and gpu.
         room_seconds: how long the pod waits for room in the cluster.
+        small_results: whether the result always fits into a termination message, so that there is no sidecar.
         data: names of folders that are mounted, and that the function finds in its environment.
         axes: the keyword arguments that the axes of a mapped task fill, in order.
     """
@@ -103,6 +104,7 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
         secret_names: Sequence[str] = (),
         task_resources: Mapping[str, Any] | None = None,
         room_seconds: int = 0,
+        small_results: bool = False,
         data: Sequence[str] = (),
         do_xcom_push: bool = True,
         axes: Sequence[str] = (),
@@ -118,7 +120,7 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
         options["container_security_context"] = context
         super().__init__(cmds=[*PYTHON, RUNNER], do_xcom_push=do_xcom_push, **options)
         self.mode = mode
-        self.room_seconds = room_seconds
+        self.room_seconds, self.small_results = room_seconds, small_results
         if not options.get("schedule_timeout_seconds"):
             self.schedule_timeout_seconds = max(room_seconds, self.startup_timeout_seconds)
         self.variables = dict(variables or {})
@@ -189,6 +191,8 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
         self.container_resources = pod_spec.requirements(resources)
         pod = super().build_pod_request_obj(context, **options)
         pod_spec.mount(pod, self.base_container_name, datafolder.chosen(self.data, Mode(self.mode)))
+        if self.small_results:
+            small.drop_sidecar(pod)
         pod_spec.restrict(pod)
         if self.large_call:
             call_secret.mount(pod, self.base_container_name)
@@ -202,7 +206,7 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
             self.large_call = text if is_large(text) else ""
             call = {runner.CALL_FILE: call_secret.PATH} if self.large_call else {runner.CALL: text}
             call |= tag_variable(context, self.mode, self.image)
-        result = {runner.RESULT_FILE: pod_spec.RESULT_FILE} if self.do_xcom_push else {}
+        result = small.places(pod_spec.RESULT_FILE, self.small_results) if self.do_xcom_push else {}
         data = datafolder.of_task(self.data, Mode(self.mode))
         return run_variables() | self._stack() | self.variables | data | level.ASKED | result | call
 
@@ -215,9 +219,16 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
             log_line(self.log, line)
 
     def extract_xcom(self, pod: Any, **options: Any) -> Any:
-        """Read the result in the sidecar, and remember when there was none: JSON's null is a result."""
+        """Read the result, and remember when there was none: JSON's null is a result."""
         self._looked = True
-        text = self.pod_manager.extract_xcom(pod, **options)
+        remote = self.pod_manager.read_pod(pod)
+        if not small.has_sidecar(remote):
+            self.pod_manager.await_container_completion(pod, self.base_container_name)
+            remote = self.pod_manager.read_pod(pod)
+        text = small.read(remote, self.base_container_name)
+        if text is None and small.has_sidecar(remote):
+            text = self.pod_manager.extract_xcom(pod, **options)
+        text = EMPTY_XCOM_RESULT if text is None else text
         self._empty_handed = text.rstrip() == EMPTY_XCOM_RESULT
         return None if self._empty_handed else self.decode_result(text)
 
@@ -294,7 +305,9 @@ def build(spec: TaskSpec) -> Any:
     parse(spec.resources)
     overrides = checked_overrides("kubernetes", spec.kubernetes, KubernetesPodOperator, RESERVED, OWN)
     room_seconds = room.allowed(overrides)
-    overrides.pop(room.OPTION, None)
+    small_results = small.only(overrides)
+    for name in OWN:
+        overrides.pop(name, None)
     podfield.check(overrides)
     own = {
         "image": required_image(spec),
@@ -303,6 +316,7 @@ def build(spec: TaskSpec) -> Any:
         "secret_names": spec.secrets,
         "task_resources": spec.resources,
         "room_seconds": room_seconds,
+        "small_results": small_results,
         "data": spec.data,
         **overrides,
     }

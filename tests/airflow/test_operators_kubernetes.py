@@ -116,6 +116,7 @@ def test_the_stack_s_addresses_are_only_in_prod_local() -> None:
     assert set(variables(made)) == {
         "A",
         "GAIAFLOW_CALL",
+        "GAIAFLOW_MESSAGE_FILE",
         "GAIAFLOW_RESULT_FILE",
         "GAIAFLOW_LOG_LEVELS",
         "GAIAFLOW_TAGS",

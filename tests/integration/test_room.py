@@ -185,3 +185,36 @@ def test_a_pod_that_ran_out_of_memory_gets_more(
     assert "out of memory, now with 192Mi (1 of at most 3 times)" in outcomes.log
     assert "it used more memory than its limit" in (outcomes["does_not"].error or "")
     assert cluster.await_no_pods() == []
+
+
+def test_small_results_need_no_right_to_exec(
+    cluster: Cluster,  # noqa: F811
+    image: str,  # noqa: F811
+    prod_local: dict[str, str],  # noqa: F811
+    run_tasks: RunTasks,
+) -> None:
+    role = json.loads(cluster.run("-n", NAMESPACE, "get", "role", "gaiaflow", "-o", "json"))
+    for meta in ("resourceVersion", "uid", "creationTimestamp", "managedFields"):
+        role["metadata"].pop(meta, None)
+    without = [rule for rule in role["rules"] if rule["resources"] != ["pods/exec"]]
+    only_small = {"kubernetes": {"results": "small"}}
+    make(cluster, {**role, "rules": without})
+    try:
+        outcomes = run_tasks(
+            [
+                task("small", "echo", image, func_args=[{"a": [1, None]}], **only_small),
+                task("nothing", "returns_none", image, **only_small),
+                task("any", "echo", image, func_args=["ünïcödé"]),
+                task("large", "returns_big", image, func_args=[8], **only_small),
+                task("fails", "exits", image, func_args=[3], **only_small),
+            ],
+            **prod_local,
+        )
+    finally:
+        make(cluster, role)
+    assert outcomes["small"].value == [{"a": [1, None]}]
+    assert (outcomes["nothing"].value, outcomes["nothing"].error) == (None, None)
+    assert outcomes["any"].value == ["ünïcödé"]
+    assert "returned 8194 bytes: a small result has at most 4080" in (outcomes["large"].error or "")
+    assert outcomes["fails"].error == "parity.functions:exits raised SystemExit: 3"
+    assert cluster.await_no_pods() == []

@@ -5,6 +5,7 @@ Its last part, the release, needs a production; tests/integration/test_prod.py h
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -71,6 +72,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     folder = tmp_path_factory.mktemp("tutorial")
     (folder / "home").mkdir()
     more = {"HOME": str(folder / "home"), "UV_CACHE_DIR": str(Path.home() / ".cache" / "uv")}
+    # Which images this machine has, as in the other tests that build.
+    more |= {k: v for k, v in os.environ.items() if k.startswith("GAIAFLOW_") and k.endswith("_IMAGE")}
     shell = page_shell.make(folder / "home", folder / "bin", **{**page_shell.free_ports(), **more})
     made = Reader(shell, folder / "home" / "tides")
     try:

@@ -1,4 +1,4 @@
-"""How much of a cluster a project's namespace may take: its quota, and the limits of each container."""
+"""What the settings say of a project's namespace: its quota, the limits of each container, the rights."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _PARTS = {"default": "default", "default_request": "defaultRequest", "max": "max
 def fitted(things: list[dict[str, Any]], settings: Cluster) -> list[dict[str, Any]]:
     """The objects of a namespace with what the settings say; without limits there is no limit range."""
     for thing in things:
+        if thing["kind"] == "Role" and settings.results == "small":
+            thing["rules"] = [rule for rule in thing["rules"] if rule["resources"] != ["pods/exec"]]
         if thing["kind"] == QUOTA:
             thing["spec"]["hard"].update(settings.quota)
         if thing["kind"] == LIMITS:

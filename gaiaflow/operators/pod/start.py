@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import generic_api_retry
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodLaunchTimeoutException, PodManager
+from kubernetes.client.exceptions import ApiException
 
 from gaiaflow.errors import GaiaflowError, MissingError, final
 from gaiaflow.operators.level import read_level
+from gaiaflow.operators.pod import small
 from gaiaflow.operators.pod.again import disruption
 from gaiaflow.operators.pod.room import Wait, asks_too_much, is_room, unscheduled
 from gaiaflow.podrule import NO_CONFIG, NO_IMAGE
@@ -23,6 +26,9 @@ _NO_SUCH_IMAGE = re.compile(
 )
 # A wrong key, a right that is missing, a pod that is malformed or against the namespace's policy.
 _FINAL_STATUS = (400, 401, 403, 413, 422)
+NOT_FOUND = 404
+# The provider's name of the function's container; a task cannot choose another one.
+BASE = "base"
 _CANNOT_PULL = "Image cannot be pulled"
 # What the scheduler says of a pod whose claim nobody made.
 _NO_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
@@ -58,6 +64,19 @@ class WatchfulPodManager(PodManager):  # type: ignore[misc]
         elif self.room.lasted >= self.patience:
             raise PodLaunchTimeoutException(why)
 
+    def await_xcom_sidecar_container_start(self, pod: Any, *timing: int) -> None:
+        """Wait for the sidecar only where there is one that has the result."""
+        remote = self.read_pod(pod)
+        if small.has_sidecar(remote) and small.read(remote, BASE) is None:
+            super().await_xcom_sidecar_container_start(pod, *timing)
+
+    def delete_pod(self, pod: Any) -> None:
+        """Delete the pod; the sidecar of one whose function has ended would wait for its whole grace period."""
+        statuses = (pod.status.container_statuses if pod.status else None) or []
+        over = any(s.name == BASE and s.state and s.state.terminated for s in statuses)
+        name, namespace = pod.metadata.name, pod.metadata.namespace
+        _delete(self._client, name, namespace, {"grace_period_seconds": 1} if over else {})
+
     def run_pod_async(self, pod: Any, **options: Any) -> Any:
         """Make the pod. What the provider logs of a refusal holds the whole pod with its environment."""
         body = self._client.api_client.sanitize_for_serialization(pod)
@@ -70,6 +89,15 @@ class WatchfulPodManager(PodManager):  # type: ignore[misc]
             self.log.log(marked, "%s", text)
         else:  # a group of lines, or a format of the author's
             super()._log_message(text, *container)
+
+
+@generic_api_retry  # type: ignore[untyped-decorator]
+def _delete(client: Any, name: str, namespace: str, options: dict[str, int]) -> None:
+    try:
+        client.delete_namespaced_pod(name, namespace, **options)
+    except ApiException as error:
+        if error.status != NOT_FOUND:
+            raise
 
 
 def hopeless(pod: Any) -> GaiaflowError | None:

@@ -31,6 +31,14 @@ def test_a_quota_comes_over_the_defaults() -> None:
     assert (hard["pods"], hard["requests.memory"], hard["services.nodeports"]) == ("50", "64Gi", "0")
 
 
+def test_a_project_of_small_results_needs_no_exec() -> None:
+    def rights(**cluster: Any) -> list[str]:
+        return [rule["resources"][0] for rule in fitted(**cluster)["Role"]["rules"]]
+
+    assert "pods/exec" in rights()
+    assert rights(results="small") == [name for name in rights() if name != "pods/exec"]
+
+
 def test_limits_are_those_of_each_container() -> None:
     said = {"default": {"memory": "2Gi"}, "default_request": {"cpu": "250m"}, "max": {"memory": "16Gi"}}
     limits = {"default": {"memory": "2Gi"}, "defaultRequest": {"cpu": "250m"}, "max": {"memory": "16Gi"}}
