@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import textwrap
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -40,8 +42,11 @@ def named_elsewhere(block: str) -> set[str]:
 
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("block", EXAMPLES)
-def test_the_example_makes_its_tasks(block: str, mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_makes_its_tasks(
+    block: str, mode: Mode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv(envvar.MODE, mode.value)
+    monkeypatch.setenv(envvar.DATA, json.dumps({"tiles": {"path": str(tmp_path), "claim": "tiles"}}))
     monkeypatch.setenv(envvar.IMAGE, "my-project/my_package:0.1.0")
     monkeypatch.setitem(sys.modules, SLACK, SimpleNamespace(SlackWebhookNotifier=lambda **_: None))
     with DAG("page", schedule=None) as around:
