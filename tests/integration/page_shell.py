@@ -21,6 +21,8 @@ from gaiaflow.endpoints import PORTS
 from tests import pages
 
 SECONDS = 300
+# How long an endless command may be quiet: a service that has nothing to say prints nothing.
+MOMENT = 20
 FOREIGN = ("GAIAFLOW_", "PYTEST", "PYTHONPATH", "VIRTUAL_ENV", "NOX_", "UV_PROJECT", "DISPLAY", "BROWSER")
 ADDRESS = "https://github.com/bcdev/gaiaflow"
 STARTS = {
@@ -53,13 +55,15 @@ class Shell:
         return done.stdout
 
     def watch(self, line: str) -> str:
-        """The first line that an endless one prints, and then it gets Ctrl-C."""
+        """The first line that an endless one prints within a moment, if any, and then it gets Ctrl-C."""
         argv = ["bash", "-c", f"exec {line}"]
         with subprocess.Popen(
             argv, cwd=self.folder, env=self.variables, text=True, stdout=subprocess.PIPE
         ) as child:
             assert child.stdout
-            first = child.stdout.readline()
+            ready, _, _ = select.select([child.stdout], [], [], MOMENT)
+            first = child.stdout.readline() if ready else ""
+            assert child.poll() is None, f"{line} ended: {first}"
             child.send_signal(signal.SIGINT)
             child.wait(timeout=30)
         return first

@@ -104,6 +104,7 @@ def started(stack: Running, programs: Path) -> Iterator[Shell]:
 
 
 @pytest.mark.stack
+@pytest.mark.full
 @pytest.mark.parametrize("line", LINES["stack"])
 def test_it_runs_beside_the_stack(stack: Running, started: Shell, line: str) -> None:
     if RUN_ID.search(line):

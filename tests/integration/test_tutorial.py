@@ -114,6 +114,7 @@ def test_it_runs_in_an_image(reader: Reader) -> None:
     reader.type("gaiaflow dev.remove-image --yes")
 
 
+@pytest.mark.full
 @pytest.mark.engine
 @pytest.mark.cluster
 @pytest.mark.skipif(not engine.engine_answers(), reason="no Docker engine answers")
