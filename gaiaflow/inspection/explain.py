@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gaiaflow import datafolder
+from gaiaflow import datafolder, podversion
 from gaiaflow.dags.when import When, read_when
 from gaiaflow.errors import UsageError, near_miss
 from gaiaflow.inspection import concrete, structure
@@ -94,11 +94,18 @@ def explain(dag: DAG, task: Any, made: Made, when: When) -> dict[str, Any]:
         "secrets": spec.secrets,
         "data": datafolder.told(spec.data, spec.mode),
         "retries": spec.operator_kwargs.get("retries"),
-        **render(operator, context),
+        **(rendered := render(operator, context)),
+        **_fits(rendered["spec"]),
         "ignored": ignored(spec),
     }
     masked: dict[str, Any] = mask(shown | {"secrets": []}, secret_values(spec.secrets))
     return masked | {"secrets": spec.secrets}
+
+
+def _fits(rendered: Any) -> dict[str, str]:
+    """The versions of Kubernetes that know every field of a pod; nothing for what is no pod."""
+    pod = isinstance(rendered, Mapping) and rendered.get("kind") == "Pod"
+    return {"kubernetes": str(podversion.fit(rendered["spec"]))} if pod else {}
 
 
 def _mapped(values: Any) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from gaiaflow import datafolder, envvar, podfield
+from gaiaflow import datafolder, envvar, podfield, podversion
 from gaiaflow.inspection import concrete, structure
 from gaiaflow.inspection.local_address import local_values
 from gaiaflow.inspection.rendered import render
@@ -74,6 +74,7 @@ def _task(dag: Any, task: Any, allowed: Collection[str]) -> dict[str, Any]:
         "images": _images(task, pod),
         "secrets": sorted({*(structure.argument(task, "secret_names") or ()), *_mounted(pod)}),
         "claims": sorted(_claims(pod)),
+        "fits": podversion.fit(pod["spec"]) if pod else None,
         "local": sorted({*local_values(pod, allowed), *local_values(_mapped(task), allowed, "map_over")}),
     }
 

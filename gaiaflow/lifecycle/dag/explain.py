@@ -80,6 +80,8 @@ def explain(
         emit_table(
             ["task", "operator", "image", "resources", "secrets", "data", "ignored"], summary(found[0]["tasks"])
         )
+        for line in fits(found[0]["tasks"]):
+            say(line)
         say(f"in mode {found[0]['mode']}; all of it: inv dag.explain {name} --mode {found[0]['mode']} --full")
 
 
@@ -91,6 +93,14 @@ def _show_difference(found: list[dict[str, Any]], full: bool) -> None:
         emit_table(["task", "what", first["mode"], other["mode"]], rows)
     else:
         say(f"nothing differs between {first['mode']} and {other['mode']}")
+
+
+def fits(tasks: dict[str, dict[str, Any]]) -> list[str]:
+    """For which Kubernetes the pods are: one line where all are for the same."""
+    found = {name: str(task["kubernetes"]) for name, task in tasks.items() if task.get("kubernetes")}
+    if len(set(found.values())) == 1:
+        return [f"the pods fit Kubernetes {next(iter(found.values()))}"]
+    return [f"the pod of {name} fits Kubernetes {text}" for name, text in found.items()]
 
 
 def summary(tasks: dict[str, dict[str, Any]]) -> list[list[str]]:

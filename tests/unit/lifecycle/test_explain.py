@@ -29,6 +29,7 @@ PROD = DEV | {
     "resources": LIMITS,
     "ignored": [],
     "spec": {"kind": "Pod"},
+    "kubernetes": "1.29 or newer",
 }
 
 
@@ -61,6 +62,21 @@ def test_a_row_for_each_task(answers: None, capsys: pytest.CaptureFixture[str]) 
     ]
     explaining.explain(Context(), "flow", mode="prod")
     assert told(capsys)[1] == "train KubernetesPodOperator a:1 limits.cpu 2, limits.memory 8Gi archive - -"
+
+
+def test_the_versions_of_kubernetes_are_one_line(answers: None, capsys: pytest.CaptureFixture[str]) -> None:
+    explaining.explain(Context(), "flow", mode="prod")
+    assert capsys.readouterr().err.startswith("the pods fit Kubernetes 1.29 or newer\n")
+    explaining.explain(Context(), "flow", mode="dev")
+    assert "Kubernetes" not in capsys.readouterr().err
+
+
+def test_versions_that_differ_are_a_line_each() -> None:
+    tasks = {"train": PROD, "score": PROD | {"kubernetes": "1.34 or newer (hostnameOverride)"}}
+    assert explaining.fits(tasks) == [
+        "the pod of train fits Kubernetes 1.29 or newer",
+        "the pod of score fits Kubernetes 1.34 or newer (hostnameOverride)",
+    ]
 
 
 def test_full_has_the_whole_pod(answers: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Project:
 
 def task(**more: Any) -> dict[str, Any]:
     plain = {"task": "t", "mode": "prod", "provider": "cncf-kubernetes", "images": [PINNED]}
-    return {**plain, "secrets": [], "local": [], **more}
+    return {**plain, "secrets": [], "local": [], "fits": None, **more}
 
 
 def facts(*tasks: dict[str, Any], errors: dict[str, str] | None = None, unstorable: str = "") -> Facts:
