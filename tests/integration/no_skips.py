@@ -12,9 +12,13 @@ VARIABLE = "GAIAFLOW_REQUIRE_MODES"
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where every mode is called for, a test that was skipped has failed, unless it is marked `may_skip`."""
+    """Where every mode is called for, a test that was skipped has failed, unless it is marked `may_skip`.
+
+    One that failed as it was expected to has run, although pytest calls its report skipped.
+    """
     report = yield
-    if report.skipped and os.environ.get(VARIABLE) and not item.get_closest_marker("may_skip"):
+    skipped = report.skipped and not hasattr(report, "wasxfail")
+    if skipped and os.environ.get(VARIABLE) and not item.get_closest_marker("may_skip"):
         _fail(report, item.nodeid)
     return report
 

@@ -55,6 +55,14 @@ def test_a_test_that_may_skip_does_not_fail(tmp_path: Path) -> None:
     assert "1 passed, 1 skipped" in done.stdout
 
 
+def test_a_test_that_fails_as_expected_has_run(tmp_path: Path) -> None:
+    marked = "import pytest\n\n@pytest.mark.xfail(strict=True)\ndef test_it():\n    assert False\n"
+    (tmp_path / "test_it.py").write_text(marked)
+    done = run(tmp_path, "dev,prod_local")
+    assert done.returncode == 0, done.stdout
+    assert "1 passed, 1 xfailed" in done.stdout
+
+
 def test_a_person_may_skip(tmp_path: Path) -> None:
     for number, text in enumerate(SKIPPED.values()):
         (tmp_path / f"test_{number}.py").write_text(text)
