@@ -108,6 +108,9 @@ WAIT_FOR_ROOM = _setting(
 RESULTS = _setting(
     "GAIAFLOW_RESULTS", "`small`: each result of a pod has at most 4 KiB, so that pods need no sidecar; `any`"
 )
+DEFERRABLE = _setting(
+    "GAIAFLOW_DEFERRABLE", "`1`: Airflow's triggerer watches the pods, so that no task takes a slot meanwhile"
+)
 GATEWAY = _setting("GAIAFLOW_GATEWAY", "host name of this machine for pods of the local cluster")
 PYTHON = _setting(
     "GAIAFLOW_PYTHON",

@@ -111,6 +111,7 @@ class Cluster(BaseModel):
         kubernetes: the version of a new node, as ``1.34``: production's; by default minikube's choice.
         wait_for_room: how long a pod waits for a quota or a node with room, as ``30m``; ``0`` is not at all.
         results: ``small`` where each result of a pod has at most 4 KiB: no sidecar then; else ``any``.
+        deferrable: whether Airflow's triggerer watches the pods, so that no task takes a slot meanwhile.
         quota: of the namespace, as ``{pods = 50, "requests.memory" = "64Gi"}``, over the defaults.
         limits: of each container, as ``{default = {memory = "2Gi"}, max = {memory = "16Gi"}}``.
     """
@@ -120,6 +121,7 @@ class Cluster(BaseModel):
     kubernetes: _Line | None = None
     wait_for_room: _Time | None = None
     results: Literal["any", "small"] = "any"
+    deferrable: bool = False
     quota: dict[_Line, _Amount] = {}
     limits: Limits = Limits()
 

@@ -33,7 +33,7 @@ from gaiaflow.operators.final import task_errors
 from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
-from gaiaflow.operators.pod import call_secret, log as pod_log, room, small, spec as pod_spec
+from gaiaflow.operators.pod import call_secret, deferred, log as pod_log, room, small, spec as pod_spec
 from gaiaflow.operators.pod.again import AgainMixin, gone, overused
 from gaiaflow.operators.pod.launch import LaunchMixin
 from gaiaflow.operators.pod.start import WatchfulPodManager, waiting_error
@@ -318,6 +318,7 @@ def build(spec: TaskSpec) -> Any:
         "room_seconds": room_seconds,
         "small_results": small_results,
         "data": spec.data,
+        **deferred.default(overrides),
         **overrides,
     }
     return make(PodOperator, spec, own)

@@ -73,6 +73,9 @@ with DAG("fan_out", schedule=None):
                 max_active_tis_per_dagrun=4)
     create_task("total", f"{{MODULE}}:total", func_kwargs={{"squares": FromTask("square", key="square")}})
 
+with DAG("watched", schedule=None):
+    create_task("square", f"{{MODULE}}:square", func_kwargs={{"number": 5}}, kubernetes={{"deferrable": True}})
+
 with DAG("survivor", schedule=None):
     create_task("survive", f"{{MODULE}}:survive", secrets=["outside"], retries=2,
                 retry_delay=timedelta(seconds=1))
@@ -276,6 +279,12 @@ def test_a_fan_out_comes_back_in_order(bed: Bed) -> None:
     assert [result["square"] for result in results] == [number**2 for number in range(PODS)]
     assert len({result["where"] for result in results}) == PODS
     assert value(run, "total") == sum(number**2 for number in range(PODS))
+
+
+def test_the_triggerer_watches_a_deferred_pod(bed: Bed) -> None:
+    run = bed.run("watched")
+    assert run["state"] == "success", run
+    assert value(run, "square")["square"] == 25
 
 
 def test_a_killed_pod_is_tried_again_with_its_secret(bed: Bed, tmp_path: Path) -> None:

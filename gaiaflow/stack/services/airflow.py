@@ -45,6 +45,9 @@ def operator_variables(project: Project, mode: str = "") -> dict[str, str]:
     passed[envvar.WAIT_FOR_ROOM] = project.setting(
         envvar.WAIT_FOR_ROOM, project.settings.cluster.wait_for_room or ""
     )
+    passed[envvar.DEFERRABLE] = project.setting(
+        envvar.DEFERRABLE, "1" if project.settings.cluster.deferrable else ""
+    )
     passed[envvar.RESULTS] = project.setting(envvar.RESULTS, project.settings.cluster.results)
     return {
         **target.operator_variables(project),

@@ -83,6 +83,16 @@ def test_a_variable_of_the_shell_names_the_image(stack: Stack, monkeypatch: pyte
     assert airflow.operator_variables(stack.project)["GAIAFLOW_IMAGE"] == "other:2"
 
 
+def test_a_setting_defers_all_pods_and_the_variable_has_the_last_word(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "GAIAFLOW_DEFERRABLE" not in airflow.operator_variables(stack.project)
+    monkeypatch.setattr(stack.project.settings.cluster, "deferrable", True)
+    assert airflow.operator_variables(stack.project)["GAIAFLOW_DEFERRABLE"] == "1"
+    monkeypatch.setenv("GAIAFLOW_DEFERRABLE", "0")
+    assert airflow.operator_variables(stack.project)["GAIAFLOW_DEFERRABLE"] == "0"
+
+
 def test_a_single_process_of_airflow_needs_no_service(stack: Stack) -> None:
     env = airflow.airflow_environment(stack.project)
     assert "MLFLOW_TRACKING_URI" not in env
