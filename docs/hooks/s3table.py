@@ -7,9 +7,9 @@ from pathlib import Path
 
 from versions import LOCKS, pinned
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from s3_behaviours.behaviour import TABLE, Behaviour
+from tests.s3_behaviours.behaviour import TABLE, Behaviour
 
 # What the rows of each module are about, in the order of the page.
 SECTIONS = {

@@ -54,7 +54,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def airflow_python() -> str:
     """The interpreter of an environment with Airflow, or a skip that says how to name one."""
     named = os.environ.get(VARIABLE) or str(ROOT / ".gaiaflow" / "envs" / "airflow" / "bin" / "python")
-    if importlib.util.find_spec("airflow"):
+    found = importlib.util.find_spec("airflow")
+    if found and found.origin:  # a folder `airflow`, as that of our tests, has none
         return sys.executable
     if not Path(named).is_file():
         pytest.skip(f"no environment with Airflow: `{VARIABLE}` names its Python")

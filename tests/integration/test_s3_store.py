@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,11 +21,9 @@ from gaiaflow.infra.host import ports
 from gaiaflow.project import Project
 from gaiaflow.stack.services import health, keys, s3
 from gaiaflow.stack.services.program import Stack, unsteered
+from tests.s3_behaviours.behaviour import TABLE, Behaviour
 
-TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS))
-
-from s3_behaviours.behaviour import TABLE, Behaviour  # noqa: E402
+ROOT = Path(__file__).parents[2]
 
 START = 60
 # s3fs wants another botocore than MLflow has, so it lives by itself.
@@ -44,9 +41,9 @@ class Running:
         return f"http://{LOOPBACK}:{self.stack.ports['s3']}"
 
     def ask(self, python: str, *argv: str) -> dict[str, str]:
-        """What `python -m s3_behaviours` says, by the interpreter that has the client."""
-        env = {**unsteered(), **self.stack.s3_keys(), "PYTHONPATH": str(TESTS)}
-        command = [python, "-m", "s3_behaviours", self.url, *argv]
+        """What `python -m tests.s3_behaviours` says, by the interpreter that has the client."""
+        env = {**unsteered(), **self.stack.s3_keys(), "PYTHONPATH": str(ROOT)}
+        command = [python, "-m", "tests.s3_behaviours", self.url, *argv]
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
         return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -96,7 +93,7 @@ def outcomes(store: Running) -> dict[str, str]:
     project = store.stack.project
     alone = project.root / "alone"
     uv.run(project, "venv", "--quiet", str(alone))
-    packages = str(TESTS / "s3-requirements.txt")
+    packages = str(ROOT / "tests" / "s3-requirements.txt")
     python = str(alone / "bin" / "python")
     uv.run(project, "pip", "install", "--quiet", "--require-hashes", "--python", python, "-r", packages)
     services = store.stack.python("services")

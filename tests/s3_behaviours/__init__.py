@@ -1,6 +1,6 @@
 """What clients rely on in an S3 store: the modules fill `behaviour.TABLE`."""
 
-from s3_behaviours import (
+from tests.s3_behaviours import (
     buckets as buckets,
     copies as copies,
     listings as listings,

@@ -1,4 +1,4 @@
-"""`python -m s3_behaviours URL MODULE…`: how each behaviour of these modules ended, as JSON."""
+"""`python -m tests.s3_behaviours URL MODULE…`: how each behaviour of these modules ended, as JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sys
 import traceback
 
-from s3_behaviours.behaviour import TABLE, Behaviour, Store
+from tests.s3_behaviours.behaviour import TABLE, Behaviour, Store
 
 
 def outcome(tried: Behaviour, url: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from s3_behaviours.behaviour import BUCKET, Store, behaviour, refused
+from tests.s3_behaviours.behaviour import BUCKET, Store, behaviour, refused
 
 
 def made(store: Store) -> str:

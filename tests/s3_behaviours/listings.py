@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s3_behaviours.behaviour import BUCKET, Store, behaviour
+from tests.s3_behaviours.behaviour import BUCKET, Store, behaviour
 
 
 @behaviour("a prefix that nothing begins with has no keys", "MLflow", "s3fs", "pyarrow", "rclone", "boto3")

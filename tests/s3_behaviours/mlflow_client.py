@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from s3_behaviours.behaviour import BUCKET, Store, behaviour
+from tests.s3_behaviours.behaviour import BUCKET, Store, behaviour
 
 
 def connect(store: Store) -> Any:
@@ -36,7 +36,7 @@ def mlflow_artifacts(store: Store) -> None:
 
 @behaviour("MLflow signs a URL to read from, and URLs for the parts of an upload", "MLflow")
 def mlflow_signed(store: Store) -> None:
-    from s3_behaviours.signatures import ask
+    from tests.s3_behaviours.signatures import ask
 
     artifacts = connect(store)
     store.put("a.txt", b"text")

@@ -6,7 +6,7 @@ import hashlib
 import io
 from typing import Any
 
-from s3_behaviours.behaviour import BUCKET, Store, behaviour, refused
+from tests.s3_behaviours.behaviour import BUCKET, Store, behaviour, refused
 
 MEBI = 1024 * 1024
 PART = 5 * MEBI

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from datetime import datetime, timedelta, timezone
 
-from s3_behaviours.behaviour import BUCKET, Store, behaviour, refused
+from tests.s3_behaviours.behaviour import BUCKET, Store, behaviour, refused
 
 ALL = ("boto3", "MLflow", "s3fs", "rclone", "pyarrow")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from s3_behaviours.behaviour import BUCKET, REGION, Store, behaviour
+from tests.s3_behaviours.behaviour import BUCKET, REGION, Store, behaviour
 
 
 def connect(store: Store) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from s3_behaviours.behaviour import BUCKET, REGION, Store, behaviour
+from tests.s3_behaviours.behaviour import BUCKET, REGION, Store, behaviour
 
 
 def connect(store: Store) -> tuple[Any, str]:
@@ -79,7 +79,7 @@ def s3fs_exclusive(store: Store) -> None:
 
 @behaviour("s3fs keeps metadata, and signs a URL", "s3fs")
 def s3fs_metadata(store: Store) -> None:
-    from s3_behaviours.signatures import ask
+    from tests.s3_behaviours.signatures import ask
 
     files, place = connect(store)
     files.pipe_file(f"{place}/a", b"1", Metadata={"by": "me"})

@@ -9,7 +9,7 @@ import uuid
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from s3_behaviours.behaviour import BUCKET, Store, behaviour, refused
+from tests.s3_behaviours.behaviour import BUCKET, Store, behaviour, refused
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -77,7 +77,7 @@ def signed_write(store: Store) -> None:
 
 @behaviour("a signed URL writes a part", "MLflow", "boto3")
 def signed_part(store: Store) -> None:
-    from s3_behaviours.multiparts import begin, complete
+    from tests.s3_behaviours.multiparts import begin, complete
 
     upload = begin(store)
     url = signed(store, "upload_part", UploadId=upload["UploadId"], PartNumber=1)

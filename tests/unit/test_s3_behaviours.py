@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "docs" / "hooks")]
+sys.path.insert(0, str(ROOT / "docs" / "hooks"))
 
 import s3table  # noqa: E402
-from s3_behaviours.behaviour import TABLE  # noqa: E402
+
+from tests.s3_behaviours.behaviour import TABLE  # noqa: E402
 
 USERS = {"boto3", "MLflow", "s3fs", "rclone", "pyarrow"}
 
