@@ -63,6 +63,13 @@ def make(there: Cluster, thing: dict[str, Any]) -> None:
     there.run("-n", NAMESPACE, "apply", "-f", "-", given=json.dumps(thing))
 
 
+def fill(there: Cluster, image: str, **more: Any) -> None:  # noqa: F811
+    """A pod that takes the room, until a test deletes it."""
+    sleeper = {"name": FILLER, "image": image, "command": ["sleep", "600"], "imagePullPolicy": "IfNotPresent"}
+    spec = {"containers": [{**sleeper, **more}], "terminationGracePeriodSeconds": 0}
+    make(there, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": FILLER}, "spec": spec})
+
+
 def task(name: str, function: str, image: str, **given: Any) -> dict[str, Any]:  # noqa: F811
     return {"task_id": name, "func_path": f"parity.functions:{function}", "image": image, **given}
 
@@ -76,16 +83,7 @@ def test_a_pod_waits_until_the_quota_has_room(
 ) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"}}
     make(cluster, {**quota, "spec": {"hard": {"pods": "1"}}})
-    sleeper = {"name": FILLER, "image": image, "command": ["sleep", "600"], "imagePullPolicy": "IfNotPresent"}
-    make(
-        cluster,
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": FILLER},
-            "spec": {"containers": [sleeper], "terminationGracePeriodSeconds": 0},
-        },
-    )
+    fill(cluster, image)
 
     dags = Path(airflow[1]["AIRFLOW_HOME"], "dags")
     before = set(dags.glob("*.log"))
@@ -115,17 +113,7 @@ def test_a_pod_waits_until_a_node_has_room(
 ) -> None:
     nodes = json.loads(cluster.run("get", "nodes", "-o", "json"))["items"]
     cores = int(nodes[0]["status"]["allocatable"]["cpu"])
-    sleeper = {"name": FILLER, "image": image, "command": ["sleep", "600"], "imagePullPolicy": "IfNotPresent"}
-    sleeper["resources"] = {"requests": {"cpu": f"{cores * 1000 - 300}m"}}
-    make(
-        cluster,
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": FILLER},
-            "spec": {"containers": [sleeper], "terminationGracePeriodSeconds": 0},
-        },
-    )
+    fill(cluster, image, resources={"requests": {"cpu": f"{cores * 1000 - 300}m"}})
 
     def free() -> None:
         pods_of(
