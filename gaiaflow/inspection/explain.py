@@ -88,7 +88,7 @@ def explain(dag: DAG, task: Any, made: Made, when: When) -> dict[str, Any]:
     operator.func_kwargs = concrete.unresolved(operator.func_kwargs, told)
     shown = {
         **head,
-        "runs_as": type(operator).__mro__[2].__name__,
+        "runs_as": _airflows(type(operator)),
         "function": spec.func_path,
         "mapped_over": {key: _mapped(values) for key, values in spec.map_over.items()},
         "secrets": spec.secrets,
@@ -100,6 +100,11 @@ def explain(dag: DAG, task: Any, made: Made, when: When) -> dict[str, Any]:
     }
     masked: dict[str, Any] = mask(shown | {"secrets": []}, secret_values(spec.secrets))
     return masked | {"secrets": spec.secrets}
+
+
+def _airflows(kind: type) -> str:
+    """The name of Airflow's own operator below ours."""
+    return next(each.__name__ for each in kind.__mro__ if not each.__module__.startswith("gaiaflow."))
 
 
 def _fits(rendered: Any) -> dict[str, str]:

@@ -189,6 +189,7 @@ def test_the_pod_is_what_the_cluster_would_get(flow: Project, mode: str) -> None
     assert found["resources"] == {"limits": {"memory": "1Gi"}, "requests": {"cpu": "1"}}
     assert pod["spec"]["priorityClassName"] == "urgent"
     assert found["kubernetes"] == "1.29 or newer"
+    assert found["runs_as"] == "KubernetesPodOperator"
     assert {"secretRef": {"name": "keys"}} in main["envFrom"]
     assert found["environment"]["LEVEL"] == "high"
     assert [one["argument"] for one in found["ignored"]] == ["docker"]
