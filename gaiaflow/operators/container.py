@@ -6,12 +6,14 @@ import inspect
 import os
 import signal
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gaiaflow import envvar
 from gaiaflow.errors import MissingError, TaskFailedError, UsageError, final, near_miss
-from gaiaflow.operators.call import CallMixin
 from gaiaflow.spec import TaskSpec
+
+if TYPE_CHECKING:
+    from gaiaflow.operators.call import CallMixin
 
 RUNNER = "/opt/gaiaflow/runner.py"
 PYTHON = ["python", "-u"]

@@ -65,6 +65,11 @@ ANSWERS = {
     ("B105", "operators/kubernetes.py"): "the name of a setting",
     ("B105", "operators/pod/start.py"): "a hint that names a command",
     ("B105", "runner.py"): "the start of a variable's name",
+    ("B108", "infra/cluster/claim.py"): "a folder of the local cluster's node",
+    (
+        "B202",
+        "infra/cluster/unpack.py",
+    ): "in a pod for it alone; gaiaflow made the tar, its digest is checked",
     ("B108", "stack/worker.py"): "a folder of the worker's own pod",
     ("B108", "stack/services/s3.py"): "where SeaweedFS puts its sockets; they are only removed",
     ("B310", "dags/api.py"): "an http address of the stack's own",
