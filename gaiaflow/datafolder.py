@@ -55,6 +55,11 @@ class Folder(NamedTuple):
         return envvar.DATA_FOLDER + self.name.upper()
 
     @property
+    def dashed(self) -> str:
+        """The name as Kubernetes takes it for an object or a volume."""
+        return self.name.replace("_", "-")
+
+    @property
     def target(self) -> str:
         """Where a container or a pod has it."""
         return f"{TARGET}/{self.name}"
@@ -197,7 +202,7 @@ def chosen(names: Sequence[str], mode: Mode, parsing: bool = False) -> list[Fold
         if mode in CLUSTERS and not folder.claim:
             raise UsageError(
                 f"data `{folder.name}` has no `claim`, which mode `{mode}` needs",
-                f'claim = "{folder.name.replace("_", "-")}" in [tool.gaiaflow.data.{folder.name}]',
+                f'claim = "{folder.dashed}" in [tool.gaiaflow.data.{folder.name}]',
             )
         if mode not in CLUSTERS and not (parsing and os.environ.get(envvar.WORKER)):
             _require_folder(folder)

@@ -36,13 +36,12 @@ from gaiaflow.operators.mapping import make
 from gaiaflow.operators.pod import call_secret, deferred, log as pod_log, room, small, spec as pod_spec
 from gaiaflow.operators.pod.again import AgainMixin, gone, overused
 from gaiaflow.operators.pod.launch import LaunchMixin
-from gaiaflow.operators.pod.start import WatchfulPodManager, waiting_error
+from gaiaflow.operators.pod.start import NOT_FOUND, WatchfulPodManager, waiting_error
 from gaiaflow.operators.resources import chosen, parse
 from gaiaflow.spec import TaskSpec
 
 # What GAIAFLOW_KUBECONFIG says in a worker pod of the local cluster.
 IN_CLUSTER = "in-cluster"
-NOT_FOUND = 404
 _RESULT = "leave it out: the function's value is the result"
 RESERVED = {
     "image": 'image="my-project/my_package:0.1.0"',

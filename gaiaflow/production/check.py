@@ -16,7 +16,7 @@ from gaiaflow.infra.images import push
 from gaiaflow.infra.images.registry import Reference, Registry
 from gaiaflow.modes import Mode
 from gaiaflow.production import additions, environment, podfit, receipt
-from gaiaflow.production.verdict import FAILED, MISSING, OK, Check, verdict
+from gaiaflow.production.verdict import FAILED, MISSING, OK, Check, unanswered, verdict
 from gaiaflow.project import Project
 
 # Stands for the image where none was pushed, so that DAG files can be read all the same.
@@ -165,7 +165,7 @@ def check_registry(facts: Facts, known: dict[str, set[str]]) -> Check:
             else:
                 known[name] = registry.identities(reference)
     except GaiaflowError as error:
-        return _unanswered("registry", error)
+        return unanswered("registry", error)
     return verdict("registry", wrong, f"{len(known)} of {len(facts.images)} images are there", "inv prod.push")
 
 
@@ -200,8 +200,7 @@ def _check_there(name: str, kind: str, users: Mapping[str, str], aim: Aim, hint:
         cluster = Cluster.connect(None, aim.context)
         absent = [each for each in sorted(users) if not cluster.has(kind, aim.namespace, each)]
     except GaiaflowError as error:
-        state = MISSING if isinstance(error, MissingError) else FAILED
-        return Check(name, state, error.message, f"{place} get {kind.lower()}s")
+        return unanswered(name, error, f"{place} get {kind.lower()}s")
     wrong = [f"`{each}` of {users[each]} is not in `{aim.namespace}`" for each in absent]
     return verdict(name, wrong, f"{len(users)} in `{aim.namespace}` of `{aim.context}`", f"{place} {hint}")
 
@@ -256,10 +255,6 @@ def check_receipt(project: Project, known: Mapping[str, set[str]], force: bool) 
     if wrong:
         return Check("receipt", OK, f"forced, although {'; '.join(wrong)}")
     return Check("receipt", OK, f"the matrix passed with this at {passed.at if passed else ''}")
-
-
-def _unanswered(name: str, error: GaiaflowError) -> Check:
-    return Check(name, MISSING if isinstance(error, MissingError) else FAILED, error.message, error.hint)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gaiaflow import podversion, tested
-from gaiaflow.errors import GaiaflowError, MissingError
+from gaiaflow.errors import GaiaflowError
 from gaiaflow.infra.cluster import version
 from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.podversion import OLDEST, Fit
-from gaiaflow.production.verdict import FAILED, MISSING, OK, Check, verdict
+from gaiaflow.production.verdict import OK, Check, unanswered, verdict
 
 NAME = "kubernetes"
 
@@ -30,8 +30,7 @@ def check(tasks: Iterable[tuple[str, Mapping[str, Any]]], context: str) -> Check
     try:
         server = version.read(Cluster.connect(None, context))
     except GaiaflowError as error:
-        state = MISSING if isinstance(error, MissingError) else FAILED
-        return Check(NAME, state, error.message, f"kubectl --context {context} version")
+        return unanswered(NAME, error, f"kubectl --context {context} version")
     found = tested.minor(server)
     wrong = [
         f"the pod of {where} fits Kubernetes {each}"

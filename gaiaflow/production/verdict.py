@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from gaiaflow.errors import GaiaflowError, MissingError
+
 OK, FAILED, MISSING = "ok", "failed", "missing"
 
 
@@ -27,3 +29,13 @@ class Check:
 def verdict(name: str, wrong: list[str], good: str, hint: str) -> Check:
     """Failed when there is something wrong."""
     return Check(name, FAILED, "; ".join(wrong), hint) if wrong else Check(name, OK, good)
+
+
+def unanswered(name: str, error: GaiaflowError, hint: str = "") -> Check:
+    """Whoever was asked did not answer: something is missing, or it failed.
+
+    Args:
+        hint: instead of the error's own.
+    """
+    state = MISSING if isinstance(error, MissingError) else FAILED
+    return Check(name, state, error.message, hint or error.hint)

@@ -53,7 +53,7 @@ def push(target: Target, cluster: Cluster, folder: Folder, image: str, tell: Tel
     entries = list(_entries(folder))
     size = sum(path.stat().st_size for path in entries if path.is_file() and not path.is_symlink())
     made = _make(target, cluster, folder, size)
-    pod = f"data-{folder.name.replace('_', '-')}-{secrets.token_hex(3)}"
+    pod = f"data-{folder.dashed}-{secrets.token_hex(3)}"
     done = False
     try:
         cluster.apply(_pod(target, folder, pod, image))
@@ -75,7 +75,7 @@ def _entries(folder: Folder) -> Iterator[Path]:
     if not folder.claim:
         raise UsageError(
             f"data `{folder.name}` has no `claim`",
-            f'claim = "{folder.name.replace("_", "-")}" in [tool.gaiaflow.data.{folder.name}]',
+            f'claim = "{folder.dashed}" in [tool.gaiaflow.data.{folder.name}]',
         )
     root = Path(folder.path)
     if not root.is_dir():

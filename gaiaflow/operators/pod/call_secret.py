@@ -11,6 +11,7 @@ from kubernetes.client import models
 from kubernetes.client.exceptions import ApiException
 
 from gaiaflow import podfield
+from gaiaflow.operators.pod.spec import attach
 
 k8s: Any = models  # the client is generated and has no types
 VOLUME = podfield.CALL_VOLUME
@@ -22,10 +23,8 @@ ALREADY_THERE = 409
 def mount(pod: Any, container: str) -> None:
     """Let a container of a pod, not made yet, read the call at PATH; it waits until the Secret is there."""
     source = k8s.V1SecretVolumeSource(secret_name=pod.metadata.name)
-    pod.spec.volumes = [*(pod.spec.volumes or []), k8s.V1Volume(name=VOLUME, secret=source)]
-    found = next(c for c in pod.spec.containers if c.name == container)
-    mounted = k8s.V1VolumeMount(name=VOLUME, mount_path=FOLDER, read_only=True)
-    found.volume_mounts = [*(found.volume_mounts or []), mounted]
+    place = k8s.V1VolumeMount(name=VOLUME, mount_path=FOLDER, read_only=True)
+    attach(pod, container, k8s.V1Volume(name=VOLUME, secret=source), place)
 
 
 def create(client: Any, pod: Any, call: str, labels: Mapping[str, str]) -> None:

@@ -54,12 +54,11 @@ class LaunchMixin:
             ) from None
 
     def _refused(self, error: ApiException) -> GaiaflowError:
-        said = _said(error)
         refused = GaiaflowError(
-            f"the cluster refused the pod of task `{self.task_id}`: {said}",
+            f"the cluster refused the pod of task `{self.task_id}`: {_said(error)}",
             "kubectl auth can-i create pods, kubectl describe quota",
         )
-        return final(refused) if refused_for_good(error.status, said) else refused
+        return _judged(refused, error)
 
     def _hand_call(self, pod: Any) -> None:
         """Give a pod the call that does not fit into a variable; where that is refused, the pod goes."""
@@ -74,7 +73,7 @@ class LaunchMixin:
                 f"the cluster refused the secret with the arguments of task `{self.task_id}`: {_said(error)}",
                 _GRANT[self.mode],
             )
-            raise (final(refused) if refused_for_good(error.status, _said(error)) else refused) from None
+            raise _judged(refused, error) from None
 
     def await_pod_start(self, pod: Any) -> None:
         """Wait until the function runs; a pod that never will is given up at once."""
@@ -89,6 +88,11 @@ class LaunchMixin:
             raise timeout_error(self.pod_manager.read_pod(pod), str(error)) from None
         finally:
             self.pod_manager.starting = False
+
+
+def _judged(refused: GaiaflowError, error: ApiException) -> GaiaflowError:
+    """Final where the API server would refuse the same again."""
+    return final(refused) if refused_for_good(error.status, _said(error)) else refused
 
 
 def _said(error: ApiException) -> str:

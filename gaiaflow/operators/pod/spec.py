@@ -45,14 +45,18 @@ def restrict(pod: Any) -> None:
 
 def mount(pod: Any, container: str, folders: Sequence[Folder]) -> None:
     """Give one container of a pod the claims of folders of data."""
-    spec = pod.spec
-    main = next(c for c in spec.containers if c.name == container)
     for folder in folders:
-        name, closed = f"data-{folder.name.replace('_', '-')}", not folder.writable
+        name, closed = f"data-{folder.dashed}", not folder.writable
         claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=folder.claim, read_only=closed)
         place = k8s.V1VolumeMount(name=name, mount_path=folder.target, read_only=closed)
-        spec.volumes = [*(spec.volumes or []), k8s.V1Volume(name=name, persistent_volume_claim=claim)]
-        main.volume_mounts = [*(main.volume_mounts or []), place]
+        attach(pod, container, k8s.V1Volume(name=name, persistent_volume_claim=claim), place)
+
+
+def attach(pod: Any, container: str, volume: Any, place: Any) -> None:
+    """Add a volume to a pod, mounted in one of its containers."""
+    main = next(c for c in pod.spec.containers if c.name == container)
+    pod.spec.volumes = [*(pod.spec.volumes or []), volume]
+    main.volume_mounts = [*(main.volume_mounts or []), place]
 
 
 def environment(variables: Mapping[str, str]) -> list[Any]:
