@@ -1,6 +1,7 @@
 """Points Airflow at a home of these tests before anything imports it."""
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -51,6 +52,8 @@ def project(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     def make(dags: str, functions: str = "") -> Path:
         for folder in ("dags", "pk"):
             (tmp_path / folder).mkdir(exist_ok=True)
+            # A text of the same length, written in the same second, has the same bytecode for Python.
+            shutil.rmtree(tmp_path / folder / "__pycache__", ignore_errors=True)
         (tmp_path / "pyproject.toml").write_text(PYPROJECT)
         (tmp_path / "dags" / "file.py").write_text(dags)
         (tmp_path / "pk" / "__init__.py").touch()
