@@ -104,12 +104,6 @@ with DAG("mixed", schedule=None):
 '''
 
 
-# On the embedded backend in CI; on the Compose stack too with `GAIAFLOW_FULL_FAULTS`, as each night.
-ONE_BACKEND = pytest.mark.parametrize(
-    "bed", ["embedded", pytest.param("docker", marks=pytest.mark.full)], indirect=True
-)
-
-
 class Bed:
     """The example project with its stack, on a backend, and its cluster."""
 
@@ -174,7 +168,8 @@ def composed(root: Path) -> Iterator[Running]:
         running.inv("dev.cleanup", "--yes")
 
 
-@pytest.fixture(scope="module", params=["embedded", "docker"])
+# CI tries a cluster beside the embedded stack, the nightly run beside the Compose stack too.
+@pytest.fixture(scope="module", params=["embedded", pytest.param("docker", marks=pytest.mark.full)])
 def bed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     require_cluster()
     with ExitStack() as kept:
@@ -250,7 +245,6 @@ def test_the_run_was_written_by_pods(bed: Bed, first: dict[str, Any]) -> None:
     assert_tagged(bed.stack, first, "prod_local")
 
 
-@ONE_BACKEND
 def test_the_doctor_asks_from_every_vantage_point(bed: Bed) -> None:
     told = json.loads(bed.inv("doctor", "--json"))
     found = {check["name"]: check for check in told["checks"]}
@@ -266,7 +260,6 @@ def test_the_doctor_asks_from_every_vantage_point(bed: Bed) -> None:
     assert bed.target.connect().find_all("Pod", bed.namespace, "gaiaflow/doctor") == []
 
 
-@ONE_BACKEND
 def test_the_cluster_serves_the_model(bed: Bed, first: dict[str, Any]) -> None:
     told = json.loads(bed.inv("model.deploy", NAME, "--json"))
     try:
@@ -280,7 +273,6 @@ def test_the_cluster_serves_the_model(bed: Bed, first: dict[str, Any]) -> None:
     assert f"no model `{NAME}`" in bed.inv("model.undeploy", NAME, code=2)
 
 
-@ONE_BACKEND
 def test_a_fan_out_comes_back_in_order(bed: Bed) -> None:
     run = bed.run("fan_out")
     assert run["state"] == "success"
@@ -290,7 +282,6 @@ def test_a_fan_out_comes_back_in_order(bed: Bed) -> None:
     assert value(run, "total") == sum(number**2 for number in range(PODS))
 
 
-@ONE_BACKEND
 def test_the_triggerer_watches_a_deferred_pod(bed: Bed) -> None:
     run = bed.run("watched")
     assert run["state"] == "success", run
@@ -310,7 +301,7 @@ def test_a_killed_pod_is_tried_again_with_its_secret(bed: Bed, tmp_path: Path) -
     assert bed.inv("secret.delete", "outside", "--yes") == ""
 
 
-@ONE_BACKEND
+@pytest.mark.full
 def test_on_the_kubernetes_executor_every_task_runs_in_a_worker_pod(bed: Bed) -> None:
     bed.inv("prodlocal.start", "--executor", "kubernetes", "--wait", "400")
     run = bed.run("mixed")
@@ -338,7 +329,6 @@ def log(bed: Bed, dag: str, task: str) -> str:
     return json.dumps(api.request("GET", place, full_content="true"))
 
 
-@ONE_BACKEND
 def test_it_all_outlasts_a_stop_and_a_start(bed: Bed, first: dict[str, Any]) -> None:
     if SHARED:
         pytest.skip(f"the profile `{SHARED}` is shared: GAIAFLOW_TEST_PROFILE is set")
