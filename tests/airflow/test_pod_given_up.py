@@ -52,7 +52,7 @@ def taken_up(monkeypatch: pytest.MonkeyPatch, api: Api, event: dict[str, Any], *
     monkeypatch.setenv("GAIAFLOW_NAMESPACE", "mine")
     task = create_task("t", "pk.f:f", image="p/p:1", mode="prod", kubernetes={"deferrable": True}, **given)
     monkeypatch.setattr(type(task), "client", api)
-    with pytest.raises(BaseException) as caught:  # each test looks at it
+    with pytest.raises(BaseException) as caught:  # noqa: PT011 - each test looks at it
         task.trigger_reentry({}, event)
     return caught.value
 
