@@ -44,7 +44,7 @@ def check(project: Project, namespace: str, context: str) -> Check:
 
 
 def needed(project: Project, namespace: str) -> Iterator[tuple[str, str]]:
-    """The rights of the role: a verb and a resource each."""
+    """What the role allows: an action and a resource each."""
     role = next(thing for thing in manifests(project, namespace) if thing["kind"] == "Role")
     for rule in role["rules"]:
         for resource in rule["resources"]:
