@@ -158,6 +158,16 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """By hand, or each night: a stack under work, which may not grow: `-- --minutes 60 --backend docker`.
+
+    `--json docs/soak.json` keeps the samples for the page.
+    """
+    install(session, "tools")
+    session.run("python", str(ROOT / "tests" / "soak" / "run.py"), *session.posargs)
+
+
+@nox.session
 def security(session: nox.Session) -> None:
     """Bad input, open ports, files, a canary secret, and what scanners say; see docs/threat-model.md.
 

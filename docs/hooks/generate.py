@@ -37,6 +37,7 @@ from reference import (
     testing_variables,
 )
 from s3table import behaviours
+from soak import soak
 from versions import versions
 
 from tests.failures.ways import table as table_of_failures
@@ -57,6 +58,7 @@ PARTS = {
     "modes": mode_table,
     "ports": ports,
     "store behaviours": behaviours,
+    "soak": soak,
     "settings of airflow": airflow_settings,
     "settings of cluster": cluster_settings,
     "settings of limits": limit_settings,
