@@ -142,7 +142,12 @@ def put_dags(project: Project, run: Run) -> None:
         examples.copy(site, project.root)
         return
     version = packages(project, run)[run.provider.package]
-    providers.copy(run.provider, version, project.root, os.environ.get("GAIAFLOW_PYTHON_IMAGE", ""))
+    providers.copy(run.provider, version, project.root, replacement())
+
+
+def replacement() -> str:
+    """The image that takes the place of those of the system DAGs; empty for none."""
+    return os.environ.get("GAIAFLOW_PYTHON_IMAGE", "")
 
 
 def prepare_cluster(project: Project) -> None:
@@ -151,7 +156,11 @@ def prepare_cluster(project: Project) -> None:
 
     target = Target.choose(project)
     client = target.connect()._client
-    image = os.environ.get("GAIAFLOW_PYTHON_IMAGE", "python:3.11-slim-bookworm")
+    image = replacement() or "python:3.11-slim-bookworm"
+    if replacement():
+        providers.build_bash(image)
+        load = ("minikube", "image", "load", providers.BASH_IMAGE, f"--profile={target.profile}")
+        subprocess.run(load, check=True, timeout=300)
     text = (Path(__file__).parent / "objects.yaml").read_text(encoding="utf-8")
     text = text.replace("IMAGE", image).replace("NAMESPACE", target.namespace)
     utils.create_from_yaml(client, yaml_objects=list(yaml.safe_load_all(text)))

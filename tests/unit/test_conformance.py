@@ -20,6 +20,7 @@ t3 = DockerOperator(image="centos:latest", command="/bin/sleep 30")
 print_it = KubernetesPodOperator(image="quay.io/apache/bash", name="bash")
 sidecar = KubernetesPodOperator(image="alpine:3.24.2", args=["perl"])
 pod = "image: busybox:1.38.0"
+command = task.kubernetes_cmd(image="bash:5.2", name="my-pod")
 """
 
 
@@ -75,6 +76,7 @@ def test_only_the_images_of_a_system_dag_are_replaced() -> None:
         for word in FILE.replace("centos:latest", "")
         .replace("quay.io/apache/bash", "")
         .replace("busybox:1.38.0", "")
+        .replace("bash:5.2", providers.BASH_IMAGE)
         .split()
         if word
     ]
