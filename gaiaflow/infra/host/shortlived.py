@@ -10,6 +10,6 @@ _OBJECTS = 100_000
 
 
 def spare_collections() -> None:
-    """Let this process look for garbage seldom, and not at all when it ends: its memory is freed then anyway."""
+    """Let this process look for garbage seldom, and not when it ends: its memory is freed anyway."""
     gc.set_threshold(_OBJECTS)
     atexit.register(gc.freeze)
