@@ -171,6 +171,19 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("part", ("unit", "airflow"))
+def mutation(session: nox.Session, part: str) -> None:
+    """By hand, and each night: small changes of the code, and those that no test notices.
+
+    `-- --sample 200 --target ports` tries more changes of one target; `--json docs/mutation.json` keeps the results.
+    """
+    install(session, {"unit": "tools"}.get(part, part))
+    for more in ("mutation", "pod") if part == "airflow" else ("mutation",):
+        session.install("--quiet", "--require-hashes", "-r", str(ROOT / "tests" / f"{more}-requirements.txt"))
+    session.run("python", str(ROOT / "tests" / "mutation.py"), part, *session.posargs)
+
+
+@nox.session
 def security(session: nox.Session) -> None:
     """Bad input, open ports, files, a canary secret, and what scanners say; see docs/threat-model.md.
 

@@ -64,6 +64,12 @@ TABLE = (
         within=(AIRFLOW, "tests/requirements.txt"),
         reasons=True,
     ),
+    Lock(
+        "tests/mutation-requirements.txt",
+        "tests/mutation-requirements.in",
+        within=(AIRFLOW, TOOLS, "tests/requirements.txt"),
+        reasons=True,
+    ),
     Lock("tests/s3-requirements.txt", "tests/s3-requirements.in", reasons=True),
     Lock("tests/security-requirements.txt", "tests/security-requirements.in", within=(TOOLS,), reasons=True),
     Lock("tests/workflow-requirements.txt", "tests/workflow-requirements.in", within=(TOOLS,), reasons=True),

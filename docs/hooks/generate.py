@@ -16,6 +16,7 @@ from conformance import conformance, providers
 from explanations import explained
 from kit import fixtures, functions, options, results
 from messages import catalogue
+from mutation import mutation
 from reference import (
     addresses,
     airflow_settings,
@@ -57,6 +58,7 @@ PARTS = {
     "machines": machines,
     "ignored": ignored_table,
     "modes": mode_table,
+    "mutation": mutation,
     "ports": ports,
     "store behaviours": behaviours,
     "soak": soak,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gaiaflow.errors import UsageError
+from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.infra.host import ports
 from gaiaflow.project import Project
 
@@ -60,6 +60,10 @@ def test_loopback_is_looked_at_by_itself() -> None:
         port = listener.getsockname()[1]
         assert ports.can_listen("127.0.0.1", port)
         assert not ports.can_listen("127.0.0.2", port)
+
+
+def test_a_listener_by_ipv4_leaves_ipv6_free(taken: int) -> None:
+    assert ports.can_listen("::", taken)
 
 
 def test_an_address_that_the_machine_lacks_is_no_obstacle() -> None:
@@ -155,6 +159,25 @@ def test_a_port_whose_second_is_out_of_range_is_refused() -> None:
         ports.settle({"s3-console": 60000}, auto=False, reach={"s3-console": 10000})
 
 
+def test_the_second_port_is_that_far_above_the_first() -> None:
+    def settle(port: int, auto: bool) -> dict[str, int]:
+        return ports.settle({"s3": port}, auto=auto, reach={"s3": 3}, take=lambda one: one != 5006)
+
+    with pytest.raises(UsageError, match="port 5006 of `s3` is taken"):
+        settle(5003, auto=False)
+    assert settle(5003, auto=True) == {"s3": 5004}
+
+
+def test_the_highest_port_may_be_wanted_and_none_above_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ports.settle({"s3": 65535}, auto=False, take=lambda _: True) == {"s3": 65535}
+    monkeypatch.setenv("GAIAFLOW_S3_PORT", "65535")
+    assert ports.wanted(project, {})["s3"] == 65535
+    with pytest.raises(GaiaflowError, match="no free port above 65530"):
+        ports.settle({"s3": 65530}, auto=True, reach={"s3": 3}, take=lambda one: one >= 65533)
+
+
 def test_a_flag_comes_before_the_variable_and_the_variable_before_the_table(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +201,18 @@ def test_inner_ports_are_neighbours_and_the_same_for_one_project() -> None:
     assert block == list(range(block[0], block[0] + 7))
     assert ports.inner("a-project", 7) == block
     assert ports.inner("another-project", 7) != block
+
+
+def test_inner_ports_are_a_block_of_their_range_and_the_next_one_where_it_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ports, "is_free", lambda _: True)
+    blocks = [ports.inner(f"project-{number}", 7) for number in range(20)]
+    assert all(block[0] >= 20000 and block[-1] < 31000 for block in blocks)
+    assert {(block[0] - 20000) % 7 for block in blocks} == {0}
+    first = blocks[0][0]
+    monkeypatch.setattr(ports, "is_free", lambda port: port != first)
+    assert ports.inner("project-0", 7)[0] == first + 7
 
 
 def test_who_listens_is_told_from_the_processes(taken: int) -> None:
