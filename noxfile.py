@@ -152,7 +152,10 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Airflow's example DAGs on their own stack: `-- embedded`, `docker` or `kubernetes`, `--json FILE`."""
+    """The DAGs of others on their own stack: `-- embedded`, `docker` or `kubernetes`, `--json FILE`.
+
+    These are Airflow's examples; `docker-provider` and `kubernetes-provider` are the system DAGs of providers.
+    """
     install(session, "tools")
     session.run("python", str(ROOT / "tests" / "conformance" / "run.py"), *session.posargs)
 

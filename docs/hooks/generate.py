@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks import figure_table, machines
 from compatibility import ranges, rows
-from conformance import conformance
+from conformance import conformance, providers
 from explanations import explained
 from kit import fixtures, functions, options, results
 from messages import catalogue
@@ -46,6 +46,7 @@ PARTS = {
     "addresses": addresses,
     "compatibility": rows,
     "tested versions": ranges,
+    "conformance of providers": providers,
     "create_task": arguments,
     "common errors": explained,
     "conformance": conformance,
