@@ -97,7 +97,7 @@ class PodTrigger(KubernetesPodTrigger):  # type: ignore[misc]
 
     def _age(self) -> float:
         """Seconds since the deferral."""
-        return (datetime.now(timezone.utc) - self.trigger_start_time).total_seconds()
+        return float((datetime.now(timezone.utc) - self.trigger_start_time).total_seconds())
 
     def _cluster(self) -> str:
         account = (self.kubernetes_conn_id, self.connection_extras, self.cluster_context, self.config_dict)
