@@ -13,7 +13,7 @@ from measure import Figure, paired
 
 NAME = "an artifact of 1 GiB in parts against one piece"
 ROUNDS = 3
-WANTED = ("MLFLOW_TRACKING_URI", "GAIAFLOW_BENCH_PYTHON")
+WANTED = ("MLFLOW_TRACKING_URI", "MLFLOW_PYTHON")
 CODE = """
 import json, sys, time, mlflow
 mlflow.set_experiment("bench")
@@ -38,7 +38,7 @@ def figures() -> list[Figure]:
 def seconds(file: Path, in_parts: str) -> float:
     """How long one upload takes."""
     done = subprocess.run(
-        [os.environ["GAIAFLOW_BENCH_PYTHON"], "-c", CODE, file],
+        [os.environ["MLFLOW_PYTHON"], "-c", CODE, file],
         env={**os.environ, "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": in_parts},
         capture_output=True,
         text=True,
