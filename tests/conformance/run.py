@@ -237,7 +237,10 @@ def outcome(api: AirflowApi, dag_id: str, run_id: str, state: str) -> Outcome:
     if state == "success":
         return Outcome(state)
     tasks: list[dict[str, Any]] = api.every(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
-    failed = sorted({task["task_id"] for task in tasks if task["state"] == "failed"})
+    bad = [task for task in tasks if task["state"] == "failed"]
+    for task in bad:
+        print(f"{dag_id}.{task['task_id']}: {api.part(dag_id, run_id, task).error}", flush=True)
+    failed = sorted({task["task_id"] for task in bad})
     return Outcome(state if state in FINISHED else "not finished", tuple(failed))
 
 
