@@ -329,6 +329,7 @@ def log(bed: Bed, dag: str, task: str) -> str:
     return json.dumps(api.request("GET", place, full_content="true"))
 
 
+@pytest.mark.full
 def test_it_all_outlasts_a_stop_and_a_start(bed: Bed, first: dict[str, Any]) -> None:
     if SHARED:
         pytest.skip(f"the profile `{SHARED}` is shared: GAIAFLOW_TEST_PROFILE is set")
