@@ -11,7 +11,7 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
-from gaiaflow import check
+from gaiaflow import check, fanout
 from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.fromrun import FromRun
 from gaiaflow.fromtask import FromTask
@@ -28,6 +28,14 @@ OPERATORS = {
     Mode.PROD: "gaiaflow.operators.kubernetes",
 }
 
+
+# The same for a task that makes all calls of its map.
+JOB_OPERATORS = {
+    Mode.DEV: "gaiaflow.operators.job.local",
+    Mode.DEV_DOCKER: "gaiaflow.operators.job.docker",
+    Mode.PROD_LOCAL: "gaiaflow.operators.job.kubernetes",
+    Mode.PROD: "gaiaflow.operators.job.kubernetes",
+}
 
 # The delay between two attempts if neither the task nor default_args sets one; short, because a person waits.
 RETRY_DELAYS = {
@@ -126,7 +134,8 @@ def create_task(
         )
         check.keys(spec)
         check.run_values(spec)
-        return import_module(OPERATORS[spec.mode]).build(spec)
+        makers = OPERATORS if fanout.read(spec) is None else JOB_OPERATORS
+        return import_module(makers[spec.mode]).build(spec)
     except GaiaflowError as error:
         raise type(error)(f"{where}: {error.message}", error.hint) from error.__cause__
 
