@@ -24,13 +24,9 @@ def _place(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(mode: str = "prod", **given: Any) -> Any:
-    task = create_task(
-        "t",
-        "pk.f:f",
-        image="p/p:1",
-        mode=mode,
-        **{"map_over": {"x": [1, 2, 3]}, **given, "kubernetes": {"fan_out": "job", **given.get("kubernetes", {})}},
-    )
+    options = {"fan_out": "job", **given.pop("kubernetes", {})}
+    more = {"map_over": {"x": [1, 2, 3]}, **given}
+    task = create_task("t", "pk.f:f", image="p/p:1", mode=mode, kubernetes=options, **more)
     task.func_args, task.func_kwargs, task.map_over = [], {}, dict(task.map_over.value)
     return task
 
@@ -96,9 +92,8 @@ def test_each_pod_reads_its_own_call() -> None:
 
 
 def test_the_names_of_its_pods_are_not_too_long() -> None:
-    job = body.job(
-        {"metadata": {"name": "x" * 63, "namespace": "n"}, "spec": {"containers": []}}, "base", range(1000), "d", 5, ""
-    )
+    pod = {"metadata": {"name": "x" * 63, "namespace": "n"}, "spec": {"containers": []}}
+    job = body.job(pod, "base", range(1000), "d", 5, "")
     assert len(f"{job['metadata']['name']}-999") <= body.LONGEST_NAME
 
 
@@ -124,6 +119,6 @@ def test_what_does_not_go_with_one_job_is_refused_in_every_mode(
     given: dict[str, Any], message: str, mode: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        made(mode, **given)
+        made(mode, **dict(given))
     assert refused.value.message.startswith(f"task `t`: {message}")
     assert refused.value.hint
