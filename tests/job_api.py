@@ -38,9 +38,10 @@ class Cluster:
         self.pods: dict[str, list[Any]] = {}
         self.events: list[Any] = []
         self.refused: tuple[int, str] | None = None
+        self.refuses_secrets = False
 
     def create_namespaced_job(self, namespace: str, body: dict[str, Any]) -> Any:
-        if self.refused:
+        if self.refused and not self.refuses_secrets:
             raise refusal(*self.refused)
         self.made.append(body)
         job = self.api_client.deserialize(SimpleNamespace(data=json.dumps(body)), "V1Job")
@@ -51,6 +52,8 @@ class Cluster:
         return job
 
     def create_namespaced_secret(self, _namespace: str, body: dict[str, Any]) -> None:
+        if self.refused:
+            raise refusal(*self.refused)
         self.calls = [json.loads(base64.b64decode(text)) for text in body["data"].values()]
         name = body["metadata"]["name"]
         self.pods.setdefault(name, [])

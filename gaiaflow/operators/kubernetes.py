@@ -14,7 +14,7 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import EMPTY_XCOM_RESUL
 from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
 from kubernetes.client.exceptions import ApiException
 
-from gaiaflow import datafolder, envvar, fanout, podfield, runner
+from gaiaflow import datafolder, envvar, podfield, runner
 from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError
 from gaiaflow.modes import Mode
 from gaiaflow.operators import level
@@ -30,6 +30,7 @@ from gaiaflow.operators.container import (
 )
 from gaiaflow.operators.environment import stack_variables
 from gaiaflow.operators.final import task_errors
+from gaiaflow.operators.job import option
 from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
@@ -52,7 +53,7 @@ RESERVED = {
     **dict.fromkeys(("do_xcom_push", "skip_on_exit_code", "base_container_name"), _RESULT),
 }
 # What `kubernetes={…}` knows beside the operator's arguments.
-OWN = (room.OPTION, small.OPTION, *fanout.OWN)
+OWN = (room.OPTION, small.OPTION, *option.OWN)
 # The provider's defaults are slow (5 s between looks), chatty (the whole pod with its environment in the error)
 # or unsafe (a token of the service account in every pod).
 DEFAULTS: dict[str, Any] = {

@@ -150,14 +150,23 @@ def test_pods_that_the_cluster_refuses(monkeypatch: pytest.MonkeyPatch, said: st
     assert cluster.jobs == {}
 
 
-def test_an_account_without_the_right_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("of_secrets", "message"),
+    [
+        (False, "the cluster refused the job of task `t`: it is forbidden"),
+        (True, "the cluster refused the secret with the calls of task `t`: it is forbidden"),
+    ],
+)
+def test_an_account_without_the_right_is_said(
+    monkeypatch: pytest.MonkeyPatch, of_secrets: bool, message: str
+) -> None:
     cluster = Cluster()
-    cluster.refused = 403, "jobs.batch is forbidden"
+    cluster.refused, cluster.refuses_secrets = (403, "it is forbidden"), of_secrets
     task, context = task_of(monkeypatch, cluster)
     with pytest.raises(GaiaflowError) as refused:
         task.execute(context)
-    assert refused.value.message == "the cluster refused the job of task `t`: jobs.batch is forbidden"
-    assert refused.value.hint == "inv prod.manifests | kubectl apply -f -"
+    assert [refused.value.message, refused.value.hint] == [message, "inv prod.manifests | kubectl apply -f -"]
+    assert cluster.jobs == {}
 
 
 @pytest.mark.parametrize("groups", [["batch"], ["batch", "kueue.x-k8s.io"]])

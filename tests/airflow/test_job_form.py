@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gaiaflow import podversion
-from gaiaflow.errors import UsageError
+from gaiaflow.errors import GaiaflowError, UsageError
 from gaiaflow.operators.job import body
 from gaiaflow.tasks import create_task
 from gaiaflow.testing.podstandard import violations
@@ -97,28 +97,70 @@ def test_the_names_of_its_pods_are_not_too_long() -> None:
     assert len(f"{job['metadata']['name']}-999") <= body.LONGEST_NAME
 
 
+LEAVE_OUT = "leave it out, or leave `fan_out` out: then each call is a task with a pod of its own"
+AT_ONCE = 'kubernetes={"fan_out": "job", "parallelism": 20}'
 REFUSED = [
-    ({"kubernetes": {"fan_out": "jobs"}}, "`fan_out` is 'jobs', not `job` or `tasks` (did you mean `job`?)"),
-    ({"kubernetes": {"fan_out": "tasks", "queue": "q"}}, "`queue` in `kubernetes` is for one Job"),
-    ({"map_over": None}, "`fan_out` is `job`, and the task has no `map_over`"),
-    ({"kubernetes": {"parallelism": 0}}, "`parallelism` is 0, not a whole number of 1 or more"),
-    ({"kubernetes": {"queue": "No Queue"}}, "`queue` is 'No Queue', not the name of a Kueue queue"),
-    ({"kubernetes": {"on_finish_action": "keep_pod"}}, "`on_finish_action` in `kubernetes` is for one pod"),
-    ({"kubernetes": {"results": "any"}}, "`results` is `any`, and `fan_out` is `job`"),
-    ({"max_active_tis_per_dag": 3}, "`max_active_tis_per_dag` is for mapped tasks, and `fan_out` is `job`"),
+    (
+        {"kubernetes": {"fan_out": "jobs"}},
+        "`fan_out` is 'jobs', not `job` or `tasks` (did you mean `job`?)",
+        'kubernetes={"fan_out": "job"}',
+    ),
+    (
+        {"kubernetes": {"fan_out": "tasks", "queue": "q"}},
+        "`queue` in `kubernetes` is for one Job, and `fan_out` is not `job`",
+        'kubernetes={"fan_out": "job", "queue": ...}',
+    ),
+    (
+        {"map_over": None},
+        "`fan_out` is `job`, and the task has no `map_over`",
+        'map_over={"tile": [1, 2, 3]}',
+    ),
+    ({"kubernetes": {"parallelism": 0}}, "`parallelism` is 0, not a whole number of 1 or more", AT_ONCE),
+    (
+        {"kubernetes": {"queue": "No Queue"}},
+        "`queue` is 'No Queue', not the name of a Kueue queue",
+        'kubernetes={"fan_out": "job", "queue": "research"}',
+    ),
+    (
+        {"kubernetes": {"on_finish_action": "keep_pod"}},
+        "`on_finish_action` in `kubernetes` is for one pod, and `fan_out` is `job`: a Job has many",
+        LEAVE_OUT,
+    ),
+    (
+        {"kubernetes": {"results": "any"}},
+        "`results` is `any`, and `fan_out` is `job`: the calls of a Job return at most 4 KiB each",
+        "leave it out; write a larger value to S3 or MLflow and return its address",
+    ),
+    (
+        {"max_active_tis_per_dag": 3},
+        "`max_active_tis_per_dag` is for mapped tasks, and `fan_out` is `job`",
+        AT_ONCE,
+    ),
     (
         {"resources": {"limits": {"memory": "1Gi"}, "memory_on_oom": "2x"}},
-        "`memory_on_oom` in `resources` is for one pod, and `fan_out` is `job`",
+        "`memory_on_oom` in `resources` is for one pod, and `fan_out` is `job`: its pods are all alike",
+        LEAVE_OUT,
     ),
 ]
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("given", "message"), REFUSED, ids=[text for _, text in REFUSED])
+@pytest.mark.parametrize(("given", "message", "hint"), REFUSED, ids=[text for _, text, _ in REFUSED])
 def test_what_does_not_go_with_one_job_is_refused_in_every_mode(
-    given: dict[str, Any], message: str, mode: str
+    given: dict[str, Any], message: str, hint: str, mode: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
         made(mode, **dict(given))
-    assert refused.value.message.startswith(f"task `t`: {message}")
-    assert refused.value.hint
+    assert [refused.value.message, refused.value.hint] == [f"task `t`: {message}", hint]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_all_calls_together_have_a_size_that_every_mode_takes(mode: str) -> None:
+    task = made(mode, map_over={"x": ["x" * 1000] * 1100})
+    with pytest.raises(GaiaflowError) as refused:
+        task.encode_calls({})
+    assert refused.value.message == "the 1100 calls of task `t` have 1165 KiB: one Job takes at most 1024 KiB"
+    assert refused.value.hint == (
+        "write the values to S3 or MLflow and pass their addresses, or leave `fan_out` out"
+    )
+    assert refused.value.is_final

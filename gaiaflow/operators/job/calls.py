@@ -72,11 +72,12 @@ class CallsMixin(CallMixin):
         )
 
     def _refuse_large_calls(self, calls: Sequence[str]) -> None:
-        total = sum(map(size, calls))
+        count, total = len(calls), sum(map(size, calls))
+        kib = -(-total // 1024)  # rounded up: what is refused is more than the limit
         if total > LARGEST_CALL:
             raise final(
                 GaiaflowError(
-                    f"the {len(calls)} calls of task `{self.task_id}` have {-(-total // 1024)} KiB: "
+                    f"the {count} calls of task `{self.task_id}` have {kib} KiB: "
                     f"one Job takes at most {LARGEST_CALL // 1024} KiB",
                     "write the values to S3 or MLflow and pass their addresses, or leave `fan_out` out",
                 )

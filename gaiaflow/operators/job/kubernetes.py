@@ -13,11 +13,10 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from gaiaflow import fanout
 from gaiaflow.errors import GaiaflowError, MissingError, TaskFailedError
 from gaiaflow.modes import Mode
 from gaiaflow.operators.final import task_errors
-from gaiaflow.operators.job import body, outcome, trigger
+from gaiaflow.operators.job import body, option, outcome, trigger
 from gaiaflow.operators.job.calls import FIELD, CallsMixin, failed_calls
 from gaiaflow.operators.job.cluster import Jobs, has_ended
 from gaiaflow.operators.job.indexedlog import IndexedLog
@@ -53,7 +52,7 @@ class JobOperator(CallsMixin, PodOperator):
     _jobs: Jobs | None = None
 
     def __init__(
-        self, *, map_over: Any, at_once: int = fanout.DEFAULT_AT_ONCE, queue: str = "", **kwargs: Any
+        self, *, map_over: Any, at_once: int = option.DEFAULT_AT_ONCE, queue: str = "", **kwargs: Any
     ) -> None:
         super().__init__(**{**kwargs, "small_results": True})
         self.at_once, self.queue = at_once, queue
@@ -271,6 +270,6 @@ class JobOperator(CallsMixin, PodOperator):
 
 def build(spec: TaskSpec) -> Any:
     """The task of a spec."""
-    found = fanout.read(spec) or fanout.FanOut()
+    found = option.read(spec) or option.FanOut()
     own = {**arguments(spec), "at_once": found.at_once, "queue": found.queue}
     return make_one(JobOperator, spec, own)

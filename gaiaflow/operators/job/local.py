@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gaiaflow import fanout
+from gaiaflow.operators.job import option
 from gaiaflow.operators.job.calls import FIELD
 from gaiaflow.operators.job.pool import PoolMixin
 from gaiaflow.operators.local import DevOperator, arguments
@@ -24,7 +24,7 @@ class DevJobOperator(PoolMixin, DevOperator):
 
     template_fields: Sequence[str] = (*DevOperator.template_fields, FIELD)
 
-    def __init__(self, *, map_over: Any, at_once: int = fanout.DEFAULT_AT_ONCE, **kwargs: Any) -> None:
+    def __init__(self, *, map_over: Any, at_once: int = option.DEFAULT_AT_ONCE, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.at_once = at_once
         self.set_map(map_over)
@@ -32,5 +32,5 @@ class DevJobOperator(PoolMixin, DevOperator):
 
 def build(spec: TaskSpec) -> Any:
     """The task of a spec."""
-    found = fanout.read(spec) or fanout.FanOut()
+    found = option.read(spec) or option.FanOut()
     return make_one(DevJobOperator, spec, {**arguments(spec), "at_once": found.at_once})

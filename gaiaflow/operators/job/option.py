@@ -53,12 +53,12 @@ def read(spec: TaskSpec) -> FanOut | None:
         UsageError: a wrong value, or an argument that cannot be combined with one Job.
     """
     given = spec.kubernetes
-    word = given.get(OPTION, TASKS)
-    if word not in (JOB, TASKS):
+    fan_out = given.get(OPTION, TASKS)
+    if fan_out not in (JOB, TASKS):
         raise UsageError(
-            f"`fan_out` is {word!r}, not `job` or `tasks`{near_miss(str(word), (JOB, TASKS))}", _EXAMPLE
+            f"`fan_out` is {fan_out!r}, not `job` or `tasks`{near_miss(str(fan_out), (JOB, TASKS))}", _EXAMPLE
         )
-    if word == TASKS:
+    if fan_out == TASKS:
         for name in sorted({QUEUE, AT_ONCE} & set(given)):
             raise UsageError(
                 f"`{name}` in `kubernetes` is for one Job, and `fan_out` is not `job`",
@@ -90,16 +90,16 @@ def _refuse(spec: TaskSpec) -> None:
         )
 
 
-def _at_once(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"`parallelism` is {value!r}, not a whole number of 1 or more", _SAID_AT_ONCE)
-    return value
+def _at_once(parallelism: Any) -> int:
+    if isinstance(parallelism, bool) or not isinstance(parallelism, int) or parallelism < 1:
+        raise UsageError(f"`parallelism` is {parallelism!r}, not a whole number of 1 or more", _SAID_AT_ONCE)
+    return parallelism
 
 
-def _queue(value: Any) -> str:
-    if value is not None and (not isinstance(value, str) or not _QUEUE_NAME.fullmatch(value)):
+def _queue(queue: Any) -> str:
+    if queue is not None and (not isinstance(queue, str) or not _QUEUE_NAME.fullmatch(queue)):
         raise UsageError(
-            f"`queue` is {value!r}, not the name of a Kueue queue",
+            f"`queue` is {queue!r}, not the name of a Kueue queue",
             'kubernetes={"fan_out": "job", "queue": "research"}',
         )
-    return value or ""
+    return queue or ""
