@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from gaiaflow.errors import UsageError
+from gaiaflow.inspection import recall
 from gaiaflow.project import Project
 from gaiaflow.testing import run_dag
 
@@ -63,9 +68,14 @@ def large(x):
 Make = Callable[..., Path]
 
 
+@pytest.fixture(autouse=True)
+def _python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAIAFLOW_PYTHON", sys.executable)
+
+
 def made(project: Make, tmp_path: Path) -> Project:
     folder = tmp_path / "calls"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return Project.find(project(DAGS.replace("FOLDER", repr(str(folder))), FUNCTIONS))
 
 
@@ -100,3 +110,13 @@ def test_the_error_names_the_calls(project: Make, tmp_path: Path, airflow_home: 
         "1 of 2 calls failed: [1] pk.f:large returned 4081 bytes: a small result has at most 4080"
     )
     assert run.tasks["no_list"].error == "task `no_list` maps `value` over a int, not a list"
+
+
+def test_one_of_the_calls_is_made_again_as_it_was(project: Make, tmp_path: Path) -> None:
+    request = {"dag": "flow", "task": "keyed", "map_index": -1, "conf": {}, "values": {"list": [1, 2]}}
+    found = recall.answer(made(project, tmp_path), {**request, "arguments": None, "call": 2})
+    assert (found["index"], found["call"]["kwargs"]) == (2, {"x": 2, "y": 10})
+    for index, message in ((None, "task `keyed` makes 4 calls"), (4, "no map index 4")):
+        with pytest.raises(UsageError) as refused:
+            recall.answer(made(project, tmp_path), {**request, "arguments": None, "call": index})
+        assert refused.value.message == message
