@@ -31,9 +31,10 @@ def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
 
     ``index`` is that of the call where the task makes all calls of its map, else null.
     The request has ``dag``, ``task``, ``map_index``, ``call``, ``conf``, ``values``, what the tasks before it
-    returned, ``run``, what it was about, and ``arguments``, as Airflow kept them, or null. Airflow sorts the keys
-    of dicts, so the arguments are rebuilt from the values; where the DAG file gives others by now (``changed``),
-    those that were kept count. With ``moved`` the run is given another date, and what was kept does not count.
+    returned, ``run``, what it was about, and ``arguments``, as Airflow kept them, or null. Airflow sorts the
+    keys of dicts, so the arguments are rebuilt from the values; where the DAG file gives others by now
+    (``changed``), those that were kept count. With ``moved`` the run is given another date, and what was kept
+    does not count.
     """
     from gaiaflow.operators.environment import local_environment, working_folder
 
