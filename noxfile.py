@@ -152,9 +152,22 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Airflow's example DAGs on their own stack: `-- embedded`, `docker` or `kubernetes`, `--json FILE`."""
+    """The DAGs of others on their own stack: `-- embedded`, `docker` or `kubernetes`, `--json FILE`.
+
+    These are Airflow's examples; `docker-provider` and `kubernetes-provider` are the system DAGs of providers.
+    """
     install(session, "tools")
     session.run("python", str(ROOT / "tests" / "conformance" / "run.py"), *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """By hand, or each night: a stack under work, which may not grow: `-- --minutes 60 --backend docker`.
+
+    `--json docs/soak.json` keeps the samples for the page.
+    """
+    install(session, "tools")
+    session.run("python", str(ROOT / "tests" / "soak" / "run.py"), *session.posargs)
 
 
 @nox.session

@@ -10,6 +10,8 @@ RUN --mount=type=cache,id=gaiaflow-pip,target=/root/.cache/pip,sharing=locked \
     pip install --target /opt/uv uv==${UV_VERSION}
 
 FROM ${GAIAFLOW_PYTHON_IMAGE} AS made-by-uv
+# An official image of Python has no bytecode of Python's own library, and no process here writes any.
+RUN python3 -m compileall -q -x site-packages "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" || true
 RUN --mount=type=bind,from=uv,source=/opt/uv/bin,target=/mnt/uv \
     --mount=type=bind,source=gaiaflow,target=/mnt/gaiaflow \
     --mount=type=cache,id=gaiaflow-uv,target=/root/.cache/uv \

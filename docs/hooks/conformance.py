@@ -1,4 +1,4 @@
-"""Airflow's example DAGs on each stack, as markdown; `nox -s conformance` keeps the states."""
+"""The DAGs of others on each stack, as markdown; `nox -s conformance` keeps the states."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ STATES = ROOT / "docs" / "conformance.json"
 sys.path.insert(0, str(ROOT / "tests" / "conformance"))
 
 from examples import DAG_IDS, NEEDS  # noqa: E402
+from providers import PROVIDERS  # noqa: E402
 
 TITLES = {"embedded": "embedded", "docker": "docker", "kubernetes": "`--executor kubernetes`"}
 
 
 def kept() -> dict[str, Any]:
-    """What the last run of each backend left."""
+    """What the last run of each kind left."""
     return dict(json.loads(STATES.read_text(encoding="utf-8")))
 
 
@@ -27,23 +28,40 @@ def _cell(column: dict[str, Any], dag_id: str) -> str:
     return f"**{found['state']}**: {failed}" if failed else str(found["state"])
 
 
-def _line(name: str, column: dict[str, Any]) -> str:
+def _line(title: str, column: dict[str, Any], source: str, package: str) -> str:
     good = sum(found["state"] == "success" for found in column["dags"].values())
-    airflow, standard = column["apache-airflow"], column["apache-airflow-providers-standard"]
     return (
-        f"- {TITLES[name]}: {good} of {len(DAG_IDS)} succeeded in {column['seconds']} s, the start too. "
-        f"Airflow {airflow}, standard provider {standard}; {column['taken']}, {column['machine']}."
+        f"- {title}: {good} of {len(column['dags'])} succeeded in {column['seconds']} s, the start too. "
+        f"Airflow {column['apache-airflow']}, {source} {column[package]}; "
+        f"{column['taken']}, {column['machine']}."
     )
 
 
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
 def conformance() -> str:
-    """A line for each backend that was tried, and a row for each DAG."""
-    columns = kept()
+    """A line for each backend that was tried, and a row for each of Airflow's example DAGs."""
+    columns = {name: column for name, column in kept().items() if name in TITLES}
     names = [name for name in TITLES if name in columns]
-    lines = [_line(name, columns[name]) for name in names]
+    package = "apache-airflow-providers-standard"
+    lines = [_line(TITLES[name], columns[name], "standard provider", package) for name in names]
     head = ["DAG", *(TITLES[name] for name in names), "needs"]
-    table = ["| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
+    table = [_row(*head), "| --- " * len(head) + "|"]
     for dag_id in DAG_IDS:
         cells = [f"`{dag_id}`", *(_cell(columns[name], dag_id) for name in names), NEEDS.get(dag_id, "")]
-        table.append("| " + " | ".join(cells) + " |")
+        table.append(_row(*cells))
+    return "\n".join([*lines, "", *table])
+
+
+def providers() -> str:
+    """A line for each provider whose system DAGs were tried, and a row for each of them."""
+    columns = {name: column for name, column in kept().items() if name in PROVIDERS}
+    lines, table = [], [_row("DAG", "state", "needs"), "| --- " * 3 + "|"]
+    for name, column in columns.items():
+        package = PROVIDERS[name].package
+        lines.append(_line(f"`{package}`", column, "provider", package))
+        for dag_id, need in PROVIDERS[name].needs.items():
+            table.append(_row(f"`{dag_id}`", _cell(column, dag_id), need))
     return "\n".join([*lines, "", *table])

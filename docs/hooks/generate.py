@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks import figure_table, machines
 from compatibility import ranges, rows
-from conformance import conformance
+from conformance import conformance, providers
 from explanations import explained
 from kit import fixtures, functions, options, results
 from messages import catalogue
@@ -37,6 +37,7 @@ from reference import (
     testing_variables,
 )
 from s3table import behaviours
+from soak import soak
 from versions import versions
 
 from tests.failures.ways import table as table_of_failures
@@ -45,6 +46,7 @@ PARTS = {
     "addresses": addresses,
     "compatibility": rows,
     "tested versions": ranges,
+    "conformance of providers": providers,
     "create_task": arguments,
     "common errors": explained,
     "conformance": conformance,
@@ -57,6 +59,7 @@ PARTS = {
     "modes": mode_table,
     "ports": ports,
     "store behaviours": behaviours,
+    "soak": soak,
     "settings of airflow": airflow_settings,
     "settings of cluster": cluster_settings,
     "settings of limits": limit_settings,

@@ -36,6 +36,7 @@ from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
 from gaiaflow.operators.pod import call_secret, deferred, log as pod_log, room, small, spec as pod_spec
 from gaiaflow.operators.pod.again import AgainMixin, gone, overused
+from gaiaflow.operators.pod.deferred import DeferredMixin
 from gaiaflow.operators.pod.launch import LaunchMixin
 from gaiaflow.operators.pod.start import NOT_FOUND, WatchfulPodManager, waiting_error
 from gaiaflow.operators.resources import chosen, parse
@@ -72,7 +73,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  # type: ignore[misc]
+class PodOperator(AgainMixin, LaunchMixin, DeferredMixin, CallMixin, KubernetesPodOperator):  # type: ignore[misc]
     """Runs ``func_path`` in a pod that is gone afterwards.
 
     Args:
@@ -141,25 +142,6 @@ class PodOperator(AgainMixin, LaunchMixin, CallMixin, KubernetesPodOperator):  #
             log_address(self.log, *self.mlflow())
             run = partial(super().execute, context)
             return self._handed_over(context, self.until_done(run, run))
-
-    def trigger_reentry(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
-        """Take up a deferred task again."""
-        with task_errors(self):
-            self.resumed(event)
-            taken_up = partial(self._take_up, context, event)
-            return self._handed_over(context, self.until_done(taken_up, partial(self.execute_async, context)))
-
-    def _take_up(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
-        try:
-            result = super().trigger_reentry(context, event)
-        except AirflowException:
-            if self.pod is not None:
-                raise
-        else:
-            # Without its pod the provider takes the task as done, and there is no result.
-            if self._looked or not self.do_xcom_push:
-                return result
-        raise self.taken_away(event["name"], event["namespace"]) or gone(self.func_path) from None
 
     def mlflow(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """The variables in which the function finds its MLflow, and those with the stack's."""

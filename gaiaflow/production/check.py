@@ -15,7 +15,7 @@ from gaiaflow.infra.cluster.api import Cluster
 from gaiaflow.infra.images import push
 from gaiaflow.infra.images.registry import Reference, Registry
 from gaiaflow.modes import Mode
-from gaiaflow.production import additions, environment, podfit, receipt
+from gaiaflow.production import additions, environment, podfit, receipt, rights
 from gaiaflow.production.verdict import FAILED, MISSING, OK, Check, unanswered, verdict
 from gaiaflow.project import Project
 
@@ -103,6 +103,7 @@ def run(project: Project, inspector: Inspector, aim: Aim, force: bool = False) -
     yield check_registry(facts, known)
     yield check_secrets(facts, aim)
     yield check_claims(facts, aim)
+    yield rights.check(project, aim.namespace, aim.context)
     yield podfit.check(facts.tasks(), aim.context)
     yield check_addresses(facts)
     yield check_versions(facts, aim)

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from kubernetes import client as k8s
 
 from gaiaflow.errors import GaiaflowError, TaskFailedError, UsageError
-from gaiaflow.operators.pod import again, room
+from gaiaflow.operators.pod import again, note, room
 from gaiaflow.operators.pod.start import WatchfulPodManager, refused_for_good
 from gaiaflow.operators.resources import parse
 from gaiaflow.tasks import create_task
@@ -381,3 +381,46 @@ def test_the_events_tell_of_a_pod_that_is_gone() -> None:
     assert again.disruption_event(api, "p", "mine") == "Preempted: Preempted by pod x on node y"
     event.reason = "Killing"
     assert again.disruption_event(api, "p", "mine") == ""
+
+
+class Store:
+    """Airflow's task state store."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.said: list[tuple[str, ...]] = []
+        self.error = error
+
+    def set(self, *values: str) -> None:
+        self.said.append(values)
+        if self.error:
+            raise self.error
+
+    def delete(self, *values: str) -> None:
+        self.said.append(values)
+
+
+def test_the_reason_is_shown_while_a_task_waits() -> None:
+    store = Store()
+    shown = note.Note({"task_state_store": store})
+    shown.clear()
+    room.Wait(Log(), 60, shown.write).tell("exceeded quota")
+    shown.clear()
+    shown.clear()
+    assert store.said == [("waiting_for_room", "exceeded quota"), ("waiting_for_room",)]
+
+
+def test_a_launch_shows_it_and_takes_it_away(monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace) -> None:
+    store = Store()
+    monkeypatch.setattr("gaiaflow.operators.pod.launch.Note", lambda _: note.Note({"task_state_store": store}))
+    launched(monkeypatch, Crowded(2))
+    assert [values[0] for values in store.said] == ["waiting_for_room"] * 2
+    assert store.said[0][1] == FULL
+
+
+@pytest.mark.parametrize("context", [{}, {"task_state_store": Store(AirflowException("no"))}])
+def test_without_a_store_nothing_fails(context: dict[str, Any]) -> None:
+    shown = note.Note(context)
+    shown.write("exceeded quota")
+    shown.clear()
+    said = context["task_state_store"].said if context else []
+    assert len(said) == len(context)

@@ -88,6 +88,7 @@ def test_an_image_serves_its_model_alone(stack: Composed, runs: dict[str, Run]) 
     assert_plausible([row["co2"] for row in json.loads(output)["predictions"]])
 
 
+@pytest.mark.full
 def test_all_of_it_outlasts_a_stop(stack: Composed, runs: dict[str, Run]) -> None:
     stack.inv("dev.stop")
     assert {service["state"] for service in stack.status()["services"].values()} == {"stopped"}

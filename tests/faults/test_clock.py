@@ -21,6 +21,7 @@ pytestmark = pytest.mark.stack
 AHEAD = 7200
 
 
+@pytest.mark.full
 def test_a_run_after_the_clock_was_put_back(small: SmallProject, evidence: Evidence) -> None:
     small.start()
     future = time.time() + AHEAD

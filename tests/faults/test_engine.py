@@ -73,6 +73,7 @@ def _assert_stopped(composed: SmallProject) -> None:
     assert composed.taken_ports() == []
 
 
+@pytest.mark.full
 @pytest.mark.timeout(1200)
 def test_signals_to_start_and_stop(composed: SmallProject, full: bool, evidence: Evidence) -> None:
     composed.start("--service", "mlflow", backend="docker")
@@ -143,6 +144,7 @@ def test_containers_may_be_killed(composed: SmallProject, evidence: Evidence) ->
     )
 
 
+@pytest.mark.full
 def test_an_engine_that_stops_in_the_middle(composed: SmallProject, relay: Relay, evidence: Evidence) -> None:
     composed.start("--service", "mlflow", backend="docker")
     made = composed.clients("make", "engine")

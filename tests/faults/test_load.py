@@ -22,7 +22,7 @@ from gaiaflow.infra.environments.environment import ensure_environment
 from gaiaflow.stack import backends
 from gaiaflow.stack.services.access import shell_environment
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.full]
 
 MOST_MEMORY = 6 * 2**30
 DAGS = """

@@ -21,6 +21,7 @@ def _states(composed: SmallProject) -> set[str]:
     return {services[name]["state"] for name in ("s3", "mlflow")}
 
 
+@pytest.mark.full
 def test_the_stack_is_there_after_a_reboot(composed: SmallProject, evidence: Evidence) -> None:
     if not (command := os.environ.get(REBOOT)):
         pytest.skip(f"`{REBOOT}` names no program that restarts the Docker engine")

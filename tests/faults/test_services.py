@@ -66,6 +66,7 @@ def test_a_service_that_was_killed_is_seen_and_comes_back(small: SmallProject) -
     assert after["s3"] == before["s3"]
 
 
+@pytest.mark.full
 def test_after_a_reboot_no_stranger_is_killed(
     small: SmallProject, stranger: subprocess.Popen[bytes], evidence: Evidence
 ) -> None:

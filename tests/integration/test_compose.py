@@ -287,6 +287,7 @@ def test_store_answers_to_its_keys_only(stack: Running, client: Any) -> None:
     ]
 
 
+@pytest.mark.full
 def test_edit_and_new_dependency_show_in_the_next_run(stack: Running) -> None:
     stack.write("iniconfig", code=CODE.replace("2 * value", "3 * value"))
     stack.inv("dev.update-deps")
@@ -305,6 +306,7 @@ def test_export_names_what_runs(stack: Running) -> None:
     assert f"name: {stack.project.id}" in file.read_text()
 
 
+@pytest.mark.full
 def test_one_service_stops_and_comes_back(stack: Running) -> None:
     stack.inv("dev.stop", "--service", "jupyter")
     assert states(stack) == {"s3": "running", "mlflow": "running", "airflow": "running", "jupyter": "stopped"}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gaiaflow import envvar
 from gaiaflow.errors import GaiaflowError, MissingError
 from gaiaflow.infra.images import engine, image
 from gaiaflow.project import Project
@@ -120,6 +121,23 @@ def test_own_dockerfile_gets_the_runner(project: Project, client: Any) -> None:
     built = image.build(project, tag="image-test/own:7", dockerfile="Dockerfile")
     assert built.name == "image-test/own:7"
     assert call(client, built.name) == '{"sum": 3}'
+
+
+@pytest.mark.full
+def test_python_s_own_library_is_compiled(
+    project: Project, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = project.setting(envvar.PYTHON_IMAGE, image.DEFAULT_PYTHON_IMAGE)
+    stripped = "find / -xdev -name '*.pyc' -not -path '*-packages*' -delete"
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "Dockerfile").write_text(f"FROM {base}\nRUN {stripped}\n")
+    client.images.build(path=str(tmp_path / "base"), tag="image-test/python:1")
+    monkeypatch.setenv(envvar.PYTHON_IMAGE, "image-test/python:1")
+    try:
+        shell = "import json, pathlib; print(pathlib.Path(json.__cached__).exists())"
+        assert run(client, image.build(project).name, ["python", "-c", shell]).strip() == "True"
+    finally:
+        client.images.remove("image-test/python:1")
 
 
 def test_failed_build_shows_its_last_lines(project: Project) -> None:

@@ -20,6 +20,7 @@ from gaiaflow.project import Project
 from gaiaflow.stack.composed import image as stackimage
 
 pytestmark = [
+    pytest.mark.full,
     pytest.mark.engine,
     pytest.mark.stack,
     pytest.mark.skipif(not engine.engine_answers(), reason="no Docker engine answers"),

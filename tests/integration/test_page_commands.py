@@ -83,6 +83,7 @@ def lines(place: str) -> list[Any]:
     return [pytest.param(line, marks=few) if FISH in line else line for line in LINES[place]]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("line", lines("example"))
 def test_it_runs_in_the_example(example: Shell, line: str) -> None:
     check(line, run(example, line))

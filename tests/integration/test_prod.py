@@ -149,7 +149,7 @@ class TestCheck:
         receipt.write(built, receipt.take(built, {pushed["image"]: pushed["id"]}))
         found = states(built, Aim.of(built))
         assert found == dict.fromkeys(found, OK)
-        assert len(found) == 12
+        assert len(found) == 13
 
     def test_another_image_may_not_unless_it_is_forced(self, built: Project, pushed: dict[str, str]) -> None:
         receipt.write(built, receipt.take(built, {pushed["image"]: "sha256:" + "0" * 64}))
@@ -162,7 +162,7 @@ class TestCheck:
         absent = pushed["pinned"].partition("@")[0] + "@sha256:" + "0" * 64
         found = states(project, Aim.of(project, image=absent, airflow_version="2.11.0"))
         wrong = ("dags", "modes", "images", "registry", "addresses", "versions")
-        right = dict.fromkeys(("environment", "additions", "claims", "kubernetes"), OK)
+        right = dict.fromkeys(("environment", "additions", "claims", "rights", "kubernetes"), OK)
         assert found == {**right, **dict.fromkeys(wrong, FAILED), "secrets": MISSING, "receipt": MISSING}
 
     def test_the_command_shows_each_check_and_fails(self, tmp_path: Path, pushed: dict[str, str]) -> None:

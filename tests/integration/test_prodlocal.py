@@ -168,7 +168,8 @@ def composed(root: Path) -> Iterator[Running]:
         running.inv("dev.cleanup", "--yes")
 
 
-@pytest.fixture(scope="module", params=["embedded", "docker"])
+# CI tries a cluster beside the embedded stack, the nightly run beside the Compose stack too.
+@pytest.fixture(scope="module", params=["embedded", pytest.param("docker", marks=pytest.mark.full)])
 def bed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     require_cluster()
     with ExitStack() as kept:
@@ -300,6 +301,7 @@ def test_a_killed_pod_is_tried_again_with_its_secret(bed: Bed, tmp_path: Path) -
     assert bed.inv("secret.delete", "outside", "--yes") == ""
 
 
+@pytest.mark.full
 def test_on_the_kubernetes_executor_every_task_runs_in_a_worker_pod(bed: Bed) -> None:
     bed.inv("prodlocal.start", "--executor", "kubernetes", "--wait", "400")
     run = bed.run("mixed")
@@ -327,6 +329,7 @@ def log(bed: Bed, dag: str, task: str) -> str:
     return json.dumps(api.request("GET", place, full_content="true"))
 
 
+@pytest.mark.full
 def test_it_all_outlasts_a_stop_and_a_start(bed: Bed, first: dict[str, Any]) -> None:
     if SHARED:
         pytest.skip(f"the profile `{SHARED}` is shared: GAIAFLOW_TEST_PROFILE is set")

@@ -105,6 +105,7 @@ def test_a_pod_waits_until_the_quota_has_room(
     assert "exceeded quota: full, requested: pods=1, used: pods=1, limited: pods=1" in outcomes.log
 
 
+@pytest.mark.full
 def test_a_pod_waits_until_a_node_has_room(
     cluster: Cluster,  # noqa: F811
     image: str,  # noqa: F811

@@ -106,6 +106,7 @@ def await_engine(found: Rootless, engine: subprocess.Popen[bytes], log: Path) ->
         time.sleep(1)
 
 
+@pytest.mark.full
 def test_the_store_reads_keys_of_0600_in_a_project_of_0700(rootless: Rootless, tmp_path: Path) -> None:
     """Its containers are root there, which is this user; no number of a container but that reads such files."""
     tmp_path.chmod(0o700)

@@ -83,6 +83,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
             made.type("gaiaflow dev.stop")
 
 
+@pytest.mark.full
 def test_a_pipeline_is_written_debugged_and_scheduled(reader: Reader) -> None:
     lines = PARTS[""]
     begun = lines.index(". .venv/bin/activate") + 1
@@ -105,6 +106,7 @@ def test_a_pipeline_is_written_debugged_and_scheduled(reader: Reader) -> None:
     assert "3 runs, 3 to make" in next(text for line, text in shown.items() if "--dry-run" in line)
 
 
+@pytest.mark.full
 @pytest.mark.engine
 @pytest.mark.skipif(not engine.engine_answers(), reason="no Docker engine answers")
 def test_it_runs_in_an_image(reader: Reader) -> None:

@@ -68,6 +68,20 @@ def test_what_publishes_builds_nothing_and_runs_nothing() -> None:
     assert not [step for step in jobs["publish"]["steps"] if "run" in step]
 
 
+def test_the_nightly_run_takes_what_ci_leaves_out() -> None:
+    (job,) = read("nightly.yml")["jobs"].values()
+    assert [step["env"]["GAIAFLOW_FULL_FAULTS"] for step in job["steps"] if "env" in step] == ["1"]
+    sessions = job["strategy"]["matrix"]["session"]
+    named = {name for session in sessions for name in session.partition(" --")[0].split()}
+    assert named <= set(re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(), re.MULTILINE))
+    marked = {
+        file.relative_to(ROOT).parts[1]
+        for file in (ROOT / "tests").glob("*/test_*.py")
+        if re.search(r"pytest\.mark\.full\b", file.read_text()) and file != Path(__file__)
+    }
+    assert marked <= named
+
+
 @pytest.mark.parametrize("file", sorted((GITHUB / "ISSUE_TEMPLATE").glob("*.yml")), ids=lambda file: file.name)
 def test_issue_forms_are_yaml_with_fields_of_their_own(file: Path) -> None:
     form = yaml.safe_load(file.read_text())

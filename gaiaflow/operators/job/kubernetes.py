@@ -27,6 +27,7 @@ from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import log_address
 from gaiaflow.operators.mapping import make_one
 from gaiaflow.operators.pod import log as pod_log, spec as pod_spec
+from gaiaflow.operators.pod.deferred import DeferredMixin
 from gaiaflow.operators.pod.launch import GRANT, judged, said
 from gaiaflow.spec import TaskSpec
 
@@ -210,7 +211,8 @@ class JobOperator(CallsMixin, PodOperator):
             poll_interval=self.poll_interval,
             trigger_kwargs=more,
         )
-        self.defer(trigger=waiting, method_name="trigger_reentry", timeout=timeout)
+        # Past the defer of a pod, which would put its own trigger in the place of this one.
+        super(DeferredMixin, self).defer(trigger=waiting, method_name="trigger_reentry", timeout=timeout)
 
     def _values(self, jobs: Jobs, context: Mapping[str, Any], calls: Sequence[str]) -> Any:
         """The values of all calls, in order.

@@ -13,6 +13,8 @@ from gaiaflow.operators.resources import AGAIN, MOST_GROWN, Resources, told
 MOST = 3
 STARTS = "_gaiaflow_starts"
 GROWN = "_gaiaflow_grown"
+# What the triggerer saw of a pod that may be gone by now.
+DISRUPTED = "_gaiaflow_disrupted"
 # Of a kubelet that did not admit a pod, or that went down; `OutOfcpu`, `OutOfmemory`, ... come on top.
 _REASONS = frozenset({"Evicted", "Preempting", "NodeShutdown", "Shutdown", "Terminated"})
 # Of events, where the pod itself is not there any more.
@@ -108,6 +110,8 @@ class AgainMixin:
         """Go on counting where the worker that deferred the task stopped."""
         self.starts, self.grown = int(event.get(STARTS, 0)), int(event.get(GROWN, 0))
         self.trigger_kwargs = {STARTS: self.starts, GROWN: self.grown}
+        if why := event.get(DISRUPTED):
+            self.pod_manager.disrupted = str(why)
 
     def taken_away(self, name: str, namespace: str) -> GaiaflowError | None:
         """The error of a pod that the cluster took away; it is started again while that happens seldom."""

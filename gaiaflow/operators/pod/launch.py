@@ -13,6 +13,7 @@ from urllib3.exceptions import HTTPError
 from gaiaflow.errors import GaiaflowError, MissingError, final
 from gaiaflow.modes import Mode
 from gaiaflow.operators.pod import call_secret, room, spec
+from gaiaflow.operators.pod.note import Note
 from gaiaflow.operators.pod.start import image_error, refused_for_good, timeout_error
 
 # What gives the account of an earlier gaiaflow the rights that this one needs.
@@ -26,6 +27,8 @@ class LaunchMixin:
     large_call: str = ""
     # How long a pod waits for room, in seconds.
     room_seconds: int = 0
+    # Where it says why it waits.
+    _note: Note = Note({})
     startup_timeout_seconds: int
     log: Any
     mode: str
@@ -36,7 +39,8 @@ class LaunchMixin:
 
     def get_or_create_pod(self, pod_request_obj: Any, context: Any) -> Any:
         """The pod of this task: a running one that a lost worker left, or a new one."""
-        wait = room.Wait(self.log, self.room_seconds)
+        self._note = Note(context)
+        wait = room.Wait(self.log, self.room_seconds, self._note.write)
         try:
             while True:
                 try:
@@ -45,6 +49,7 @@ class LaunchMixin:
                 except ApiException as error:
                     if not (room.is_full(error.status, said(error)) and wait.goes_on(said(error))):
                         raise self._refused(error) from None
+            self._note.clear()
             self._hand_call(pod)
             return pod
         except HTTPError as error:
@@ -78,7 +83,7 @@ class LaunchMixin:
     def await_pod_start(self, pod: Any) -> None:
         """Wait until the function runs; a pod that never will is given up at once."""
         self.pod_manager.starting = True
-        self.pod_manager.room = room.Wait(self.log, self.room_seconds)
+        self.pod_manager.room = room.Wait(self.log, self.room_seconds, self._note.write)
         self.pod_manager.patience = self.startup_timeout_seconds
         try:
             super().await_pod_start(pod)  # type: ignore[misc]
@@ -87,6 +92,7 @@ class LaunchMixin:
         except PodLaunchTimeoutException as error:
             raise timeout_error(self.pod_manager.read_pod(pod), str(error)) from None
         finally:
+            self._note.clear()
             self.pod_manager.starting = False
 
 

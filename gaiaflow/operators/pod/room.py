@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gaiaflow import envvar
@@ -82,10 +82,11 @@ class Wait:
 
     Args:
         longest: how long it may last, in seconds.
+        show: takes each reason that comes into the log.
     """
 
-    def __init__(self, log: Any, longest: float) -> None:
-        self._log, self.longest = log, longest
+    def __init__(self, log: Any, longest: float, show: Callable[[str], None] | None = None) -> None:
+        self._log, self.longest, self._show = log, longest, show
         self._since = time.monotonic()
         self._told: float | None = None
         self._why = ""
@@ -108,6 +109,8 @@ class Wait:
             spoken(self.longest),
             why,
         )
+        if self._show:
+            self._show(why)
 
     def goes_on(self, why: str) -> bool:
         """Wait a moment; False once it has lasted long enough."""

@@ -50,19 +50,8 @@ class WatchfulPodManager(PodManager):  # type: ignore[misc]
         remote = super().read_pod(pod)
         self.disrupted = disruption(remote) or self.disrupted
         if self.starting:
-            self._look(remote)
+            look(remote, self.room, self.patience)
         return remote
-
-    def _look(self, pod: Any) -> None:
-        if error := hopeless(pod):
-            raise error
-        why = unscheduled(pod)
-        if self.room is None or not why:
-            return
-        if is_room(why):
-            self.room.tell(why)
-        elif self.room.lasted >= self.patience:
-            raise PodLaunchTimeoutException(why)
 
     def await_xcom_sidecar_container_start(self, pod: Any, *timing: int) -> None:
         """Wait for the sidecar only where there is one that has the result."""
@@ -98,6 +87,28 @@ def _delete(client: Any, name: str, namespace: str, options: dict[str, int]) -> 
     except ApiException as error:
         if error.status != NOT_FOUND:
             raise
+
+
+def look(pod: Any, wait: Wait | None, patience: float) -> None:
+    """Tell why a pod does not start yet.
+
+    Args:
+        wait: for room.
+        patience: how long it may be without a node for another reason, in seconds.
+
+    Raises:
+        GaiaflowError: it never will.
+        PodLaunchTimeoutException: the patience is over.
+    """
+    if error := hopeless(pod):
+        raise error
+    why = unscheduled(pod)
+    if wait is None or not why:
+        return
+    if is_room(why):
+        wait.tell(why)
+    elif wait.lasted >= patience:
+        raise PodLaunchTimeoutException(why)
 
 
 def hopeless(pod: Any) -> GaiaflowError | None:

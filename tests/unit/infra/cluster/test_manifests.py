@@ -96,11 +96,11 @@ def test_everything_carries_the_project_and_its_namespace(kind: str) -> None:
 def test_the_role_holds_what_the_operator_calls_and_nothing_more() -> None:
     rights = {rule["resources"][0]: set(rule["verbs"]) for rule in of("Role")["rules"]}
     assert rights == {
-        "pods": {"create", "get", "list", "patch", "delete"},
+        "pods": {"create", "get", "list", "watch", "patch", "delete"},
         "pods/log": {"get"},
         "pods/exec": {"get", "create"},
         "secrets": {"create"},
-        "events": {"list", "watch"},
+        "events": {"list"},
         "jobs": {"create", "get", "list", "delete"},
     }
     groups = {rule["resources"][0]: rule["apiGroups"] for rule in of("Role")["rules"]}
