@@ -14,7 +14,21 @@ from typing import Any
 
 from measure import ROOT, Figure
 
-MODULES = ("command", "parse", "dag", "scale", "task", "mode", "pod", "layer", "visible", "stack", "image")
+MODULES = (
+    "command",
+    "parse",
+    "dag",
+    "scale",
+    "task",
+    "mode",
+    "pod",
+    "manypods",
+    "upload",
+    "layer",
+    "visible",
+    "stack",
+    "image",
+)
 LAST = ROOT / "docs" / "benchmarks.json"
 
 

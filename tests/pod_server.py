@@ -1,4 +1,4 @@
-"""A fake of Kubernetes' API server on loopback: pods that are asked for, listed, watched and deleted."""
+"""A fake of Kubernetes' API server on loopback: pods that are made, asked for, listed, watched and deleted."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,10 +22,11 @@ def pod(name: str, phase: str = "Running", exit_code: int | None = None, **statu
     base = {"name": "base", "image": "p/p:1", "imageID": "", "ready": True, "restartCount": 0, "state": state}
     containers = [] if phase == "Pending" else [base]
     environment = [{"name": "GAIAFLOW_CALL", "value": "x" * 2**15}]
+    labels = {"app.kubernetes.io/managed-by": "gaiaflow"}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": NAMESPACE, "uid": name},
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": name, "labels": labels},
         "spec": {"containers": [{"name": "base", "image": "p/p:1", "env": environment}]},
         "status": {"phase": phase, "containerStatuses": containers, **status},
     }
@@ -34,7 +36,8 @@ class Server:
     """The API server, in a thread.
 
     Attributes:
-        requests: how many there were, by verb: get, list, watch, delete, events.
+        requests: how many there were, by kind: create, get, list, watch, patch, delete, log, events.
+        made: what takes each pod that a client makes.
         refused: verbs that it answers with 403.
         oldest: from which version on it remembers what happened.
         silent: whether it says nothing to who watches.
@@ -47,9 +50,9 @@ class Server:
         self.history: list[tuple[int, str, dict[str, Any]]] = []
         self.version = self.oldest = self.drops = 0
         self.silent = False
+        self.made: Callable[[dict[str, Any]], None] = self.put
         self.news = threading.Condition()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"api": self}))
-        self._http.daemon_threads = True
+        self._http = _Quiet(("127.0.0.1", 0), type("Bound", (_Handler,), {"api": self}))
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
@@ -104,6 +107,23 @@ class Server:
             self.news.notify_all()
 
 
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of a client that went away."""
+
+
+def _is_over(each: dict[str, Any] | None) -> bool:
+    return each is None or each["status"]["phase"] in ("Succeeded", "Failed")
+
+
+def _has(each: dict[str, Any], labels: dict[str, str]) -> bool:
+    found = each["metadata"].get("labels") or {}
+    return all(found.get(name) == value for name, value in labels.items())
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     api: Server
@@ -113,26 +133,52 @@ class _Handler(BaseHTTPRequestHandler):
         asked = {name: values[0] for name, values in parse_qs(url.query).items()}
         if url.path.endswith("/events"):
             self._answer("events", {"metadata": {"resourceVersion": "1"}, "items": []})
+        elif url.path.endswith("/log"):
+            self._log(url.path.split("/")[-2], asked.get("follow") == "True")
         elif url.path == _PODS and asked.get("watch"):
             self._watch(int(asked.get("resourceVersion", 0)), float(asked.get("timeoutSeconds", 60)))
         elif url.path == _PODS:
-            self._list(int(asked.get("limit", 500)), asked.get("continue", ""))
+            self._list(int(asked.get("limit", 500)), asked.get("continue", ""), asked.get("labelSelector", ""))
         else:
             found = self.api.pods.get(url.path.rpartition("/")[2])
             self._answer("get", found or {"message": "not found"}, 200 if found else 404)
 
+    def do_POST(self) -> None:
+        each = self._body()
+        each["metadata"] |= {"namespace": NAMESPACE, "uid": each["metadata"]["name"]}
+        each["status"] = {"phase": "Pending"}
+        self.api.made(each)
+        self._answer("create", each, 201)
+
+    def do_PATCH(self) -> None:
+        self._body()
+        self._answer("patch", self.api.pods.get(urlsplit(self.path).path.rpartition("/")[2], {}))
+
     def do_DELETE(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._body()
         self.api.delete(urlsplit(self.path).path.rpartition("/")[2])
         self._answer("delete", {})
 
-    def _list(self, limit: int, after: str) -> None:
-        names = sorted(name for name in self.api.pods if name > after)
+    def _body(self) -> dict[str, Any]:
+        return dict(json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}"))
+
+    def _log(self, name: str, follow: bool) -> None:
+        """One line; to who follows, once the pod has ended."""
+        with self.api.news:
+            while follow and not _is_over(self.api.pods.get(name)):
+                self.api.news.wait(60)
+        self._answer("log", "done")
+
+    def _list(self, limit: int, after: str, selector: str) -> None:
+        wanted = dict(part.split("=") for part in selector.split(",") if "=" in part and "!" not in part)
+        with self.api.news:
+            pods = {name: each for name, each in self.api.pods.items() if _has(each, wanted)}
+        names = sorted(name for name in pods if name > after)
         token = names[limit - 1] if len(names) > limit else ""
         metadata = {"resourceVersion": str(self.api.version), "continue": token}
-        self._answer("list", {"metadata": metadata, "items": [self.api.pods[name] for name in names[:limit]]})
+        self._answer("list", {"metadata": metadata, "items": [pods[name] for name in names[:limit]]})
 
-    def _answer(self, verb: str, body: dict[str, Any], status: int = 200) -> None:
+    def _answer(self, verb: str, body: Any, status: int = 200) -> None:
         self.api.requests[verb] += 1
         if verb in self.api.refused:
             body, status = {"message": "forbidden"}, 403

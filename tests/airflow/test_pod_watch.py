@@ -28,6 +28,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "SHORTEST_PAUSE", 0.05)
+    monkeypatch.setattr("gaiaflow.operators.pod.trigger.SOONEST", 0.0)
 
 
 def trigger(server: Server, name: str, kind: type[Any] = PodTrigger, **given: Any) -> Any:
@@ -258,6 +259,20 @@ def test_a_kill_removes_the_pod_and_a_lost_triggerer_does_not(server: Server) ->
     assert name == "gaiaflow.operators.pod.trigger.PodTrigger"
     assert played(PodTrigger(**kwargs), play=end)[0]["status"] == "success"
     assert server.requests["delete"] == 1
+
+
+def test_no_task_goes_on_before_the_scheduler_knows_that_it_was_deferred(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gaiaflow.operators.pod.trigger.SOONEST", 1.0)
+    server.put(pod("p", "Succeeded", 0))
+
+    async def play() -> None:
+        return
+
+    early = trigger(server, "p")
+    assert played(early, play=play)[0]["status"] == "success"
+    assert early._age() >= 1
 
 
 def test_the_environment_of_a_pod_is_not_kept(server: Server) -> None:

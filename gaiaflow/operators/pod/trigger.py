@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +26,9 @@ from gaiaflow.operators.pod.start import NOT_FOUND, look
 
 # Between two looks at a pod that does not change.
 LOOK = 30.0
+# After the deferral: Airflow fails a task that goes on before its scheduler has seen the worker's process end
+# (apache/airflow#66374, #67287, #72716).
+SOONEST = 5.0
 _OVER = (ContainerState.TERMINATED, ContainerState.FAILED)
 
 
@@ -88,7 +92,12 @@ class PodTrigger(KubernetesPodTrigger):  # type: ignore[misc]
         place = (self._cluster(), self.pod_namespace, self.pod_name)
         async with watch.joined(*place, self.hook.get_conn) as self.hook.pods:
             async for event in super().run():
+                await asyncio.sleep(SOONEST - self._age())
                 yield event
+
+    def _age(self) -> float:
+        """Seconds since the deferral."""
+        return float((datetime.now(timezone.utc) - self.trigger_start_time).total_seconds())
 
     def _cluster(self) -> str:
         account = (self.kubernetes_conn_id, self.connection_extras, self.cluster_context, self.config_dict)
