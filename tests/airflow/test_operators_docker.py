@@ -110,6 +110,19 @@ def test_names_tell_tasks_apart_and_stay_the_same() -> None:
     }
     assert len(others | {one}) == 5
     assert container_name("p", "ü" * 300, "ö", "r", 3).isascii()
+    dag, task, _ = container_name("p", "d" * 50, "t" * 50, "r", None).split("-")
+    assert (dag, task) == ("d" * 40, "t" * 40)
+
+
+def test_the_container_gets_the_limits_and_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = make(resources={"limits": {"cpu": "1500m", "memory": "1Gi"}, "gpu": 2})
+    monkeypatch.setattr(type(task), "cli", SimpleNamespace(create_host_config=dict))
+    monkeypatch.setenv("GAIAFLOW_NETWORK", "stack")
+    given = task._host_config({})
+    assert (given["nano_cpus"], given["mem_limit"]) == (1_500_000_000, 2**30)
+    (gpus,) = given["device_requests"]
+    assert (gpus["Count"], gpus["Capabilities"]) == (2, [["gpu"]])
+    assert given["network_mode"] == "stack"
 
 
 def test_lines_survive_the_borders_of_chunks() -> None:
