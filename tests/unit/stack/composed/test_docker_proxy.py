@@ -133,6 +133,17 @@ def test_only_an_archive_and_a_description_have_a_body(port: int, moby: Moby) ->
     assert moby.seen[-1] == ("POST", f"/containers/{MINE}/start", b"")
 
 
+def test_a_description_has_a_largest_size(port: int, moby: Moby, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = description(NETWORK)
+    monkeypatch.setattr(server, "LARGEST_CREATE", len(body))
+    assert create(port, body)[0] == 201
+    asked = len(moby.seen)
+    for larger in (body + b" ", body + b" " * 1000):
+        status, answer = create(port, larger)
+        assert (status, len(moby.seen)) == (403, asked)
+        assert "the description of the container is too large" in answer["message"]
+
+
 @pytest.mark.parametrize("reference", ["postgres", "3f", THEIRS])
 @pytest.mark.parametrize(
     ("method", "rest"), [("DELETE", ""), ("GET", "/archive?path=/etc"), ("GET", "/json"), ("POST", "/kill")]
@@ -306,7 +317,8 @@ def test_a_client_that_sends_nothing_is_let_go(port: int, monkeypatch: pytest.Mo
 
 
 def test_a_refused_client_reads_why_although_it_still_sends(port: int) -> None:
-    body = b"x" * (relay.LARGEST_REST // 2)
+    body = b"x" * 4 * 1024 * 1024
+    assert len(body) < relay.LARGEST_REST
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("POST", "/build", body)
     assert connection.getresponse().status == 403
