@@ -47,7 +47,7 @@ def inv(project: Path, *argv: str) -> float:
 def embedded(project: Path) -> tuple[int, tuple[int, int], list[float]]:
     """Processes, KiB, seconds of three starts: from nothing, when it runs, after a stop."""
     from gaiaflow.project import Project
-    from gaiaflow.stack.services.program import MARK
+    from gaiaflow.stack.embedded.launch import MARK
 
     first = inv(project, "dev.start", "--backend", "embedded", "--auto-ports", "--wait", "600")
     try:
