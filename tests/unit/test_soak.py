@@ -126,6 +126,15 @@ def test_locks_are_counted_by_file_waiting_ones_too() -> None:
     assert usage.held(LOCKS, {99}) == 0
 
 
+def test_an_error_is_one_line() -> None:
+    command = (
+        "AssertionError: ('dev.start',): 2\n[1/4] ports failed\nerror: port 1 of `s3` is taken\nhint: wait\n"
+    )
+    assert growth.said(command) == "error: port 1 of `s3` is taken"
+    assert growth.said("AssertionError: Traceback\n  File\nOSError: gone\n") == "OSError: gone"
+    assert growth.said("") == ""
+
+
 def test_each_five_minutes_have_one_of_each() -> None:
     for first in (0, 5, 35):
         done = [work.planned(minute) for minute in range(first, first + work.PERIOD)]
