@@ -20,7 +20,7 @@ from requests.exceptions import ConnectionError as RequestsConnectionError
 from gaiaflow.errors import TaskFailedError, UsageError
 from gaiaflow.operators.container import ending
 from gaiaflow.operators.container_file import FOLDER, folder_archive, lines_of, only_file
-from gaiaflow.operators.container_name import container_name
+from gaiaflow.operators.container_name import container_name, labels
 from gaiaflow.tasks import create_task
 
 
@@ -114,6 +114,12 @@ def test_names_tell_tasks_apart_and_stay_the_same() -> None:
     assert (dag, task) == ("d" * 40, "t" * 40)
 
 
+@pytest.mark.parametrize(("index", "label"), [(None, None), (-1, None), (0, "0"), (3, "3")])
+def test_the_label_of_an_instance_is_its_index(index: int | None, label: str | None) -> None:
+    ti = SimpleNamespace(dag_id="flow", task_id="t", run_id="run", map_index=index)
+    assert labels(["mine"], "p", ti).get("gaiaflow.map_index") == label
+
+
 def test_the_container_gets_the_limits_and_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     task = make(resources={"limits": {"cpu": "1500m", "memory": "1Gi"}, "gpu": 2})
     monkeypatch.setattr(type(task), "cli", SimpleNamespace(create_host_config=dict))
@@ -136,6 +142,7 @@ def test_the_archive_holds_a_folder_for_everybody_and_the_call() -> None:
     data = folder_archive({"call.json": '{"ü": 1}'})
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         assert archive.getmember(FOLDER).mode == 0o1777
+        assert archive.getmember(f"{FOLDER}/call.json").mode == 0o644
         call = archive.extractfile(f"{FOLDER}/call.json")
         assert call
         assert call.read().decode() == '{"ü": 1}'
