@@ -29,6 +29,14 @@ OPERATORS = {
 }
 
 
+# The same for a task that makes all calls of its map.
+JOB_OPERATORS = {
+    Mode.DEV: "gaiaflow.operators.job.local",
+    Mode.DEV_DOCKER: "gaiaflow.operators.job.docker",
+    Mode.PROD_LOCAL: "gaiaflow.operators.job.kubernetes",
+    Mode.PROD: "gaiaflow.operators.job.kubernetes",
+}
+
 # The delay between two attempts if neither the task nor default_args sets one; short, because a person waits.
 RETRY_DELAYS = {
     Mode.DEV: timedelta(seconds=2),
@@ -77,26 +85,27 @@ def create_task(
         dag: the DAG; not needed inside ``with DAG(...)``.
         map_over: one mapped task for each value: ``{"tile": [...]}`` or ``{"tile": FromTask("tiles")}``;
             with several keys, at most four, one for every combination; the last key varies fastest. The lists
-            may contain FromRun.
+            may contain FromRun. With ``kubernetes={"fan_out": "job"}`` one task makes all calls.
         resources: ``{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {...}, "gpu": 1}``;
             for a pod also ``ephemeral-storage`` and extended resources. Ignored in dev.
         data: names of folders in ``[tool.gaiaflow.data]``. The function gets the path of the folder ``tiles``
             in the variable ``GAIAFLOW_DATA_TILES``, in every mode.
         docker: arguments for the operator of dev_docker.
         kubernetes: arguments for the operator of prod_local and prod. Volumes, mounts, tolerations, affinity,
-            init containers and env_from may be plain dicts.
+            init containers and env_from may be plain dicts. ``fan_out`` and ``parallelism`` work in every mode.
         operator_kwargs: all arguments of Airflow's BaseOperator, such as pool, retry_delay and trigger_rule.
             ``outlets=[Asset("scenes")]`` lists the assets that the task updates: if the function returns a
             dict, it becomes the extra of their events. ``inlets`` lists the assets that the task uses.
 
     Returns:
         The operator, a subclass of ExternalPythonOperator, DockerOperator or KubernetesPodOperator;
-        with ``map_over``, Airflow's MappedOperator.
+        with ``map_over``, Airflow's MappedOperator, unless one task makes all calls.
 
     Raises:
         UsageError: an argument is wrong; the message names the DAG and the task and suggests a similar name.
     """
     from gaiaflow.operators.internals import current_dag, default_arguments
+    from gaiaflow.operators.job import option
 
     dag = dag if dag is not None else current_dag()
     where = f"task `{task_id}`" + (f" of DAG `{dag.dag_id}`" if dag is not None else "")
@@ -126,7 +135,8 @@ def create_task(
         )
         check.keys(spec)
         check.run_values(spec)
-        return import_module(OPERATORS[spec.mode]).build(spec)
+        makers = OPERATORS if option.read(spec) is None else JOB_OPERATORS
+        return import_module(makers[spec.mode]).build(spec)
     except GaiaflowError as error:
         raise type(error)(f"{where}: {error.message}", error.hint) from error.__cause__
 

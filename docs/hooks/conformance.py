@@ -57,11 +57,12 @@ def conformance() -> str:
 
 def providers() -> str:
     """A line for each provider whose system DAGs were tried, and a row for each of them."""
-    columns = {name: column for name, column in kept().items() if name in PROVIDERS}
+    columns = kept()
     lines, table = [], [_row("DAG", "state", "needs"), "| --- " * 3 + "|"]
-    for name, column in columns.items():
-        package = PROVIDERS[name].package
-        lines.append(_line(f"`{package}`", column, "provider", package))
-        for dag_id, need in PROVIDERS[name].needs.items():
+    for name, provider in PROVIDERS.items():
+        column = columns.get(name, {"dags": {}})
+        if column["dags"]:
+            lines.append(_line(f"`{provider.package}`", column, "provider", provider.package))
+        for dag_id, need in provider.needs.items():
             table.append(_row(f"`{dag_id}`", _cell(column, dag_id), need))
-    return "\n".join([*lines, "", *table])
+    return "\n".join([*lines, "", *table]).lstrip()

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,6 +24,8 @@ from gaiaflow.result import SUCCESS, Part, combine, same
 DEBUGGER = Path(__file__).parents[1] / "inspection" / "debugger.py"
 MASKED = "***"
 NOT_MAPPED = -1
+# The operators that make all calls of a map.
+_ALL_CALLS = frozenset({"JobOperator", "DevJobOperator", "DevDockerJobOperator"})
 INTERVAL = ("data_interval_start", "data_interval_end")
 
 
@@ -84,8 +86,9 @@ def recall(
     kept, values = kept_arguments(instance), upstream_values(api, dag, run_id, every, task)
     request["run"] = facts(api, dag, run, when) | {"try_number": instance["try_number"]}
     request["moved"] = bool(when)
+    request["call"] = map_index
     found = inspector.ask("recall", **request, arguments=kept, values=values)
-    part = api.part(dag, run_id, instance)
+    part = _part_of(api.part(dag, run_id, instance), found.get("index"))
     return Recalled(
         dag,
         task,
@@ -101,8 +104,25 @@ def recall(
     )
 
 
+def _part_of(part: Part, index: int | None) -> Part:
+    """A task instance, or one call of it.
+
+    Args:
+        index: of the call, where the task makes several.
+    """
+    if index is None:
+        return part
+    values = part.value if isinstance(part.value, list) else []
+    return replace(part, map_index=index, value=values[index] if index < len(values) else None)
+
+
+def makes_all_calls(instance: Mapping[str, Any]) -> bool:
+    """Whether a task instance makes all calls of a map."""
+    return instance.get("operator") in _ALL_CALLS
+
+
 def find_instance(every: list[dict[str, Any]], task: str, map_index: int | None) -> dict[str, Any]:
-    """The task instance of a run.
+    """The task instance of a run; the only one of a task that makes all calls of its map.
 
     Raises:
         UsageError: there is none, or several and none was chosen.
@@ -111,6 +131,8 @@ def find_instance(every: list[dict[str, Any]], task: str, map_index: int | None)
     if not parts:
         known = sorted({i["task_id"] for i in every})
         raise UsageError(f"the run has no task `{task}`{near_miss(task, known)}", f"it has {', '.join(known)}")
+    if makes_all_calls(parts.get(NOT_MAPPED, {})):
+        return parts[NOT_MAPPED]
     if map_index is None and len(parts) > 1:
         raise UsageError(f"task `{task}` is mapped and has {len(parts)} instances", "--map-index 0")
     wanted = next(iter(parts)) if map_index is None else map_index

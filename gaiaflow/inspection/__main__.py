@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra.host.shortlived import spare_collections
 from gaiaflow.inspection import stopwatch
 from gaiaflow.project import Project
 
@@ -40,6 +41,7 @@ def answer(question: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(question: str, outcome: str) -> int:
+    spare_collections()
     request = json.loads(sys.stdin.read())
     timed = request.get("timed")
     seconds = stopwatch.measure(request["dags"], timed) if timed else None  # first, before anything is imported

@@ -58,6 +58,14 @@ def _first(values: Any) -> Any:
     return items[FIRST] if items else None
 
 
+def unresolved_map(map_over: Any, context: Mapping[str, Any] | None = None) -> dict[str, list[Any]]:
+    """The lists of a task that makes all calls of its map, with a word in place of one that comes."""
+    return {
+        key: [str(values)] if hasattr(values, "resolve") else unresolved(list(values), context)
+        for key, values in getattr(map_over, "value", map_over).items()
+    }
+
+
 def words(reference: Any) -> str:
     """A reference as a person reads it: ``FromTask(tiles)``."""
     operators = [operator.task_id for operator, _ in reference.iter_references()]

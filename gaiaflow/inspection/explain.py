@@ -17,7 +17,7 @@ from gaiaflow.inspection.rendered import render
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
 from gaiaflow.spec import TaskSpec
-from gaiaflow.testing.render import context_of
+from gaiaflow.testing.render import context_of, pod_of
 from gaiaflow.testing.run import check_when, in_mode, load_dag
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def explain(dag: DAG, task: Any, made: Made, when: When) -> dict[str, Any]:
     told = context if when else None
     operator.func_args = concrete.unresolved(operator.func_args, told)
     operator.func_kwargs = concrete.unresolved(operator.func_kwargs, told)
+    if hasattr(operator, "map_over"):
+        operator.map_over = concrete.unresolved_map(operator.map_over, told)
     shown = {
         **head,
         "runs_as": _airflows(type(operator)),
@@ -109,8 +111,8 @@ def _airflows(kind: type) -> str:
 
 def _fits(rendered: Any) -> dict[str, str]:
     """The versions of Kubernetes that know every field of a pod; nothing for what is no pod."""
-    pod = isinstance(rendered, Mapping) and rendered.get("kind") == "Pod"
-    return {"kubernetes": str(podversion.fit(rendered["spec"]))} if pod else {}
+    found = isinstance(rendered, Mapping) and rendered.get("kind") in ("Pod", "Job")
+    return {"kubernetes": str(podversion.fit(pod_of(rendered)["spec"]))} if found else {}
 
 
 def _mapped(values: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gaiaflow.modes import Mode
+from gaiaflow.operators.job.option import AT_ONCE, OPTION
 from gaiaflow.spec import TaskSpec
 
 _HERE = "dev runs in the project's own environment"
@@ -32,6 +33,8 @@ def ignored(spec: TaskSpec) -> list[dict[str, Any]]:
         name, _, key = argument.partition(".")
         value = getattr(spec, name)
         value = value.get(key) if key else value
+        if name == "kubernetes":
+            value = {key: part for key, part in value.items() if key not in (OPTION, AT_ONCE)}
         if value:
             found.append({"argument": argument, "value": value, "why": why})
     return found

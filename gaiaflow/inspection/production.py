@@ -16,7 +16,7 @@ from gaiaflow.inspection.rendered import render
 from gaiaflow.modes import Mode
 from gaiaflow.project import Project
 from gaiaflow.testing import minors
-from gaiaflow.testing.render import context_of
+from gaiaflow.testing.render import context_of, pod_of
 from gaiaflow.testing.run import load_dags, relative
 
 _LOCAL = (envvar.PREFIX, "MLFLOW_", "_MLFLOW", "AWS_", "S3_")
@@ -84,12 +84,15 @@ def _pod(dag: Any, task: Any) -> dict[str, Any]:
     operator = concrete.plain(task, concrete.example(task))
     operator.func_args = concrete.unresolved(operator.func_args)
     operator.func_kwargs = concrete.unresolved(operator.func_kwargs)
-    spec: dict[str, Any] = render(operator, context_of(dag, operator, {}))["spec"]
-    return spec
+    if hasattr(operator, "map_over"):
+        operator.map_over = concrete.unresolved_map(operator.map_over)
+    return pod_of(render(operator, context_of(dag, operator, {}))["spec"])
 
 
 def _mapped(task: Any) -> list[Any]:
-    return [values for values in concrete.axes(task).values() if not hasattr(values, "resolve")]
+    map_over = getattr(task, "map_over", {})
+    axes = {**concrete.axes(task), **getattr(map_over, "value", map_over)}
+    return [values for values in axes.values() if not hasattr(values, "resolve")]
 
 
 def _images(task: Any, pod: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -29,21 +29,24 @@ _ARGUMENTS = ("func_args", "func_kwargs")
 def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
     """The call as the runner takes it, the interpreter, the environment and the folder.
 
-    The request has ``dag``, ``task``, ``map_index``, ``conf``, ``values``, what the tasks before it returned,
-    ``run``, what it was about, and ``arguments``, as Airflow kept them, or null. Airflow sorts the keys of
-    dicts, so the arguments are rebuilt from the values; where the DAG file gives others by now (``changed``),
-    those that were kept count. With ``moved`` the run is given another date, and what was kept does not count.
+    ``index`` is that of the call where the task makes all calls of its map, else null.
+    The request has ``dag``, ``task``, ``map_index``, ``call``, ``conf``, ``values``, what the tasks before it
+    returned, ``run``, what it was about, and ``arguments``, as Airflow kept them, or null. Airflow sorts the
+    keys of dicts, so the arguments are rebuilt from the values; where the DAG file gives others by now
+    (``changed``), those that were kept count. With ``moved`` the run is given another date, and what was kept
+    does not count.
     """
     from gaiaflow.operators.environment import local_environment, working_folder
 
     with in_mode(Mode.DEV.value):
         dag = load_dag(project, request["dag"])
         task = find_task(dag, request["task"])
-        call, changed = _call(dag, task, request)
+        call, changed, index = _call(dag, task, request)
     secrets = structure.argument(task, "secrets") or structure.argument(task, "secret_names") or []
     data = structure.argument(task, "data") or []
     return {
         "call": call,
+        "index": index,
         "changed": changed,
         "python": os.environ[envvar.PYTHON],
         "environment": local_environment(list(secrets)) | datafolder.of_task(data, Mode.DEV),
@@ -51,7 +54,7 @@ def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _call(dag: DAG, task: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+def _call(dag: DAG, task: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], bool, int | None]:
     if structure.argument(task, "func_path") is None:
         kind = structure.kind_of(task)
         raise UsageError(
@@ -74,7 +77,25 @@ def _call(dag: DAG, task: Any, request: Mapping[str, Any]) -> tuple[dict[str, An
     changed = bool(kept) and not same(kept, rebuilt)
     used = kept if kept and changed else rebuilt or {}
     operator.func_args, operator.func_kwargs = used["func_args"], used["func_kwargs"]
-    return dict(json.loads(operator.encode_call(context))), changed
+    if hasattr(operator, "encode_calls"):
+        operator.map_over = _resolved(operator.map_over, context)
+        calls = operator.encode_calls(context)
+        index = _chosen(task, calls, request.get("call"))
+        return dict(json.loads(calls[index])), changed, index
+    return dict(json.loads(operator.encode_call(context))), changed, None
+
+
+def _chosen(task: Any, calls: Sequence[str], index: int | None) -> int:
+    """Which call of a task that makes several.
+
+    Raises:
+        UsageError: none was chosen, or there is none of that index.
+    """
+    if index is None and len(calls) > 1:
+        raise UsageError(f"task `{task.task_id}` makes {len(calls)} calls", "--map-index 0")
+    if index is not None and index >= len(calls):
+        raise UsageError(f"no map index {index}", f"the run has 0 to {len(calls) - 1}")
+    return index or 0
 
 
 def _operator(task: Any, context: Mapping[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from gaiaflow import datafolder, runner
 from gaiaflow.inspection.environment import local_variables
 from gaiaflow.modes import Mode
-from gaiaflow.testing.render import NAMESPACE
+from gaiaflow.testing.render import NAMESPACE, pod_of
 
 # The oldest API that the engines of today speak; with a version named, the client asks no engine for one.
 API = "1.43"
@@ -35,7 +35,7 @@ def _process(operator: Any, context: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "image": None,
         "command": operator.command_line(),
-        "environment": variables | {runner.CALL: operator.encode_call(context)} | result,
+        "environment": variables | {runner.CALL: _first_call(operator, context)} | result,
         "resources": {},
         "spec": None,
     }
@@ -70,21 +70,35 @@ def _unsent_container(operator: Any, context: Mapping[str, Any]) -> dict[str, An
 
     operator.__dict__["hook"] = SimpleNamespace(api_client=Unsent("tcp://engine.invalid:2375", version=API))
     tags = tag_variable(context, Mode.DEV_DOCKER.value, operator.image)
-    operator.create_container(context, {runner.CALL: operator.encode_call(context), **tags})
+    operator.create_container(context, {runner.CALL: _first_call(operator, context), **tags})
     return {key: value for key, value in sent.items() if value not in (None, "", [], {})}
 
 
+def _first_call(operator: Any, context: Mapping[str, Any]) -> str:
+    """The call, or the first one of a task that makes several."""
+    calls = operator.encode_calls(context) if hasattr(operator, "encode_calls") else ()
+    return str(calls[0] if calls else operator.encode_call(context))
+
+
 def _pod(operator: Any, context: dict[str, Any]) -> dict[str, Any]:
-    client: Any = import_module("kubernetes.client")
     operator.namespace = operator.namespace or NAMESPACE
     operator.random_name_suffix = False  # its letters would differ at every look
     operator.hook._is_in_cluster = operator.mode == Mode.PROD.value  # noqa: SLF001 - else it looks for a cluster
-    wire = client.ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(context))
-    main = next(c for c in wire["spec"]["containers"] if c["name"] == operator.base_container_name)
+    sent = _sent(operator, context)
+    main = next(c for c in pod_of(sent)["spec"]["containers"] if c["name"] == operator.base_container_name)
     return {
         "image": main["image"],
         "command": main["command"],
         "environment": {v["name"]: v.get("value", "from elsewhere") for v in main.get("env", ())},
         "resources": main.get("resources", {}),
-        "spec": json.loads(json.dumps(wire)),
+        "spec": json.loads(json.dumps(sent)),
     }
+
+
+def _sent(operator: Any, context: dict[str, Any]) -> dict[str, Any]:
+    """The pod, or the Job."""
+    if hasattr(operator, "request_job"):
+        calls = operator.encode_calls(context)
+        return dict(operator.request_job(operator.request(context), calls, range(len(calls))))
+    client: Any = import_module("kubernetes.client")
+    return dict(client.ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(context)))

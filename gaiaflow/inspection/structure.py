@@ -13,7 +13,12 @@ from gaiaflow.testing.run import in_mode, load_dag, load_dags, relative
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
-MODES = {"DevOperator": "dev", "DevDockerOperator": "dev_docker"}
+MODES = {
+    "DevOperator": "dev",
+    "DevJobOperator": "dev",
+    "DevDockerOperator": "dev_docker",
+    "DevDockerJobOperator": "dev_docker",
+}
 
 
 def answer(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +71,7 @@ def _call(task: Any) -> dict[str, Any] | None:
     if argument(task, "func_path") is None:
         return None
     args, kwargs = (_value(argument(task, name)) for name in ("func_args", "func_kwargs"))
-    axes = argument(task, "axes") if hasattr(task, "partial_kwargs") else ()
+    axes = argument(task, "axes") if hasattr(task, "partial_kwargs") else _value(argument(task, "map_over"))
     return {"args": len(args or ()), "kwargs": sorted({*(kwargs or ()), *(axes or ())})}
 
 

@@ -20,7 +20,8 @@ def takes_run(task: Any, kind: str) -> bool:
     if given.get("func_path") is None:
         return kind != _NOTHING
     mapped = getattr(getattr(task, "expand_input", None), "value", None)
-    return any(_has_from_run(value) for value in (given.get("func_args"), given.get("func_kwargs"), mapped))
+    arguments = (given.get(name) for name in ("func_args", "func_kwargs", "map_over"))
+    return any(_has_from_run(value) for value in (*arguments, mapped))
 
 
 def _has_from_run(value: Any) -> bool:

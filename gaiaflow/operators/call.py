@@ -145,8 +145,17 @@ class CallMixin:
         super().resolve_template_files()  # type: ignore[misc]
         link_references(self)
 
-    def encode_call(self, context: Mapping[str, Any]) -> str:
+    def encode_call(
+        self,
+        context: Mapping[str, Any],
+        picked: Mapping[str, Any] | None = None,
+        origins: Mapping[str, str] | None = None,
+    ) -> str:
         """The call as JSON, after Airflow has resolved its arguments.
+
+        Args:
+            picked: more keyword arguments, of one call of several.
+            origins: which of them tell of the run, and what.
 
         Raises:
             GaiaflowError: an argument is not JSON, or the call is too large for a pod.
@@ -155,11 +164,11 @@ class CallMixin:
             "protocol": PROTOCOL,
             "function": self.func_path,
             "args": list(self.func_args),
-            "kwargs": dict(self.func_kwargs),
+            "kwargs": {**self.func_kwargs, **(picked or {})},
             "params": dict(context.get("params") or {}),
         }
-        if self.from_run:
-            call.update(protocol=PROTOCOL_OF_RUNS, from_run=self.from_run)
+        if told := _with_origins(self.from_run, origins):
+            call.update(protocol=PROTOCOL_OF_RUNS, from_run=told)
         for part in ("args", "kwargs", "params"):
             if problem := not_json(call[part], part):
                 raise final(
@@ -234,6 +243,12 @@ def from_run(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, dict[s
     return found if any(found.values()) else {}
 
 
+def _with_origins(known: dict[str, Any], origins: Mapping[str, str] | None) -> dict[str, Any]:
+    if not origins:
+        return known
+    return {"args": {}, **known, "kwargs": {**known.get("kwargs", {}), **origins}}
+
+
 def _arguments(value: Any, dag: DAG | None) -> Arguments:
     return value if isinstance(value, Arguments) else Arguments(value, dag)
 
@@ -245,8 +260,8 @@ def link_references(operator: Any) -> None:
         GaiaflowError: a FromTask names a task that the DAG does not have, or the task itself.
     """
     dag = operator.dag
-    for part in (operator.func_args, operator.func_kwargs):
-        for reference in part.references:
+    for part in (operator.func_args, operator.func_kwargs, getattr(operator, "map_over", None)):
+        for reference in part.references if part else ():
             if not isinstance(reference, FromTask):
                 continue
             check_reference(dag, operator.task_id, reference.task)

@@ -296,10 +296,10 @@ class DevDockerOperator(CallMixin, DockerOperator):  # type: ignore[misc]
             self.log.warning("the container `%s` could not be removed: %s", container["Id"][:12], error)
 
 
-def build(spec: TaskSpec) -> Any:
-    """The task of a spec; kubernetes is of no use here and stays out."""
+def arguments(spec: TaskSpec) -> dict[str, Any]:
+    """What the operator of a spec takes; kubernetes is of no use here and stays out."""
     parse(spec.resources)
-    own = {
+    return {
         "image": required_image(spec),
         "variables": spec.env_vars,
         "secret_names": spec.secrets,
@@ -307,4 +307,8 @@ def build(spec: TaskSpec) -> Any:
         "data": spec.data,
         **checked_overrides("docker", spec.docker, DockerOperator, RESERVED),
     }
-    return make(DevDockerOperator, spec, own)
+
+
+def build(spec: TaskSpec) -> Any:
+    """The task of a spec."""
+    return make(DevDockerOperator, spec, arguments(spec))

@@ -30,6 +30,7 @@ from gaiaflow.operators.container import (
 )
 from gaiaflow.operators.environment import stack_variables
 from gaiaflow.operators.final import task_errors
+from gaiaflow.operators.job import option
 from gaiaflow.operators.level import log_line
 from gaiaflow.operators.lineage import log_address, tag_variable
 from gaiaflow.operators.mapping import make
@@ -53,7 +54,7 @@ RESERVED = {
     **dict.fromkeys(("do_xcom_push", "skip_on_exit_code", "base_container_name"), _RESULT),
 }
 # What `kubernetes={…}` knows beside the operator's arguments.
-OWN = (room.OPTION, small.OPTION)
+OWN = (room.OPTION, small.OPTION, *option.OWN)
 # The provider's defaults are slow (5 s between looks), chatty (the whole pod with its environment in the error)
 # or unsafe (a token of the service account in every pod).
 DEFAULTS: dict[str, Any] = {
@@ -181,15 +182,16 @@ class PodOperator(AgainMixin, LaunchMixin, DeferredMixin, CallMixin, KubernetesP
         return pod
 
     def _variables(self, context: Mapping[str, Any]) -> dict[str, str]:
-        call = {}
-        if context:
-            text = self.encode_call(context)
-            self.large_call = text if is_large(text) else ""
-            call = {runner.CALL_FILE: call_secret.PATH} if self.large_call else {runner.CALL: text}
-            call |= tag_variable(context, self.mode, self.image)
+        call = self.handed(context) | tag_variable(context, self.mode, self.image) if context else {}
         result = small.places(pod_spec.RESULT_FILE, self.small_results) if self.do_xcom_push else {}
         data = datafolder.of_task(self.data, Mode(self.mode))
         return run_variables() | self._stack() | self.variables | data | level.ASKED | result | call
+
+    def handed(self, context: Mapping[str, Any]) -> dict[str, str]:
+        """The variable by which the pod gets its call."""
+        text = self.encode_call(context)
+        self.large_call = text if is_large(text) else ""
+        return {runner.CALL_FILE: call_secret.PATH} if self.large_call else {runner.CALL: text}
 
     def _stack(self) -> dict[str, str]:
         return stack_variables(self.mode) if self.mode == Mode.PROD_LOCAL.value else {}
@@ -281,8 +283,8 @@ def _place(mode: str) -> dict[str, Any]:
     return {"in_cluster": False, "config_file": config, **policy, **namespace}
 
 
-def build(spec: TaskSpec) -> Any:
-    """The task of a spec; docker is of no use here and stays out."""
+def arguments(spec: TaskSpec) -> dict[str, Any]:
+    """What the operator of a spec takes; docker is of no use here and stays out."""
     parse(spec.resources)
     overrides = checked_overrides("kubernetes", spec.kubernetes, KubernetesPodOperator, RESERVED, OWN)
     room_seconds = room.allowed(overrides)
@@ -290,7 +292,7 @@ def build(spec: TaskSpec) -> Any:
     for name in OWN:
         overrides.pop(name, None)
     podfield.check(overrides)
-    own = {
+    return {
         "image": required_image(spec),
         "mode": spec.mode.value,
         "variables": spec.env_vars,
@@ -302,4 +304,8 @@ def build(spec: TaskSpec) -> Any:
         **deferred.default(overrides),
         **overrides,
     }
-    return make(PodOperator, spec, own)
+
+
+def build(spec: TaskSpec) -> Any:
+    """The task of a spec."""
+    return make(PodOperator, spec, arguments(spec))

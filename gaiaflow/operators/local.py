@@ -162,7 +162,11 @@ def _send(signal: Callable[[], None]) -> None:
         signal()
 
 
+def arguments(spec: TaskSpec) -> dict[str, Any]:
+    """What the operator of a spec takes; image, env_vars, resources, docker and kubernetes stay out."""
+    return {"secrets": spec.secrets, "data": spec.data, "show_return_value_in_logs": False}
+
+
 def build(spec: TaskSpec) -> Any:
-    """The task of a spec; image, env_vars, resources, docker and kubernetes are of no use here and stay out."""
-    own = {"secrets": spec.secrets, "data": spec.data, "show_return_value_in_logs": False}
-    return make(DevOperator, spec, own)
+    """The task of a spec."""
+    return make(DevOperator, spec, arguments(spec))

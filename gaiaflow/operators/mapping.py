@@ -22,14 +22,26 @@ def make(operator: Any, spec: TaskSpec, own: Mapping[str, Any]) -> Any:
         operator: the class.
         own: what this class alone takes.
     """
-    task = _make(operator, spec, own)
+    common = _common(spec, own)
+    if not spec.map_over:
+        return _told(spec, operator(**common))
+    axes = {axis: _values(spec, values) for axis, values in zip(AXES, spec.map_over.values(), strict=False)}
+    return _told(spec, operator.partial(**common, axes=tuple(spec.map_over)).expand(**axes))
+
+
+def make_one(operator: Any, spec: TaskSpec, own: Mapping[str, Any]) -> Any:
+    """The operator that makes all calls of a map itself."""
+    return _told(spec, operator(**_common(spec, own), map_over=spec.map_over))
+
+
+def _told(spec: TaskSpec, task: Any) -> Any:
     for tell in listeners:
         tell(spec, task)
     return task
 
 
-def _make(operator: Any, spec: TaskSpec, own: Mapping[str, Any]) -> Any:
-    common = {
+def _common(spec: TaskSpec, own: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "task_id": spec.task_id,
         "func_path": spec.func_path,
         "func_args": spec.func_args,
@@ -39,10 +51,6 @@ def _make(operator: Any, spec: TaskSpec, own: Mapping[str, Any]) -> Any:
         **own,
         **spec.operator_kwargs,
     }
-    if not spec.map_over:
-        return operator(**common)
-    axes = {axis: _values(spec, values) for axis, values in zip(AXES, spec.map_over.values(), strict=False)}
-    return operator.partial(**common, axes=tuple(spec.map_over)).expand(**axes)
 
 
 def _shown(spec: TaskSpec) -> dict[str, str]:

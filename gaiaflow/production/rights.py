@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,17 +45,20 @@ def check(project: Project, namespace: str, context: str) -> Check:
 
 
 def needed(project: Project, namespace: str) -> Iterator[tuple[str, str]]:
-    """What the role allows: an action and a resource each."""
+    """What the role allows: an action and a resource each, ``jobs.batch`` where it has a group."""
     role = next(thing for thing in manifests(project, namespace) if thing["kind"] == "Role")
     for rule in role["rules"]:
+        groups = [f".{group}" if group else "" for group in rule["apiGroups"]]
         for resource in rule["resources"]:
-            for verb in rule["verbs"]:
-                yield verb, resource
+            for verb, group in itertools.product(rule["verbs"], groups):
+                yield verb, f"{resource}{group}"
 
 
 def _may(cluster: Cluster, namespace: str, user: str, verb: str, resource: str) -> bool:
+    resource, _, group = resource.partition(".")
     name, _, sub = resource.partition("/")
-    attributes = {"verb": verb, "resource": name, "subresource": sub, "namespace": namespace}
+    place = {"namespace": namespace, **({"group": group} if group else {})}
+    attributes = {"verb": verb, "resource": name, "subresource": sub, **place}
     review: dict[str, Any] = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "LocalSubjectAccessReview",

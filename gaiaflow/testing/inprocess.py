@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gaiaflow.errors import GaiaflowError
+from gaiaflow.infra.host.shortlived import spare_collections
 from gaiaflow.project import Project
 
 _FUNCTION_OUTPUT = "airflow.task.operators.gaiaflow"
@@ -136,6 +137,7 @@ def outcome(args: argparse.Namespace) -> dict[str, object]:
 
 def main(argv: list[str]) -> int:
     args = parse(argv)
+    spare_collections()
     os.environ["AIRFLOW__LOGGING__JSON_LOGS"] = "True"
     with sorted_streams(args.log):
         found = outcome(args)

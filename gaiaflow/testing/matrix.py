@@ -61,10 +61,12 @@ def in_airflow_environment(found: list[Project], argv: list[str]) -> int:
 
 
 def run_here(found: list[Project], args: argparse.Namespace) -> int:
+    from gaiaflow.infra.host.shortlived import spare_collections
     from gaiaflow.testing import report
     from gaiaflow.testing.cell import FAILED
     from gaiaflow.testing.cells import run_matrix
 
+    spare_collections()
     if not args.verbose:
         os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "CRITICAL"
         logging.disable(logging.ERROR)

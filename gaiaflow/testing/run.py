@@ -18,7 +18,7 @@ from gaiaflow.errors import GaiaflowError, MissingError, UsageError, near_miss
 from gaiaflow.modes import resolve_mode
 from gaiaflow.project import Project
 from gaiaflow.result import Part, RunResult, combine
-from gaiaflow.testing import minors, place
+from gaiaflow.testing import minors, place, taskapi
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -253,7 +253,7 @@ def describe(error: BaseException) -> str:
 def _test(dag: DAG, conf: dict[str, Any], when: When) -> Any:
     date = {} if when.date is None else {"logical_date": when.date}
     try:
-        with minors.errors_in_context(), minors.run_of(when):
+        with minors.errors_in_context(), minors.run_of(when), taskapi.newest_alone():
             return dag.test(run_conf=conf, **date)
     except GaiaflowError:
         raise

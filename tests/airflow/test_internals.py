@@ -16,7 +16,7 @@ from typing import Any
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="gaiaflow-internals-"))
 
 from gaiaflow.operators import internals
-from gaiaflow.testing import minors
+from gaiaflow.testing import minors, taskapi
 
 
 def parameters(function: Any) -> set[str]:
@@ -124,6 +124,22 @@ class Kit(unittest.TestCase):
         }
         assert wanted <= parameters(dagrun.get_or_create_dagrun)
         assert "import DagRun, get_or_create_dagrun" in inspect.getsource(DAG.test)
+
+    def test_dag_test_asks_a_server_of_the_newest_version_alone(self) -> None:
+        import httpx
+        from airflow.api_fastapi.execution_api import versions
+        from airflow.sdk.api.datamodels._generated import API_VERSION
+        from airflow.sdk.execution_time import supervisor
+
+        before = supervisor.in_process_api_server
+        with taskapi.newest_alone():
+            api = supervisor.in_process_api_server()
+            assert supervisor.in_process_api_server() is api
+        assert supervisor.in_process_api_server is before
+        with httpx.Client(transport=api.transport, base_url="http://in-process.invalid") as client:
+            assert client.get("/health", headers={"airflow-api-version": API_VERSION}).is_success
+        assert [str(version) for version in api.app.router.versioned_routers] == [API_VERSION]
+        assert len(versions.bundle.versions) > 1
 
     def test_the_rest_api_takes_what_is_sent(self) -> None:
         from airflow.api_fastapi.core_api.datamodels.dag_run import TriggerDAGRunPostBody

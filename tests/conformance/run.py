@@ -125,7 +125,7 @@ def running(run: Run) -> Iterator[Project]:
         put_dags(project, run)
         try:
             for command in run.starts:
-                inv(folder, *command)
+                inv(folder, *command, **default_kubeconfig(project, run))
             if run.provider and run.starts == IN_PODS:
                 prepare_cluster(project)
             yield project
@@ -148,6 +148,13 @@ def put_dags(project: Project, run: Run) -> None:
 def replacement() -> str:
     """The image that takes the place of those of the system DAGs; empty for none."""
     return os.environ.get("GAIAFLOW_PYTHON_IMAGE", "")
+
+
+def default_kubeconfig(project: Project, run: Run) -> dict[str, str]:
+    """What deferred tasks use, which the triggerer runs outside of the cluster."""
+    if run.provider is None or run.starts != IN_PODS:
+        return {}
+    return {"KUBECONFIG": str(Target.choose(project).minikube.kubeconfig)}
 
 
 def prepare_cluster(project: Project) -> None:
@@ -176,8 +183,8 @@ def label_nodes(client: Any) -> None:
         api.patch_node(node.metadata.name, {"metadata": {"labels": {OLD_ZONE: "here"}}})
 
 
-def inv(folder: Path, *command: str) -> None:
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+def inv(folder: Path, *command: str, **variables: str) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     subprocess.run([sys.executable, "-m", "invoke", *command], cwd=folder, env=env, check=True, timeout=1200)
 
 
@@ -230,7 +237,10 @@ def outcome(api: AirflowApi, dag_id: str, run_id: str, state: str) -> Outcome:
     if state == "success":
         return Outcome(state)
     tasks: list[dict[str, Any]] = api.every(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
-    failed = sorted({task["task_id"] for task in tasks if task["state"] == "failed"})
+    bad = [task for task in tasks if task["state"] == "failed"]
+    for task in bad:
+        print(f"{dag_id}.{task['task_id']}: {api.part(dag_id, run_id, task).error}", flush=True)
+    failed = sorted({task["task_id"] for task in bad})
     return Outcome(state if state in FINISHED else "not finished", tuple(failed))
 
 

@@ -26,7 +26,7 @@ from no_skips import pytest_make_collect_report, pytest_runtest_makereport  # no
 VARIABLE = "GAIAFLOW_AIRFLOW_PYTHON"
 # Files that share the example's stack go to one worker, and those with a cluster, of which one runs at a time.
 _SHARED = {
-    **dict.fromkeys(("test_cluster", "test_pods", "test_prodlocal", "test_room"), "cluster"),
+    **dict.fromkeys(("test_cluster", "test_job", "test_pods", "test_prodlocal", "test_room"), "cluster"),
     **dict.fromkeys(
         (
             "test_doctor",

@@ -177,7 +177,9 @@ def test_status_as_data(bed: Bed) -> None:
 
 def allowed(cluster: Cluster, verb: str, resource: str, namespace: str) -> bool:
     name, _, sub = resource.partition("/")
-    attributes = {"verb": verb, "resource": name, "subresource": sub, "namespace": namespace}
+    name, _, group = name.partition(".")
+    place = {"group": group, "namespace": namespace}
+    attributes = {"verb": verb, "resource": name, "subresource": sub, **place}
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
@@ -196,6 +198,7 @@ def test_airflows_account_may_do_what_the_operator_does_and_nothing_else(bed: Be
         ("create", "pods/exec"),
         ("create", "secrets"),
         ("list", "events"),
+        *((verb, "jobs.batch") for verb in ("create", "get", "list", "delete")),
     }
     resources = (
         "pods",
@@ -206,6 +209,7 @@ def test_airflows_account_may_do_what_the_operator_does_and_nothing_else(bed: Be
         "configmaps",
         "serviceaccounts",
         "services",
+        "jobs.batch",
     )
     verbs = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
     for resource in resources:

@@ -13,6 +13,11 @@ Point = tuple[float, float]
 LIMIT = 0.25
 # What counts as the first third at least: 3 files more than none are no leak. Memory is in MiB.
 FLOORS = {"memory": 40.0, "files": 20.0, "sockets": 10.0, "processes": 4.0, "locks": 10.0, "refused": 4.0}
+# What a program fills once and keeps. SeaweedFS has the last 32 buffers of its metadata log, of 8 MiB each, and
+# fills one a minute; MLflow's client of the store has a pool of ten connections.
+BOUNDED = {("s3", "memory"): 32 * 8.0, ("mlflow", "sockets"): 10.0, ("mlflow", "files"): 10.0}
+# Processes of the stack whose program has ended.
+LEFT_BEHIND = "left behind"
 # The slope of fewer points says nothing.
 ENOUGH = 9
 
@@ -25,7 +30,8 @@ class Growth:
         what: `memory`, `files`, `sockets`, `processes`, `locks` or `refused`.
         program: whose; empty for the whole stack's.
         first, last: the medians of the first and of the last third.
-        ratio: the growth over the run by the slope, against the first third; None for too few points.
+        ratio: the growth over the run by the slope, beyond what is bounded, against the first third; None for
+            too few points.
     """
 
     program: str
@@ -36,6 +42,9 @@ class Growth:
 
     @property
     def grows(self) -> bool:
+        """Whether it does; processes that are left behind are one leak in any case."""
+        if self.program == LEFT_BEHIND:
+            return True
         return self.ratio is not None and self.ratio > LIMIT
 
 
@@ -62,7 +71,10 @@ def growth(program: str, what: str, points: Sequence[Point]) -> Growth:
     if len(points) < ENOUGH:
         return Growth(program, what, first, last, None)
     length = points[-1][0] - points[0][0]
-    return Growth(program, what, first, last, slope(points) * length / max(first, FLOORS[what]))
+    grown = slope(points) * length
+    if grown > 0:
+        grown = max(0.0, grown - BOUNDED.get((program, what), 0))
+    return Growth(program, what, first, last, grown / max(first, FLOORS[what]))
 
 
 def series(samples: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[Point]]:
@@ -78,3 +90,9 @@ def series(samples: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[Poin
 def judged(samples: Iterable[dict[str, Any]]) -> list[Growth]:
     """Every series of a run, by program."""
     return [growth(program, what, points) for (program, what), points in sorted(series(samples).items())]
+
+
+def said(error: str) -> str:
+    """The line of an error that says what happened: a command's `error:`, else the last one."""
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith("error:")), lines[-1] if lines else "")

@@ -20,7 +20,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from growth import judged
+from growth import judged, said
 from usage import of
 from work import PORTS, SmallProject, Work
 
@@ -81,7 +81,7 @@ def tried(name: str, step: Callable[[], object], minute: float) -> dict[str, Any
     try:
         step()
     except (AssertionError, KeyError, OSError, ValueError, GaiaflowError, subprocess.SubprocessError) as raised:
-        error = f"{type(raised).__name__}: {raised}"
+        error = said(f"{type(raised).__name__}: {raised}")
     seconds = round(time.monotonic() - began, 1)
     print(f"minute {minute:.1f}: {name} {error or 'ok'} ({seconds} s)", flush=True)
     return {"minute": round(minute, 2), "step": name, "seconds": seconds, "error": error}

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from growth import LEFT_BEHIND
+
 from gaiaflow import envvar
 from gaiaflow.infra.host import living
 from gaiaflow.project import Project
@@ -119,7 +121,7 @@ def owner(pid: int, heads: Mapping[int, str], parents: Mapping[int, int]) -> str
         if pid in heads:
             return heads[pid]
         pid = parents.get(pid, 0)
-    return "left behind"
+    return LEFT_BEHIND
 
 
 def held(table: str, inodes: Iterable[int]) -> int:

@@ -110,3 +110,4 @@ def test_the_page_has_a_row_for_each_system_dag(monkeypatch: pytest.MonkeyPatch)
     assert page.startswith(f"- `{provider.package}`: 3 of 4 succeeded in 9 s")
     assert "| `docker_swarm_dag` | **failed**: `sleep_with_swarm` | a Docker engine in swarm mode |" in page
     assert "| `docker_test` | success |  |" in page
+    assert "| `example_kubernetes_job_operator` | not run |  |" in page

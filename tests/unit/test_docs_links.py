@@ -29,6 +29,7 @@ HOSTS = {
     "docs.zenml.io",
     "github.com",
     "kubernetes.io",
+    "kueue.sigs.k8s.io",
     "www.astronomer.io",
     "www.statsmodels.org",
 }

@@ -21,6 +21,7 @@ BESIDE = {
     "airflow",
     "boto3",
     "botocore",
+    "cadwyn",
     "cryptography",
     "dagfactory",
     "mlflow",

@@ -92,6 +92,19 @@ def test_a_program_that_was_away_has_no_point_there() -> None:
     assert found["", "locks"] == [(0, 3), (2, 3)]
 
 
+def test_what_is_left_behind_is_a_leak_for_a_moment_too() -> None:
+    left = {**sample(1, 5)["programs"], growth.LEFT_BEHIND: {"processes": 4}}
+    found = growth.judged([sample(0, 5), {**sample(1, 5), "programs": left}, sample(2, 5)])
+    assert [one.program for one in found if one.grows] == [growth.LEFT_BEHIND]
+
+
+def test_the_store_may_fill_its_buffers_and_no_more() -> None:
+    slow, fast = ([(float(m), 130 + rate * m) for m in range(60)] for rate in (1.5, 8))
+    assert not growth.growth("s3", "memory", slow).grows
+    assert growth.growth("s3", "memory", fast).grows
+    assert growth.growth("mlflow", "memory", slow).grows
+
+
 def test_a_sample_adds_up_its_processes() -> None:
     assert usage.parsed(LISTED) == {"memory": 3.0, "files": 3, "sockets": 1, "processes": 2}
     assert usage.parsed("")["processes"] == 0
@@ -111,6 +124,15 @@ def test_a_process_belongs_to_its_nearest_program() -> None:
 def test_locks_are_counted_by_file_waiting_ones_too() -> None:
     assert usage.held(LOCKS, {17}) == 2
     assert usage.held(LOCKS, {99}) == 0
+
+
+def test_an_error_is_one_line() -> None:
+    command = (
+        "AssertionError: ('dev.start',): 2\n[1/4] ports failed\nerror: port 1 of `s3` is taken\nhint: wait\n"
+    )
+    assert growth.said(command) == "error: port 1 of `s3` is taken"
+    assert growth.said("AssertionError: Traceback\n  File\nOSError: gone\n") == "OSError: gone"
+    assert growth.said("") == ""
 
 
 def test_each_five_minutes_have_one_of_each() -> None:

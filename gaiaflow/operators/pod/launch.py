@@ -17,7 +17,7 @@ from gaiaflow.operators.pod.note import Note
 from gaiaflow.operators.pod.start import image_error, refused_for_good, timeout_error
 
 # What gives the account of an earlier gaiaflow the rights that this one needs.
-_GRANT = {"prod_local": "inv prodlocal.start", "prod": "inv prod.manifests | kubectl apply -f -"}
+GRANT = {"prod_local": "inv prodlocal.start", "prod": "inv prod.manifests | kubectl apply -f -"}
 
 
 class LaunchMixin:
@@ -47,7 +47,7 @@ class LaunchMixin:
                     pod = super().get_or_create_pod(pod_request_obj, context)  # type: ignore[misc]
                     break
                 except ApiException as error:
-                    if not (room.is_full(error.status, _said(error)) and wait.goes_on(_said(error))):
+                    if not (room.is_full(error.status, said(error)) and wait.goes_on(said(error))):
                         raise self._refused(error) from None
             self._note.clear()
             self._hand_call(pod)
@@ -60,10 +60,10 @@ class LaunchMixin:
 
     def _refused(self, error: ApiException) -> GaiaflowError:
         refused = GaiaflowError(
-            f"the cluster refused the pod of task `{self.task_id}`: {_said(error)}",
+            f"the cluster refused the pod of task `{self.task_id}`: {said(error)}",
             "kubectl auth can-i create pods, kubectl describe quota",
         )
-        return _judged(refused, error)
+        return judged(refused, error)
 
     def _hand_call(self, pod: Any) -> None:
         """Give a pod the call that does not fit into a variable; where that is refused, the pod goes."""
@@ -75,10 +75,10 @@ class LaunchMixin:
         except ApiException as error:
             self.pod_manager.delete_pod(pod)
             refused = GaiaflowError(
-                f"the cluster refused the secret with the arguments of task `{self.task_id}`: {_said(error)}",
-                _GRANT[self.mode],
+                f"the cluster refused the secret with the arguments of task `{self.task_id}`: {said(error)}",
+                GRANT[self.mode],
             )
-            raise _judged(refused, error) from None
+            raise judged(refused, error) from None
 
     def await_pod_start(self, pod: Any) -> None:
         """Wait until the function runs; a pod that never will is given up at once."""
@@ -96,12 +96,13 @@ class LaunchMixin:
             self.pod_manager.starting = False
 
 
-def _judged(refused: GaiaflowError, error: ApiException) -> GaiaflowError:
+def judged(refused: GaiaflowError, error: ApiException) -> GaiaflowError:
     """Final where the API server would refuse the same again."""
-    return final(refused) if refused_for_good(error.status, _said(error)) else refused
+    return final(refused) if refused_for_good(error.status, said(error)) else refused
 
 
-def _said(error: ApiException) -> str:
+def said(error: ApiException) -> str:
+    """The API server's words."""
     try:
         return str(json.loads(error.body)["message"])
     except (TypeError, ValueError, KeyError):

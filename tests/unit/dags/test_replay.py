@@ -20,6 +20,7 @@ from gaiaflow.dags.inspector import Inspector
 from gaiaflow.dags.replay import Recalled, Replayed
 from gaiaflow.errors import MissingError, UsageError
 from gaiaflow.project import Project
+from gaiaflow.result import Part
 
 MODULE = """
 import json
@@ -206,3 +207,16 @@ def test_of_each_dag_the_last_and_the_next_run_are_known(
     }
     monkeypatch.setattr(dagstate, "running", lambda _: None)
     assert dagstate.overview(project) == {}
+
+
+def test_the_instance_of_a_task_that_makes_all_calls_has_every_index() -> None:
+    job = {"task_id": "tiles", "map_index": -1, "operator": "JobOperator"}
+    assert dagreplay.find_instance([job], "tiles", None) is job
+    assert dagreplay.find_instance([job], "tiles", 7) is job
+
+
+def test_the_recorded_value_of_one_call_is_picked_from_the_list() -> None:
+    part = Part(-1, "success", [1, 4, 9], 0.1)
+    assert dagreplay._part_of(part, 2) == Part(2, "success", 9, 0.1)
+    assert dagreplay._part_of(Part(-1, "failed", None, 0.1), 2).value is None
+    assert dagreplay._part_of(part, None) is part

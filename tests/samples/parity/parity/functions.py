@@ -154,3 +154,18 @@ def dies() -> None:
 def leaves_without_result() -> None:
     """Ends the process with exit code 0, before its result is written."""
     os._exit(0)
+
+
+def tries(tile: int, late: Any = (), text: str = "") -> dict[str, Any]:
+    """Fails in the first attempt for the tiles that are late; which attempt made the call."""
+    attempt = os.environ["AIRFLOW_CTX_TRY_NUMBER"]
+    print(f"tile {tile} in attempt {attempt}")
+    if tile in late and attempt == "1":
+        raise ConnectionError(f"tile {tile} is late")
+    return {"tile": tile, "attempt": attempt, "size": len(text)}
+
+
+def slow_square(tile: int) -> int:
+    """Takes a while."""
+    time.sleep(20)
+    return tile * tile

@@ -101,8 +101,12 @@ def test_the_role_holds_what_the_operator_calls_and_nothing_more() -> None:
         "pods/exec": {"get", "create"},
         "secrets": {"create"},
         "events": {"list"},
+        "jobs": {"create", "get", "list", "delete"},
     }
-    assert all(rule["apiGroups"] == [""] and len(rule["resources"]) == 1 for rule in of("Role")["rules"])
+    groups = {rule["resources"][0]: rule["apiGroups"] for rule in of("Role")["rules"]}
+    assert groups.pop("jobs") == ["batch"]
+    assert set(map(str, groups.values())) == {"['']"}
+    assert all(len(rule["resources"]) == 1 for rule in of("Role")["rules"])
 
 
 def test_the_role_is_bound_to_this_namespaces_account_only() -> None:
