@@ -90,7 +90,8 @@ def _pod(dag: Any, task: Any) -> dict[str, Any]:
 
 
 def _mapped(task: Any) -> list[Any]:
-    axes = {**concrete.axes(task), **getattr(getattr(task, "map_over", None), "value", {})}
+    map_over = getattr(task, "map_over", {})
+    axes = {**concrete.axes(task), **getattr(map_over, "value", map_over)}
     return [values for values in axes.values() if not hasattr(values, "resolve")]
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gaiaflow.errors import UsageError
-from gaiaflow.inspection import recall
+from gaiaflow.inspection import explain, production, recall
 from gaiaflow.project import Project
 from gaiaflow.testing import run_dag
 
@@ -21,7 +23,9 @@ JOB = {"fan_out": "job"}
 with DAG("flow", schedule=None):
     create_task("list", "pk.f:given", func_kwargs={"value": [1, 2]})
     create_task("keyed", "pk.f:pair", map_over={"x": FromTask("list"), "y": [10, 20]}, kubernetes=JOB)
-    create_task("told", "pk.f:given", map_over={"value": [FromRun("dag_id"), None]}, kubernetes=JOB)
+    create_task("told", "pk.f:given", map_over={"value": [FromRun("dag_id"), None]}, secrets=["key"],
+                kubernetes={**JOB, "queue": "research"})
+    create_task("local", "pk.f:given", map_over={"value": ["http://localhost:5000"]}, kubernetes=JOB)
     create_task("sums", "pk.f:given", func_kwargs={"value": FromTask("keyed", "sum")})
     create_task("after", "pk.f:given", map_over={"value": FromTask("told")}, kubernetes=JOB)
     create_task("empty", "pk.f:given", func_kwargs={"value": []})
@@ -120,3 +124,32 @@ def test_one_of_the_calls_is_made_again_as_it_was(project: Make, tmp_path: Path)
         with pytest.raises(UsageError) as refused:
             recall.answer(made(project, tmp_path), {**request, "arguments": None, "call": index})
         assert refused.value.message == message
+
+
+def test_it_is_explained_in_every_mode(project: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAIAFLOW_IMAGE", "p/p:1")
+    flow = made(project, tmp_path)
+
+    def told(mode: str, task: str) -> dict[str, Any]:
+        found = explain.answer(flow, {"dag": "flow", "modes": [mode], "task": task})
+        shown: dict[str, Any] = found["explained"][0]["tasks"][task]
+        return shown
+
+    dev, prod = told("dev", "keyed"), told("prod", "keyed")
+    assert (dev["mode"], dev["runs_as"], dev["ignored"]) == ("dev", "ExternalPythonOperator", [])
+    assert json.loads(dev["environment"]["GAIAFLOW_CALL"])["kwargs"] == {"x": "FromTask(list)", "y": 10}
+    assert told("dev_docker", "keyed")["image"] == "p/p:1"
+    assert (prod["spec"]["kind"], prod["spec"]["spec"]["completions"]) == ("Job", 2)
+    assert prod["kubernetes"] == "1.29 or newer"
+    (ignored,) = told("dev", "told")["ignored"]
+    assert (ignored["argument"], ignored["value"]) == ("kubernetes", {"queue": "research"})
+    assert told("prod", "told")["mapped_over"] == {"value": "2 values"}
+
+
+def test_production_sees_its_secrets_and_claims(project: Make, tmp_path: Path) -> None:
+    asked = {"image": "p/p:1", "namespace": "mine", "allowed": ()}
+    found = production.answer(made(project, tmp_path), asked)
+    (flow,) = [dag for dag in found["dags"] if dag["dag"] == "flow"]
+    (told,) = [task for task in flow["tasks"] if task["task"] == "told"]
+    assert (told["mode"], told["images"], told["secrets"]) == ("prod", ["p/p:1"], ["key"])
+    assert [task["task"] for task in flow["tasks"] if task["local"]] == ["local"]

@@ -108,3 +108,11 @@ def test_what_is_of_the_run_arrives_as_the_annotations_say(run) -> None:  # type
     assert values["mapped"] == [[1, days[0]], [1, days[1]], [2, days[0]], [2, days[1]]]
     assert values["after"] == [values["mapped"], days[0]]
     assert values["unknown"] == "str"
+
+
+def test_one_task_makes_all_calls_of_a_map(run) -> None:  # type: ignore[no-untyped-def]
+    tasks = run("parity_job").tasks
+    assert tasks["squares"].value == [2, 5, 10]
+    made = [(2, "parity_job"), (2, None), (1, "parity_job"), (1, None)]
+    assert tasks["crossed"].value == [{"tile": tile, "told": told, "params": {}} for tile, told in made]
+    assert tasks["gathered"].value == [[2, 5, 10], [2, 2, 1, 1]]

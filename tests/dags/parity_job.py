@@ -8,27 +8,19 @@ JOB = {"fan_out": "job"}
 
 with DAG("parity_job", schedule=None):
     create_task("numbers", "parity.functions:numbers", func_kwargs={"count": 3})
-    create_task("mapped", "parity.functions:squares", map_over={"tile": [3, 1, 2]})
-    create_task("squares", "parity.functions:squares", map_over={"tile": [3, 1, 2]}, kubernetes=JOB)
     create_task(
-        "from_task",
+        "squares",
         "parity.functions:squares",
         func_kwargs={"offset": 1},
         map_over={"tile": FromTask("numbers")},
         kubernetes=JOB,
     )
     create_task(
-        "crossed", "parity.functions:squares", map_over={"tile": [1, 2], "offset": [10, 20]}, kubernetes=JOB
-    )
-    create_task(
-        "dated",
-        "parity.functions:echo_value",
-        map_over={"value": [FromRun("dag_id"), None, {"a": 1}]},
+        "crossed",
+        "parity.functions:takes_kwargs",
+        map_over={"tile": [2, 1], "told": [FromRun("dag_id"), None]},
         kubernetes=JOB,
     )
-    create_task("gathered", "parity.functions:echo", func_args=[FromTask("squares"), FromTask("mapped")])
-    create_task("again", "parity.functions:squares", map_over={"tile": FromTask("from_task")}, kubernetes=JOB)
     create_task(
-        "none_at_all", "parity.functions:squares", map_over={"tile": FromTask("nothing")}, kubernetes=JOB
+        "gathered", "parity.functions:echo", func_args=[FromTask("squares"), FromTask("crossed", "tile")]
     )
-    create_task("nothing", "parity.functions:numbers", func_kwargs={"count": 0})

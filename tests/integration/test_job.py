@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -137,3 +138,42 @@ def test_a_task_that_is_ended_leaves_no_job(
     worker.wait(timeout=PATIENCE)
     assert until(lambda: jobs(cluster) == [])
     assert cluster.await_no_pods() == []
+
+
+LOST = """
+import sys
+from datetime import datetime, timezone
+from types import SimpleNamespace
+
+from gaiaflow.tasks import create_task
+
+image, attempt = sys.argv[1], int(sys.argv[2])
+task = create_task("lost", "parity.functions:slow_square", image=image, map_over={"tile": [1, 2, 3]},
+                   kubernetes={"fan_out": "job"})
+task.func_args, task.func_kwargs, task.map_over = [], {}, dict(task.map_over.value)
+ti = SimpleNamespace(dag_id="lost", task_id="lost", run_id="one", map_index=-1, try_number=attempt,
+                     start_date=datetime.now(timezone.utc), log_url="")
+context = {"ti": ti, "run_id": "one", "dag": SimpleNamespace(dag_id="lost"), "params": {}, "task": task}
+print("values", task.execute(context), flush=True)
+"""
+
+
+def test_the_job_of_a_lost_worker_is_taken_up(
+    cluster: Cluster,  # noqa: F811
+    image: str,  # noqa: F811
+    prod_local: dict[str, str],  # noqa: F811
+    airflow: tuple[str, dict[str, str]],
+) -> None:
+    python, variables = airflow
+    command, environ = [python, "-c", LOST, image], variables | prod_local
+    first = subprocess.Popen([*command, "1"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert until(lambda: any(pod["status"]["phase"] == "Running" for pod in cluster.pods()))
+    first.kill()
+    first.wait()
+    (left,) = jobs(cluster)
+    done = subprocess.run(
+        [*command, "2"], env=environ, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert "values [1, 4, 9]" in done.stdout
+    assert f"job `{left['metadata']['name']}` of an earlier attempt still runs" in done.stdout + done.stderr
+    assert until(lambda: jobs(cluster) == [])

@@ -13,6 +13,8 @@ from gaiaflow.operators.pod import room
 from gaiaflow.operators.pod.start import hopeless, timeout_error, waiting_error
 
 _REFUSED = "FailedCreate"
+# Between two looks at the pods of a Job of which some have started, in seconds.
+_LOOK = 30.0
 KUEUE = "kueue.x-k8s.io"
 
 
@@ -27,7 +29,7 @@ class Watch:
     def __init__(self, operator: Any, jobs: Jobs) -> None:
         self._operator, self._jobs, self._log = operator, jobs, operator.log
         self._room = room.Wait(self._log, operator.room_seconds)
-        self._told = ""
+        self._told, self._looked = "", 0.0
 
     def until_ended(self, name: str) -> Any:
         """The Job once it has ended; None where somebody deleted it.
@@ -49,14 +51,16 @@ class Watch:
             GaiaflowError: its pods cannot start, or waited too long for room.
         """
         self._tell(job)
-        if job.spec.suspend:
+        begun = has_begun(job)
+        if job.spec.suspend or (begun and time.monotonic() - self._looked < _LOOK):
             return
+        self._looked = time.monotonic()
         pending = self._jobs.pending(job.metadata.name)
         for pod in pending:
             error = waiting_error(pod, self._operator.image, self._operator.mode) or hopeless(pod)
             if error:
                 raise error
-        if has_begun(job):
+        if begun:
             return
         if pending:
             self._wait_for_node(job, pending[0])

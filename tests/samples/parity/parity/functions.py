@@ -163,3 +163,9 @@ def tries(tile: int, late: Any = (), text: str = "") -> dict[str, Any]:
     if tile in late and attempt == "1":
         raise ConnectionError(f"tile {tile} is late")
     return {"tile": tile, "attempt": attempt, "size": len(text)}
+
+
+def slow_square(tile: int) -> int:
+    """Takes a while."""
+    time.sleep(20)
+    return tile * tile
