@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from dataclasses import dataclass, field
@@ -98,7 +99,8 @@ def build_bash(image: str) -> None:
 
 def download(package: str, version: str, folder: Path) -> Path:
     """Fetch and unpack the sdist of a version; its folder."""
-    pip = ("uvx", "--quiet", "pip", "download", "--quiet", "--no-deps", f"--no-binary={package}")
+    uv = (sys.executable, "-m", "uv", "tool", "run", "--quiet")
+    pip = (*uv, "pip", "download", "--quiet", "--no-deps", f"--no-binary={package}")
     subprocess.run([*pip, f"--dest={folder}", f"{package}=={version}"], check=True, timeout=600)
     (archive,) = folder.glob("*.tar.gz")
     with tarfile.open(archive) as packed:
