@@ -175,7 +175,7 @@ def soak(session: nox.Session) -> None:
 def mutation(session: nox.Session, part: str) -> None:
     """By hand, and each night: small changes of the code, and those that no test notices.
 
-    `-- --sample 200 --target ports` tries more changes of one target; `--json docs/mutation.json` keeps the results.
+    `-- --sample 200 --target ports` tries more changes of one target; `--json docs/mutation.json` keeps them.
     """
     install(session, {"unit": "tools"}.get(part, part))
     for more in ("mutation", "pod") if part == "airflow" else ("mutation",):
