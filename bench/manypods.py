@@ -27,10 +27,12 @@ from typing import Any
 
 from measure import ROOT, Figure
 
-COUNT, AT_A_TIME, SECONDS = 1000, 50, 5.0
+AT_A_TIME, SECONDS = 50, 5.0
 # Airflow's workers where no task waits in one.
 WORKERS = 4
 WAITING, OURS, THEIRS = "waiting", "deferred", "deferred-theirs"
+# Airflow's own trigger makes a client for each request, and takes a processor for itself: fewer say the same.
+COUNTS = {WAITING: 1000, OURS: 1000, THEIRS: 100}
 FORK = multiprocessing.get_context("fork")
 TRIGGER = "airflow.providers.cncf.kubernetes.triggers.pod.KubernetesPodTrigger"
 
@@ -40,23 +42,17 @@ def figures() -> list[Figure]:
     taken = {way: _taken(way) for way in (WAITING, OURS, THEIRS)}
     return [
         _figure(
-            "API requests of 1,000 deferrable pods against Airflow's own trigger",
-            THEIRS,
-            "requests",
-            0.5,
-            taken,
+            "API requests of a deferrable pod against Airflow's own trigger", THEIRS, "requests", 0.75, taken
         ),
-        _figure("API requests of 1,000 deferrable pods against tasks that wait", WAITING, "requests", 1, taken),
-        _figure(
-            "memory of the processes for 50 deferrable pods against tasks that wait", WAITING, "MiB", 0.5, taken
-        ),
+        _figure("API requests of a deferrable pod against a task that waits", WAITING, "requests", 0.75, taken),
+        _figure("memory for 50 deferrable pods at a time against tasks that wait", WAITING, "MiB", 0.5, taken),
         _figure("time for 1,000 deferrable pods against tasks that wait", WAITING, "s", 1.2, taken),
     ]
 
 
 def _figure(name: str, other: str, unit: str, goal: float, taken: dict[str, dict[str, float]]) -> Figure:
     mine, theirs = taken[OURS][unit], taken[other][unit]
-    return Figure(name, mine / theirs, goal, f"{mine:.0f} {unit} against {theirs:.0f} {unit}")
+    return Figure(name, mine / theirs, goal, f"{mine:.4g} {unit} against {theirs:.4g} {unit}")
 
 
 def _taken(way: str) -> dict[str, float]:
@@ -80,7 +76,11 @@ def main(way: str) -> None:
         begun = time.perf_counter()
         memory = wait_in_tasks() if way == WAITING else wait_in_a_triggerer(theirs=way == THEIRS)
         seconds = time.perf_counter() - begun
-        found = {"requests": sum(requests().values()) - sum(before.values()), "MiB": memory, "s": seconds}
+        found = {
+            "requests": (sum(requests().values()) - sum(before.values())) / COUNTS[way],
+            "MiB": memory,
+            "s": seconds,
+        }
     sys.stdout.write("\n" + json.dumps(found) + "\n")
 
 
@@ -128,7 +128,7 @@ def finish(number: int, event: dict[str, Any]) -> None:
 
 def wait_in_tasks() -> float:
     with FORK.Pool(AT_A_TIME, initializer=_quiet) as pool, watched(_pids()) as memory:
-        for _ in pool.imap_unordered(run, range(COUNT)):
+        for _ in pool.imap_unordered(run, range(COUNTS[sys.argv[1]])):
             pass
     return memory()
 
@@ -147,7 +147,7 @@ def wait_in_a_triggerer(theirs: bool) -> float:
 def _coordinate(pool: Any, given: Any, seen: Any) -> None:
     """Start so many at a time, hand them to the triggerer, and take up each one whose pod has ended."""
     news: queue.Queue[tuple[str, Any]] = queue.Queue()
-    numbers = iter(range(COUNT))
+    numbers = iter(range(COUNTS[sys.argv[1]]))
 
     def begin() -> None:
         number = next(numbers, None)
@@ -164,7 +164,7 @@ def _coordinate(pool: Any, given: Any, seen: Any) -> None:
     for _ in range(AT_A_TIME):
         begin()
     done = 0
-    while done < COUNT:
+    while done < COUNTS[sys.argv[1]]:
         kind, value = news.get()
         if kind == "failed":
             raise value

@@ -28,8 +28,8 @@ PUSH = "import json; json.dump(2, open('/airflow/xcom/return.json', 'w'))"
 with DAG("pods", schedule=None, start_date=datetime(2025, 1, 1)):
     before = None
     for i in range({count}):
-        ours = create_task(f"ours_{{i}}", "json:loads", func_args=["2"])
-        small = create_task(f"small_{{i}}", "json:loads", func_args=["2"], kubernetes={{"results": "small"}})
+        ours = create_task(f"ours_{{i}}", "operator:neg", func_args=[2])
+        small = create_task(f"small_{{i}}", "operator:neg", func_args=[2], kubernetes={{"results": "small"}})
         raw = KubernetesPodOperator(
             task_id=f"raw_{{i}}", image=os.environ["GAIAFLOW_IMAGE"], cmds=["python", "-c", PUSH],
             config_file=os.environ["GAIAFLOW_KUBECONFIG"], namespace=os.environ["GAIAFLOW_NAMESPACE"],

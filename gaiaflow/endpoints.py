@@ -128,15 +128,19 @@ class Endpoints:
         }[vantage]
         return f"http://{host}:{port}"
 
-    def task_environment(self, vantage: Vantage) -> dict[str, str]:
+    def task_environment(self, vantage: Vantage, server: Vantage | None = None) -> dict[str, str]:
         """What a user's function needs to find MLflow and S3; no keys.
 
-        MLflow would send its clients to the store at the address that the server itself uses, which only the
-        server's own vantage point reaches: artifacts go through the server.
+        MLflow sends a client that uploads a large file in parts to the store, at the address that the server
+        itself uses. Who does not reach it there uploads through the server.
+
+        Args:
+            server: the vantage point of MLflow's server, where it is known.
         """
+        direct = bool(self.store) or vantage == server
         return {
             "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
-            "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
+            "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "true" if direct else "false",
             "MLFLOW_TRACKING_URI": self.url("mlflow", vantage),
             "AWS_ENDPOINT_URL_S3": self.url("s3", vantage),
             "MLFLOW_S3_ENDPOINT_URL": self.url("s3", vantage),

@@ -198,7 +198,7 @@ class Composition:
 
     def task_environment(self) -> dict[str, str]:
         """Addresses and keys for code in a container of the stack's network."""
-        return {**self.endpoints.task_environment(Vantage.CONTAINER), **self.s3_keys()}
+        return {**self.endpoints.task_environment(Vantage.CONTAINER, Vantage.CONTAINER), **self.s3_keys()}
 
     def _airflow(self) -> dict[str, str]:
         made = keys.load(self.project)

@@ -115,4 +115,4 @@ class Stack:
 
     def task_environment(self) -> dict[str, str]:
         """Addresses and keys for code that runs on the host."""
-        return {**self.endpoints.task_environment(Vantage.HOST), **self.s3_keys()}
+        return {**self.endpoints.task_environment(Vantage.HOST, Vantage.HOST), **self.s3_keys()}
