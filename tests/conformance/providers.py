@@ -40,7 +40,7 @@ PROVIDERS = {
         "apache-airflow-providers-docker",
         "tests/system/docker",
         {
-            "docker_sample_copy_data": "nothing: its folder is a placeholder, so it skips its containers",
+            "docker_sample_copy_data": "a Docker engine at `tcp://localhost:2375`, and its folders",
             "docker_swarm_dag": "a Docker engine in swarm mode",
             "docker_taskflow": "a package index: `funcsigs` and `dill`",
             "docker_test": "",
