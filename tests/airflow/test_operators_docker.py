@@ -114,6 +114,19 @@ def test_names_tell_tasks_apart_and_stay_the_same() -> None:
     assert (dag, task) == ("d" * 40, "t" * 40)
 
 
+@pytest.mark.parametrize("status", [404, 500])
+def test_only_a_conflict_removes_a_leftover(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    def refuse(**_: Any) -> None:
+        raise APIError("refused", SimpleNamespace(status_code=status), "not today")  # type: ignore[arg-type]
+
+    task = make()
+    # It cannot even look for a leftover.
+    monkeypatch.setattr(type(task), "cli", SimpleNamespace(create_host_config=dict, create_container=refuse))
+    ti = SimpleNamespace(dag_id="flow", task_id="t", run_id="run", map_index=None)
+    with pytest.raises(Exception, match="the Docker engine refused the container of task `t`: not today"):
+        task.create_container({"ti": ti}, {})
+
+
 @pytest.mark.parametrize(("index", "label"), [(None, None), (-1, None), (0, "0"), (3, "3")])
 def test_the_label_of_an_instance_is_its_index(index: int | None, label: str | None) -> None:
     ti = SimpleNamespace(dag_id="flow", task_id="t", run_id="run", map_index=index)

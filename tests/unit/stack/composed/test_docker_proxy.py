@@ -133,6 +133,14 @@ def test_only_an_archive_and_a_description_have_a_body(port: int, moby: Moby) ->
     assert moby.seen[-1] == ("POST", f"/containers/{MINE}/start", b"")
 
 
+@pytest.mark.parametrize(("said", "status"), [(404, 404), (403, 502), (500, 502)])
+def test_an_engine_that_fails_is_not_one_without_the_container(
+    port: int, moby: Moby, monkeypatch: pytest.MonkeyPatch, said: int, status: int
+) -> None:
+    monkeypatch.setattr(moby, "answer", lambda *_: (said, {}))
+    assert ask(port, "GET", "/containers/mine/json")[0] == status
+
+
 def test_a_description_has_a_largest_size(port: int, moby: Moby, monkeypatch: pytest.MonkeyPatch) -> None:
     body = description(NETWORK)
     monkeypatch.setattr(server, "LARGEST_CREATE", len(body))
