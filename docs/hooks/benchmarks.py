@@ -27,8 +27,9 @@ REASONS: dict[str, str] = {
         "server, the scheduler, the DAG processor and the triggerer use 80 to 210 MB that they do not share."
     ),
     "first start on a full package cache, S3 store and JupyterLab too, against doing it by hand": (
-        "Installing takes 2 s by hand, from uv's cache and without compiling. The rest of both is the first start "
-        "of Airflow's processes. Ours also makes the project's environment and starts the S3 store and JupyterLab."
+        "Installing takes 2 s by hand, from uv's cache and without compiling. The rest of both is the first "
+        "start of Airflow's processes. Ours also makes the project's environment and starts the S3 store and "
+        "JupyterLab."
     ),
     "modes in one process against a process each": (
         "A process takes 4.9 s until its first task. One process pays this once instead of three times. The "
