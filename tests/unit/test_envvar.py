@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "gaiaflow"
 NAME = re.compile(r"GAIAFLOW_[A-Z0-9_]*")
 WORD = re.compile(r"\bGAIAFLOW_\w+|\b(?:envvar|runner)\.\w+|from gaiaflow\.runner import \w+")
-# They run where gaiaflow is not installed; what projects get is theirs.
-ALONE = {"runner.py", "inspection/debugger.py"}
+# They run where gaiaflow is not installed, or before it could be read; what projects get is theirs.
+ALONE = {"runner.py", "inspection/debugger.py", "stack/embedded/launch.py"}
 THEIRS = {"template", "example"}
 CONSTANTS = {name: f"envvar.{word}" for word, name in vars(envvar).items() if isinstance(name, str)}
 FUNCTIONS = {
