@@ -56,6 +56,14 @@ def connect(timeout: int = 60, engine: Mapping[str, str] | None = None) -> Docke
     return client
 
 
+def compresses_layers(client: Any) -> bool:
+    """Whether the engine compresses each layer that it builds: the containerd image store does.
+
+    The store of older engines compresses only what it pushes.
+    """
+    return ["driver-type", "io.containerd.snapshotter.v1"] in (client.info().get("DriverStatus") or [])
+
+
 def list_containers(client: Any, looks: int = 5, **asked: Any) -> list[Any]:
     """Containers as docker-py lists them, without those that are gone by now.
 

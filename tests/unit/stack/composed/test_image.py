@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -67,3 +68,44 @@ def test_dependencies_come_before_code_and_nobody_is_root(name: str) -> None:
     last_user = [line for line in text.splitlines() if line.startswith("USER ")][-1]
     assert not last_user.startswith(("USER 0", "USER root"))
     assert "# syntax=" not in text
+
+
+class Engine:
+    """What a build asks of an engine; it has no image yet."""
+
+    def __init__(self, status: list[list[str]]) -> None:
+        self.images = self
+        self._status = status
+
+    def info(self) -> dict[str, Any]:
+        return {"DriverStatus": self._status}
+
+    def list(self, **asked: Any) -> list[Any]:
+        return []
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+CONTAINERD = [["driver-type", "io.containerd.snapshotter.v1"]]
+OVERLAY2 = [["Backing Filesystem", "extfs"], ["Supports d_type", "true"]]
+
+
+@pytest.mark.parametrize(
+    ("status", "builder", "expected"),
+    [(CONTAINERD, "", stackimage.FAST), (CONTAINERD, "mine", []), (OVERLAY2, "", [])],
+    ids=["containerd", "own builder", "overlay2"],
+)
+def test_layers_are_compressed_fast_where_they_are_compressed_at_all(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    status: list[list[str]],
+    builder: str,
+    expected: list[str],
+) -> None:
+    monkeypatch.setenv("BUILDX_BUILDER", builder)
+    built: list[Any] = []
+    monkeypatch.setattr(stackimage, "connect", lambda: Engine(status))
+    monkeypatch.setattr(stackimage, "run_build", lambda *given: built.append(given[7]))
+    stackimage.build(project, ["services"])
+    assert built == [["--target", "services", *expected]]
