@@ -51,7 +51,7 @@ class Kept:
         text = json.dumps({"of": self._of, "results": self.results})
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(mode=0o700, exist_ok=True)
-            self._forget_old()
+            _forget_old(self._file.parent)
             new = self._file.with_suffix(f".{os.getpid()}")
             new.touch(mode=0o600)
             new.write_text(text, encoding="utf-8")
@@ -71,8 +71,8 @@ class Kept:
         except (OSError, ValueError, KeyError, AttributeError):
             return {}
 
-    def _forget_old(self) -> None:
-        assert self._file is not None  # noqa: S101 - for the type checker
-        for file in self._file.parent.iterdir():
-            if time.time() - file.stat().st_mtime > LONGEST:
-                file.unlink()
+
+def _forget_old(folder: Path) -> None:
+    for file in folder.iterdir():
+        if time.time() - file.stat().st_mtime > LONGEST:
+            file.unlink()
