@@ -174,7 +174,7 @@ class JobOperator(CallsMixin, PodOperator):
         """
         watch, job = Watch(self, jobs), jobs.read(self._job)
         if job is None:
-            raise TaskFailedError(f"`{self.func_path}` was stopped: its job was deleted", "kubectl get events")
+            raise self._deleted()
         if has_ended(job):
             return
         if status == trigger.TIMEOUT:
@@ -185,12 +185,13 @@ class JobOperator(CallsMixin, PodOperator):
             if self.deferrable:
                 self._defer(context, jobs.namespace)
             if watch.until_ended(self._job) is None:
-                raise TaskFailedError(
-                    f"`{self.func_path}` was stopped: its job was deleted", "kubectl get events"
-                )
+                raise self._deleted()
         except GaiaflowError:
             jobs.delete(self._job)
             raise
+
+    def _deleted(self) -> GaiaflowError:
+        return TaskFailedError(f"`{self.func_path}` was stopped: its job was deleted", "kubectl get events")
 
     def _defer(self, context: Mapping[str, Any], namespace: str) -> None:
         self.convert_config_file_to_dict()
