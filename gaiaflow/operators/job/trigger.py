@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from functools import cached_property
 from importlib import import_module
 from typing import Any
 
 from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHook
-from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
 from airflow.triggers.base import TriggerEvent
 
 from gaiaflow.operators.job.cluster import NOT_FOUND, has_begun, has_ended
+from gaiaflow.operators.pod.trigger import OwnTrigger
 from gaiaflow.podrule import HOPELESS
 
 ENDED, LOOK, TIMEOUT, ERROR = "ended", "look", "timeout", "error"
@@ -57,27 +56,13 @@ class JobHook(AsyncKubernetesHook):  # type: ignore[misc]
                     raise
 
 
-class JobTrigger(KubernetesPodTrigger):  # type: ignore[misc]
+class JobTrigger(OwnTrigger):
     """Fires when a Job has ended, or when a worker has to look at it.
 
     Args are those of the provider's trigger, with the Job in place of the pod.
     """
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The path of this class, and its arguments."""
-        arguments: dict[str, Any] = super().serialize()[1]
-        return f"{type(self).__module__}.{type(self).__name__}", arguments
-
-    @cached_property
-    def hook(self) -> JobHook:
-        """The client, by the kubeconfig that the task has."""
-        return JobHook(
-            conn_id=self.kubernetes_conn_id,
-            in_cluster=self.in_cluster,
-            config_dict=self.config_dict,
-            cluster_context=self.cluster_context,
-            connection_extras=self.connection_extras,
-        )
+    client_class = JobHook
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait."""

@@ -60,27 +60,40 @@ class WatchfulAsyncPodManager(AsyncPodManager):  # type: ignore[misc]
         return remote
 
 
-class PodTrigger(KubernetesPodTrigger):  # type: ignore[misc]
-    """Airflow's own trigger, above one watch for all pods."""
+class OwnTrigger(KubernetesPodTrigger):  # type: ignore[misc]
+    """Airflow's own trigger with a client of ours.
 
-    @classmethod
-    def of(cls, trigger: KubernetesPodTrigger) -> PodTrigger:
-        """One that waits for the same pod."""
-        return cls(**trigger.serialize()[1])
+    Attributes:
+        client_class: of the client, a hook of Airflow's.
+    """
+
+    client_class: type[AsyncKubernetesHook] = AsyncKubernetesHook
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Its class, and what makes it again in another triggerer."""
-        return f"{__name__}.{type(self).__name__}", super().serialize()[1]
+        """The path of its class, and what makes it again in another triggerer."""
+        return f"{type(self).__module__}.{type(self).__name__}", super().serialize()[1]
 
     @cached_property
-    def hook(self) -> WatchedHook:
-        return WatchedHook(
+    def hook(self) -> Any:
+        """The client, by the kubeconfig that the task has."""
+        return self.client_class(
             conn_id=self.kubernetes_conn_id,
             in_cluster=self.in_cluster,
             config_dict=self.config_dict,
             cluster_context=self.cluster_context,
             connection_extras=self.connection_extras,
         )
+
+
+class PodTrigger(OwnTrigger):
+    """Airflow's own trigger, above one watch for all pods."""
+
+    client_class = WatchedHook
+
+    @classmethod
+    def of(cls, trigger: KubernetesPodTrigger) -> PodTrigger:
+        """One that waits for the same pod."""
+        return cls(**trigger.serialize()[1])
 
     @cached_property
     def pod_manager(self) -> WatchfulAsyncPodManager:
